@@ -1,0 +1,183 @@
+// Watches over a page: its requests arrive once and in order, its person is told when the server is
+// away, and it reloads itself, keeping what was typed, once it is older than the server.
+(() => {
+  'use strict'
+  const root = document.documentElement
+  const { hsTab: tab, hsBuild: build } = root.dataset
+  const fetchNow = window.fetch.bind(window)
+  const wait = (ms) => new Promise((done) => setTimeout(done, ms))
+
+  // ---- Requests -----------------------------------------------------------------------------
+  // Every action has a number, and says up to which number the answers have arrived. A number that
+  // is sent again after a failure is the same, so the server runs it once.
+  let sequence = 0
+  let settledUpTo = 0
+  const settled = new Set()
+  const settle = (number) => {
+    settled.add(number)
+    while (settled.delete(settledUpTo + 1)) settledUpTo++
+  }
+
+  const act = async (url, options) => {
+    const number = ++sequence
+    // The signal is left out: a command that was given is sent, whatever became of its element.
+    const { signal, headers, ...rest } = options
+    for (let pause = 250; ; pause = Math.min(pause * 2, 4000)) {
+      try {
+        const answer = await fetchNow(url, {
+          ...rest,
+          headers: { ...headers, 'hs-action': `${tab} ${number} ${settledUpTo}` },
+        })
+        if (![429, 502, 503, 504].includes(answer.status)) {
+          settle(number)
+          if (answer.status >= 400) say(await answer.clone().text())
+          return answer
+        }
+      } catch {
+        // The network is away; the banner says so.
+        down()
+      }
+      await wait(pause / 2 + Math.random() * pause)
+    }
+  }
+
+  let opened = false
+  const stream = async (url, options) => {
+    const headers = { ...options.headers }
+    if (opened) headers['hs-again'] = '1'
+    const answer = await fetchNow(url, { ...options, headers })
+    if (answer.ok) {
+      opened = true
+      up()
+      const theirs = answer.headers.get('hs-build')
+      if (theirs && theirs !== build) reload(theirs)
+    }
+    return answer
+  }
+
+  window.fetch = (url, options) => {
+    const headers = options?.headers
+    const own = typeof url === 'string' && new URL(url, document.baseURI).origin === location.origin
+    if (!own || !headers?.['Datastar-Request']) return fetchNow(url, options)
+    if (headers['hs-stream']) return stream(url, options)
+    if (options.method === 'GET') return fetchNow(url, options)
+    return act(url, options)
+  }
+
+  // ---- The banner ----------------------------------------------------------------------------
+  let banner
+  let late
+  const down = () => {
+    if (banner || late) return
+    // A short interruption is nobody's business.
+    late = setTimeout(() => {
+      banner = document.createElement('div')
+      banner.className = 'hs-banner'
+      banner.setAttribute('role', 'status')
+      banner.textContent = 'Reconnecting…'
+      document.body.append(banner)
+    }, 800)
+  }
+  const up = () => {
+    clearTimeout(late)
+    late = undefined
+    banner?.remove()
+    banner = undefined
+  }
+  document.addEventListener('datastar-fetch', ({ detail }) => {
+    if (detail.el === document.body && detail.type === 'retrying') down()
+  })
+
+  let notice
+  const say = (text) => {
+    notice?.remove()
+    notice = document.createElement('div')
+    notice.className = 'hs-notice'
+    notice.setAttribute('role', 'alert')
+    notice.textContent = text.slice(0, 300) || 'That did not work.'
+    document.body.append(notice)
+    const mine = notice
+    setTimeout(() => mine.remove(), 6000)
+  }
+
+  // ---- A newer server ------------------------------------------------------------------------
+  const KEPT = 'hs-kept'
+  const RELOADED = 'hs-reloaded'
+  const fields = () =>
+    [...document.querySelectorAll('input, textarea, select, [contenteditable][id]')].filter(
+      (field) => !['password', 'file', 'hidden', 'submit', 'button'].includes(field.type),
+    )
+  // An id if it has one, else its place among those of its name.
+  const nameOf = (field, all) => {
+    if (field.id) return `#${field.id}`
+    const same = all.filter((other) => !other.id && other.name === field.name && other.tagName === field.tagName)
+    return `${field.tagName} ${field.name} ${same.indexOf(field)}`
+  }
+  const stored = (key) => {
+    try {
+      return JSON.parse(sessionStorage.getItem(key))
+    } catch {
+      return null
+    }
+  }
+  const store = (key, value) => {
+    try {
+      sessionStorage.setItem(key, JSON.stringify(value))
+    } catch {
+      // Private windows may have no storage; then the page reloads without what it kept.
+    }
+  }
+
+  const reload = (theirs) => {
+    // Once for each build: a server that never serves what it announces must not make a loop.
+    if (stored(RELOADED) === theirs) return
+    const all = fields()
+    const selection = (field) => {
+      try {
+        return [field.selectionStart, field.selectionEnd]
+      } catch {
+        return null
+      }
+    }
+    store(KEPT, {
+      path: location.pathname,
+      scroll: [scrollX, scrollY],
+      focus: all.includes(document.activeElement) ? nameOf(document.activeElement, all) : null,
+      fields: all.map((field) => ({
+        name: nameOf(field, all),
+        value: field.isContentEditable ? field.innerHTML : field.value,
+        checked: field.checked,
+        selection: selection(field),
+      })),
+    })
+    store(RELOADED, theirs)
+    location.reload()
+  }
+
+  const restore = () => {
+    const kept = stored(KEPT)
+    sessionStorage.removeItem(KEPT)
+    if (!kept || kept.path !== location.pathname) return
+    const all = fields()
+    const byName = new Map(all.map((field) => [nameOf(field, all), field]))
+    for (const { name, value, checked, selection } of kept.fields) {
+      const field = byName.get(name)
+      if (!field) continue
+      if (field.isContentEditable) field.innerHTML = value
+      else if (field.type === 'checkbox' || field.type === 'radio') field.checked = checked
+      else field.value = value
+      // Bound signals follow; handlers of the app's own are not run.
+      field.dispatchEvent(new Event('datastar-prop-change'))
+      if (name === kept.focus) {
+        field.focus({ preventScroll: true })
+        try {
+          if (selection?.[0] != null) field.setSelectionRange(...selection)
+        } catch {
+          // Not every kind of field has a caret.
+        }
+      }
+    }
+    scrollTo(...kept.scroll)
+  }
+  document.addEventListener('datastar-ready', () => setTimeout(restore), { once: true })
+})()

@@ -1,1 +1,88 @@
-//! Hyperstar.
+//! Values under paths, kept durably, written in transactions, read from snapshots, watched live.
+//!
+//! What is promised:
+//! - **An acknowledged write is not lost.** When a write returns `Ok`, it is on the disk.
+//! - **A transaction is atomic.** All of it is there, or nothing; also after `kill -9`.
+//! - **A reader never waits for a writer**, and sees one consistent state.
+//! - **A watcher hears of each commit once and in order**, or is told that it lagged.
+//!
+//! ```
+//! use hyperstar_store::Store;
+//!
+//! let store = Store::memory(); // or `Store::open("app.redb")?`
+//! store.set("todo/1", "buy milk")?;
+//! store.set("todo/2", "drink it")?;
+//! assert_eq!(store.get("todo/1")?, Some("buy milk".to_string()));
+//! assert_eq!(store.list("todo")?, ["todo/1", "todo/2"]);
+//! # Ok::<(), hyperstar_store::StoreError>(())
+//! ```
+//!
+//! # Paths
+//! A path is segments joined by `/`: `todo/1`. It is either a value or a directory, as in a Git
+//! tree: while `todo` is a value, `todo/1` cannot be set, and the other way round. A directory is
+//! there for as long as a value is below it. A prefix holds by whole segments, and `""` is
+//! everything; see [`check_path`]. Listings are in byte order of the full path, which is Git's.
+//!
+//! # Values
+//! Values are bytes; the typed calls keep JSON. A value may be up to [`VALUE_BYTES_MAX`].
+//!
+//! # Transactions
+//! [`Store::transaction`] runs a closure alone, with reads that see its own writes. An `Err` or a
+//! panic leaves everything as it was. Each transaction that alters something is one [`Commit`], with
+//! the next [`Version`] and the list of its [`Change`]s.
+//!
+//! ```
+//! # use hyperstar_store::{Store, StoreError};
+//! # let store = Store::memory();
+//! let moved: Result<_, StoreError> = store.transaction(|tx| {
+//!     let text: Option<String> = tx.get("todo/1")?;
+//!     tx.remove("todo/1")?;
+//!     tx.set("done/1", &text)
+//! });
+//! let ((), commit) = moved?;
+//! assert_eq!(&*commit.changes[0].path, "done/1");
+//! # Ok::<(), StoreError>(())
+//! ```
+//!
+//! # Hearing of changes
+//! | what | when |
+//! |---|---|
+//! | [`Store::watch`] | a task follows a prefix at its own pace; bounded, never slows a writer |
+//! | [`Store::on_commit`] | code that has to run right after each commit, such as notifying a hub |
+//! | [`record_reads`] | a view wants to know which commits concern it |
+//!
+//! # What it does not do
+//! It knows no network and no runtime: every call is synchronous, and [`Watch::changed`] works on
+//! any executor. With `default-features = false` it touches no file.
+
+mod backend;
+mod commit;
+mod engine;
+mod error;
+mod lock;
+mod path;
+mod read;
+mod reads;
+mod snapshot;
+mod store;
+mod subscription;
+mod transaction;
+mod value;
+mod watch;
+
+#[cfg(feature = "redb")]
+pub use backend::RedbBackend;
+pub use backend::{Backend, BackendError, MemoryBackend, View};
+pub use bytes::Bytes;
+pub use commit::{Change, Commit, StoreId, Version};
+pub use error::StoreError;
+pub use path::{
+    PATH_BYTES_MAX, PATH_SEGMENTS_MAX, SEGMENT_BYTES_MAX, check_path, check_prefix, is_at_or_below,
+};
+pub use reads::{READS_MAX, ReadRecorder, ReadSet, record_reads, record_reads_async};
+pub use snapshot::Snapshot;
+pub use store::Store;
+pub use subscription::{DELIVERY_COMMITS_MAX, Subscription};
+pub use transaction::{COMMIT_BYTES_MAX, COMMIT_CHANGES_MAX, Transaction};
+pub use value::VALUE_BYTES_MAX;
+pub use watch::{Watch, WatchBounds, WatchEvent};

@@ -1,0 +1,135 @@
+//! Paths: what a name in the store may be, and what "below" means.
+//!
+//! A path is one or more segments joined by `/`: `todo/items/7`. There is one spelling for each
+//! path: no leading or trailing slash, no empty segment, no `.` or `..`. Segments compare as bytes.
+//! A prefix is a path, or `""` for everything, and holds by whole segments: `a/b` is a prefix of
+//! `a/b/c`, never of `a/bc`.
+
+use crate::StoreError;
+
+/// The longest path, in bytes. A longer one is refused.
+pub const PATH_BYTES_MAX: usize = 1024;
+
+/// The longest segment, in bytes: what a file name may be nearly everywhere.
+pub const SEGMENT_BYTES_MAX: usize = 255;
+
+/// The most segments of a path.
+pub const PATH_SEGMENTS_MAX: usize = 64;
+
+/// Checks that `path` can name a value.
+///
+/// # Errors
+/// [`StoreError::InvalidPath`], which says what is wrong and what to write instead.
+///
+/// ```
+/// use hyperstar_store::check_path;
+/// assert!(check_path("todo/items/7").is_ok());
+/// let error = check_path("/todo").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "invalid path `/todo`: it starts with `/`; paths are relative, leave the slash out"
+/// );
+/// ```
+pub fn check_path(path: &str) -> Result<(), StoreError> {
+    match problem_of(path) {
+        None => Ok(()),
+        Some(problem) => Err(StoreError::InvalidPath { path: shorten(path), problem }),
+    }
+}
+
+/// Checks that `prefix` is a path, or empty: the whole store.
+///
+/// # Errors
+/// As [`check_path`].
+pub fn check_prefix(prefix: &str) -> Result<(), StoreError> {
+    if prefix.is_empty() { Ok(()) } else { check_path(prefix) }
+}
+
+/// Whether `path` is `prefix` or below it, by whole segments.
+///
+/// ```
+/// use hyperstar_store::is_at_or_below;
+/// assert!(is_at_or_below("a/b/c", "a/b"));
+/// assert!(is_at_or_below("a/b", "a/b"));
+/// assert!(is_at_or_below("a/b", ""));
+/// assert!(!is_at_or_below("a/bc", "a/b"));
+/// ```
+pub fn is_at_or_below(path: &str, prefix: &str) -> bool {
+    match path.strip_prefix(prefix) {
+        None => false,
+        Some(rest) => prefix.is_empty() || rest.is_empty() || rest.starts_with('/'),
+    }
+}
+
+fn problem_of(path: &str) -> Option<&'static str> {
+    if path.is_empty() {
+        return Some("it is empty; name a value, such as `todo/7`");
+    }
+    if path.len() > PATH_BYTES_MAX {
+        return Some("it is longer than 1024 bytes; use a shorter name or a hash of it");
+    }
+    if path.starts_with('/') {
+        return Some("it starts with `/`; paths are relative, leave the slash out");
+    }
+    if path.ends_with('/') {
+        return Some("it ends with `/`; leave the slash out");
+    }
+    let mut segments = 0;
+    for segment in path.split('/') {
+        segments += 1;
+        if let Some(problem) = problem_of_segment(segment) {
+            return Some(problem);
+        }
+    }
+    if segments > PATH_SEGMENTS_MAX {
+        return Some("it has more than 64 segments; use a flatter layout");
+    }
+    None
+}
+
+fn problem_of_segment(segment: &str) -> Option<&'static str> {
+    if segment.is_empty() {
+        return Some("it has an empty segment; write a single `/` between segments");
+    }
+    if segment == "." || segment == ".." {
+        return Some("`.` and `..` have no meaning here; write the path out");
+    }
+    // Git refuses trees with such an entry, and a history has to be exportable to Git.
+    if segment.eq_ignore_ascii_case(".git") {
+        return Some("the segment `.git` is reserved; choose another name");
+    }
+    if segment.len() > SEGMENT_BYTES_MAX {
+        return Some("a segment is longer than 255 bytes; use a shorter name or a hash of it");
+    }
+    if segment.chars().any(char::is_control) {
+        return Some("it has a control character; encode it, or leave it out");
+    }
+    None
+}
+
+/// The directories that `path` is in, from the outermost in, without the root: `a`, `a/b` of `a/b/c`.
+pub(crate) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(index, _)| &path[..index])
+}
+
+/// The first key that a descendant of `prefix` can have. All descendants follow it in byte order,
+/// and each of them starts with it.
+pub(crate) fn descendants_start(prefix: &str) -> String {
+    if prefix.is_empty() { String::new() } else { format!("{prefix}/") }
+}
+
+/// The least key that sorts after every descendant of `directory`: `0` is the byte after `/`.
+pub(crate) fn after_descendants(directory: &str) -> String {
+    format!("{directory}0")
+}
+
+/// Error texts quote paths that a caller sent: keep them short.
+fn shorten(path: &str) -> String {
+    const CHARS_MAX: usize = 80;
+    if path.chars().count() <= CHARS_MAX {
+        return path.to_owned();
+    }
+    let mut short: String = path.chars().take(CHARS_MAX).collect();
+    short.push_str("...");
+    short
+}

@@ -1,0 +1,145 @@
+//! The reads that snapshots and transactions share.
+
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use crate::StoreError;
+use crate::backend::View;
+use crate::path::{after_descendants, check_path, check_prefix, descendants_start};
+use crate::value;
+
+/// Anything that finds values and walks them in byte order of their paths.
+pub(crate) trait Source {
+    fn value(&self, path: &str) -> Result<Option<Bytes>, StoreError>;
+
+    fn walk(
+        &self,
+        start: &str,
+        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+}
+
+impl Source for dyn View {
+    fn value(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
+        self.get(path).map_err(StoreError::Backend)
+    }
+
+    fn walk(
+        &self,
+        start: &str,
+        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.scan(start, visit).map_err(StoreError::Backend)
+    }
+}
+
+pub(crate) fn get_bytes<S: Source + ?Sized>(
+    source: &S,
+    path: &str,
+) -> Result<Option<Bytes>, StoreError> {
+    check_path(path)?;
+    source.value(path)
+}
+
+pub(crate) fn get<S: Source + ?Sized, T: DeserializeOwned>(
+    source: &S,
+    path: &str,
+) -> Result<Option<T>, StoreError> {
+    match get_bytes(source, path)? {
+        Some(bytes) => value::decode(path, &bytes).map(Some),
+        None => Ok(None),
+    }
+}
+
+pub(crate) fn list<S: Source + ?Sized>(
+    source: &S,
+    prefix: &str,
+) -> Result<Vec<String>, StoreError> {
+    let mut paths = Vec::new();
+    descendants(source, prefix, &mut |path, _| {
+        paths.push(path.to_owned());
+        ControlFlow::Continue(())
+    })?;
+    Ok(paths)
+}
+
+pub(crate) fn entries<S: Source + ?Sized, T: DeserializeOwned>(
+    source: &S,
+    prefix: &str,
+) -> Result<Vec<(String, T)>, StoreError> {
+    let mut entries = Vec::new();
+    let mut failure = None;
+    descendants(source, prefix, &mut |path, bytes| match value::decode(path, bytes) {
+        Ok(value) => {
+            entries.push((path.to_owned(), value));
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            failure = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(entries),
+    }
+}
+
+/// Seeks past each child directory instead of walking it: the cost follows the children.
+pub(crate) fn children<S: Source + ?Sized>(
+    source: &S,
+    prefix: &str,
+) -> Result<Vec<String>, StoreError> {
+    check_prefix(prefix)?;
+    let base = descendants_start(prefix);
+    let mut names = Vec::new();
+    let mut next = Some(base.clone());
+    while let Some(start) = next.take() {
+        source.walk(&start, &mut |path, _| {
+            let Some(rest) = path.strip_prefix(&*base) else {
+                return ControlFlow::Break(());
+            };
+            match rest.split_once('/') {
+                None => {
+                    names.push(rest.to_owned());
+                    ControlFlow::Continue(())
+                }
+                Some((directory, _)) => {
+                    names.push(directory.to_owned());
+                    next = Some(after_descendants(&format!("{base}{directory}")));
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+    }
+    // The walk orders a directory as if its name ended with `/`.
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// The first path below `directory`, if there is one.
+pub(crate) fn first_descendant<S: Source + ?Sized>(
+    source: &S,
+    directory: &str,
+) -> Result<Option<String>, StoreError> {
+    let mut first = None;
+    descendants(source, directory, &mut |path, _| {
+        first = Some(path.to_owned());
+        ControlFlow::Break(())
+    })?;
+    Ok(first)
+}
+
+fn descendants<S: Source + ?Sized>(
+    source: &S,
+    prefix: &str,
+    visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    check_prefix(prefix)?;
+    let base = descendants_start(prefix);
+    source.walk(&base, &mut |path, bytes| {
+        if path.starts_with(&*base) { visit(path, bytes) } else { ControlFlow::Break(()) }
+    })
+}

@@ -1,0 +1,116 @@
+//! A consistent state to read from.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use crate::backend::View;
+use crate::reads::{record_path, record_prefix};
+use crate::{StoreError, StoreId, Version, read};
+
+/// The store as it was at one version, whatever is written meanwhile.
+///
+/// Taking and cloning one copies a pointer. While it is held, a durable store keeps its file open
+/// and locked, and does not reuse the space of what was overwritten since: let go of it when done.
+///
+/// ```
+/// use hyperstar_store::Store;
+///
+/// let store = Store::memory();
+/// store.set("count", &1)?;
+/// let before = store.snapshot();
+/// store.set("count", &2)?;
+/// assert_eq!(before.get::<i64>("count")?, Some(1));
+/// assert_eq!(store.get::<i64>("count")?, Some(2));
+/// # Ok::<(), hyperstar_store::StoreError>(())
+/// ```
+#[derive(Clone)]
+pub struct Snapshot {
+    store: StoreId,
+    view: Arc<dyn View>,
+}
+
+impl Snapshot {
+    pub(crate) fn new(store: StoreId, view: Arc<dyn View>) -> Self {
+        Self { store, view }
+    }
+
+    /// The store that it was taken of.
+    pub fn store(&self) -> StoreId {
+        self.store
+    }
+
+    /// The version of the last commit in it.
+    pub fn version(&self) -> Version {
+        self.view.version()
+    }
+
+    /// The value of `path`, decoded from JSON; `None` if there is none, or `path` is a directory.
+    ///
+    /// # Errors
+    /// [`StoreError::Decode`] if the value is not a `T`; [`StoreError::InvalidPath`];
+    /// [`StoreError::Backend`].
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, StoreError> {
+        record_path(self.store, path);
+        read::get(&*self.view, path)
+    }
+
+    /// The value of `path` as it is stored.
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidPath`]; [`StoreError::Backend`].
+    pub fn get_bytes(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
+        record_path(self.store, path);
+        read::get_bytes(&*self.view, path)
+    }
+
+    /// Whether `path` holds a value.
+    ///
+    /// # Errors
+    /// As [`Snapshot::get_bytes`].
+    pub fn contains(&self, path: &str) -> Result<bool, StoreError> {
+        Ok(self.get_bytes(path)?.is_some())
+    }
+
+    /// The paths of all values below `prefix`, at any depth, in byte order. `""` lists everything.
+    ///
+    /// # Errors
+    /// As [`Snapshot::get_bytes`].
+    pub fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        record_prefix(self.store, prefix);
+        read::list(&*self.view, prefix)
+    }
+
+    /// The names right below `prefix`, of values and of directories, in byte order: the next
+    /// segments, without the prefix. The cost follows how many there are, not what is below them.
+    ///
+    /// # Errors
+    /// As [`Snapshot::get_bytes`].
+    pub fn children(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        record_prefix(self.store, prefix);
+        read::children(&*self.view, prefix)
+    }
+
+    /// The values below `prefix` with their paths, as [`list`](Snapshot::list) orders them.
+    ///
+    /// # Errors
+    /// As [`Snapshot::get`]: one value that is not a `T` fails the call.
+    pub fn entries<T: DeserializeOwned>(
+        &self,
+        prefix: &str,
+    ) -> Result<Vec<(String, T)>, StoreError> {
+        record_prefix(self.store, prefix);
+        read::entries(&*self.view, prefix)
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("store", &self.store)
+            .field("version", &self.version())
+            .finish()
+    }
+}

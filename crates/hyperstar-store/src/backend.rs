@@ -71,12 +71,18 @@ pub struct BackendError {
 impl BackendError {
     /// A failure that changed nothing.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { source: source.into(), in_doubt: false }
+        Self {
+            source: source.into(),
+            in_doubt: false,
+        }
     }
 
     /// A failure after which the commit may be there or not. The store stops writing.
     pub fn in_doubt(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { source: source.into(), in_doubt: true }
+        Self {
+            source: source.into(),
+            in_doubt: true,
+        }
     }
 
     /// Whether the commit may have become durable.

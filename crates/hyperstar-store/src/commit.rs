@@ -88,7 +88,11 @@ pub struct Change {
 impl Change {
     /// A change of `path`. Stores make their own; this is for tests and for backends.
     pub fn new(path: impl Into<Arc<str>>, before: Option<Bytes>, after: Option<Bytes>) -> Self {
-        Self { path: path.into(), before, after }
+        Self {
+            path: path.into(),
+            before,
+            after,
+        }
     }
 
     /// The value before, decoded from JSON.
@@ -96,7 +100,10 @@ impl Change {
     /// # Errors
     /// [`StoreError::Decode`] if it is not the JSON of a `T`.
     pub fn before_as<T: DeserializeOwned>(&self) -> Result<Option<T>, StoreError> {
-        self.before.as_deref().map(|bytes| value::decode(&self.path, bytes)).transpose()
+        self.before
+            .as_deref()
+            .map(|bytes| value::decode(&self.path, bytes))
+            .transpose()
     }
 
     /// The value after, decoded from JSON.
@@ -104,6 +111,9 @@ impl Change {
     /// # Errors
     /// [`StoreError::Decode`] if it is not the JSON of a `T`.
     pub fn after_as<T: DeserializeOwned>(&self) -> Result<Option<T>, StoreError> {
-        self.after.as_deref().map(|bytes| value::decode(&self.path, bytes)).transpose()
+        self.after
+            .as_deref()
+            .map(|bytes| value::decode(&self.path, bytes))
+            .transpose()
     }
 }

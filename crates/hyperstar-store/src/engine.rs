@@ -34,7 +34,10 @@ impl Engine {
         let view = backend.view().map_err(StoreError::Backend)?;
         Ok(Self {
             id: StoreId::new(),
-            writer: Mutex::new(Writer { backend, in_doubt: None }),
+            writer: Mutex::new(Writer {
+                backend,
+                in_doubt: None,
+            }),
             writer_thread: Mutex::new(None),
             watches: Mutex::default(),
             published: RwLock::new(view),
@@ -43,7 +46,10 @@ impl Engine {
     }
 
     pub(crate) fn view(&self) -> Arc<dyn View> {
-        self.published.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.published
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Runs `write` alone, commits what it wrote, and tells everybody.
@@ -92,11 +98,19 @@ impl Engine {
         let base = transaction.base();
         let changes = transaction.into_changes()?;
         if changes.is_empty() {
-            let commit = Commit { store: self.id, version: base, changes: changes.into() };
+            let commit = Commit {
+                store: self.id,
+                version: base,
+                changes: changes.into(),
+            };
             return Ok((commit, Vec::new()));
         }
         let version = base.next();
-        let commit = Commit { store: self.id, version, changes: changes.into() };
+        let commit = Commit {
+            store: self.id,
+            version,
+            changes: changes.into(),
+        };
         writer.in_doubt = Some(version);
         match writer.backend.apply(&commit) {
             Ok(view) => {
@@ -116,20 +130,29 @@ impl Engine {
     /// others: the wakers are for the caller to wake.
     fn publish(&self, view: Arc<dyn View>, commit: &Commit) -> Vec<Waker> {
         let watches = lock(&self.watches);
-        let mut published = self.published.write().unwrap_or_else(PoisonError::into_inner);
+        let mut published = self
+            .published
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         let former = std::mem::replace(&mut *published, view);
         drop(published);
         // Perhaps the last reader of its version: freeing it is not for readers to wait for.
         drop(former);
         self.delivery.enqueue(commit);
-        watches.iter().filter_map(|watch| watch.push(commit)).collect()
+        watches
+            .iter()
+            .filter_map(|watch| watch.push(commit))
+            .collect()
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
         let watches = std::mem::take(&mut *lock(&self.watches));
-        watches.iter().filter_map(|watch| watch.close()).for_each(Waker::wake);
+        watches
+            .iter()
+            .filter_map(|watch| watch.close())
+            .for_each(Waker::wake);
     }
 }
 

@@ -32,16 +32,14 @@
 //! the next [`Version`] and the list of its [`Change`]s.
 //!
 //! ```
-//! # use hyperstar_store::{Store, StoreError};
-//! # let store = Store::memory();
-//! let moved: Result<_, StoreError> = store.transaction(|tx| {
+//! # let store = hyperstar_store::Store::memory();
+//! let ((), commit) = store.transaction(|tx| {
 //!     let text: Option<String> = tx.get("todo/1")?;
 //!     tx.remove("todo/1")?;
 //!     tx.set("done/1", &text)
-//! });
-//! let ((), commit) = moved?;
+//! })?;
 //! assert_eq!(&*commit.changes[0].path, "done/1");
-//! # Ok::<(), StoreError>(())
+//! # Ok::<(), hyperstar_store::StoreError>(())
 //! ```
 //!
 //! # Hearing of changes

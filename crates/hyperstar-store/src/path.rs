@@ -33,7 +33,10 @@ pub const PATH_SEGMENTS_MAX: usize = 64;
 pub fn check_path(path: &str) -> Result<(), StoreError> {
     match problem_of(path) {
         None => Ok(()),
-        Some(problem) => Err(StoreError::InvalidPath { path: shorten(path), problem }),
+        Some(problem) => Err(StoreError::InvalidPath {
+            path: shorten(path),
+            problem,
+        }),
     }
 }
 
@@ -42,7 +45,11 @@ pub fn check_path(path: &str) -> Result<(), StoreError> {
 /// # Errors
 /// As [`check_path`].
 pub fn check_prefix(prefix: &str) -> Result<(), StoreError> {
-    if prefix.is_empty() { Ok(()) } else { check_path(prefix) }
+    if prefix.is_empty() {
+        Ok(())
+    } else {
+        check_path(prefix)
+    }
 }
 
 /// Whether `path` is `prefix` or below it, by whole segments.
@@ -115,7 +122,11 @@ pub(crate) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
 /// The first key that a descendant of `prefix` can have. All descendants follow it in byte order,
 /// and each of them starts with it.
 pub(crate) fn descendants_start(prefix: &str) -> String {
-    if prefix.is_empty() { String::new() } else { format!("{prefix}/") }
+    if prefix.is_empty() {
+        String::new()
+    } else {
+        format!("{prefix}/")
+    }
 }
 
 /// The least key that sorts after every descendant of `directory`: `0` is the byte after `/`.

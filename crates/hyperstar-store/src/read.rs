@@ -71,16 +71,20 @@ pub(crate) fn entries<S: Source + ?Sized, T: DeserializeOwned>(
 ) -> Result<Vec<(String, T)>, StoreError> {
     let mut entries = Vec::new();
     let mut failure = None;
-    descendants(source, prefix, &mut |path, bytes| match value::decode(path, bytes) {
-        Ok(value) => {
-            entries.push((path.to_owned(), value));
-            ControlFlow::Continue(())
-        }
-        Err(error) => {
-            failure = Some(error);
-            ControlFlow::Break(())
-        }
-    })?;
+    descendants(
+        source,
+        prefix,
+        &mut |path, bytes| match value::decode(path, bytes) {
+            Ok(value) => {
+                entries.push((path.to_owned(), value));
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
+        },
+    )?;
     match failure {
         Some(error) => Err(error),
         None => Ok(entries),
@@ -140,6 +144,10 @@ fn descendants<S: Source + ?Sized>(
     check_prefix(prefix)?;
     let base = descendants_start(prefix);
     source.walk(&base, &mut |path, bytes| {
-        if path.starts_with(&*base) { visit(path, bytes) } else { ControlFlow::Break(()) }
+        if path.starts_with(&*base) {
+            visit(path, bytes)
+        } else {
+            ControlFlow::Break(())
+        }
     })
 }

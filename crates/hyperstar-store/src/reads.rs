@@ -120,9 +120,12 @@ impl ReadSet {
 
     /// Whether a change of the commit may alter a read of the commit's own store.
     pub fn touches_commit(&self, commit: &Commit) -> bool {
-        self.stores
-            .get(&commit.store)
-            .is_some_and(|reads| commit.changes.iter().any(|change| reads.touch(&change.path)))
+        self.stores.get(&commit.store).is_some_and(|reads| {
+            commit
+                .changes
+                .iter()
+                .any(|change| reads.touch(&change.path))
+        })
     }
 
     /// The stores that were read.
@@ -132,12 +135,16 @@ impl ReadSet {
 
     /// The paths that were read one by one, found or not.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.stores.values().flat_map(|reads| reads.paths.iter().map(|path| &**path))
+        self.stores
+            .values()
+            .flat_map(|reads| reads.paths.iter().map(|path| &**path))
     }
 
     /// The prefixes that were listed; `""` is a whole store.
     pub fn prefixes(&self) -> impl Iterator<Item = &str> {
-        self.stores.values().flat_map(|reads| reads.prefixes.iter().map(|prefix| &**prefix))
+        self.stores
+            .values()
+            .flat_map(|reads| reads.prefixes.iter().map(|prefix| &**prefix))
     }
 
     /// Adds the reads of `other`.

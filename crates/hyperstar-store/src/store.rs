@@ -63,7 +63,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Backend`] if it cannot be read.
     pub fn with_backend(backend: impl Backend) -> Result<Self, StoreError> {
-        Ok(Self { engine: Arc::new(Engine::new(Box::new(backend))?) })
+        Ok(Self {
+            engine: Arc::new(Engine::new(Box::new(backend))?),
+        })
     }
 
     /// Tells this store from others that are open in the process.
@@ -299,6 +301,9 @@ impl Default for Store {
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("id", &self.id()).field("head", &self.head()).finish()
+        f.debug_struct("Store")
+            .field("id", &self.id())
+            .field("head", &self.head())
+            .finish()
     }
 }

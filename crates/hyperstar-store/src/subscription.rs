@@ -45,7 +45,9 @@ impl Drop for Subscription {
 
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Subscription")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -85,7 +87,11 @@ impl Delivery {
         let mut state = lock(&self.state);
         state.last_id += 1;
         let id = state.last_id;
-        Arc::make_mut(&mut state.subscribers).push(Subscriber { id, since, callback });
+        Arc::make_mut(&mut state.subscribers).push(Subscriber {
+            id,
+            since,
+            callback,
+        });
         id
     }
 
@@ -103,9 +109,14 @@ impl Delivery {
     pub(crate) fn wait_for_room(&self) {
         let mut state = lock(&self.state);
         while state.queue.len() >= DELIVERY_COMMITS_MAX
-            && state.deliverer.is_some_and(|thread| thread != thread::current().id())
+            && state
+                .deliverer
+                .is_some_and(|thread| thread != thread::current().id())
         {
-            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .room
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 

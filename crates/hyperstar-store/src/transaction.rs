@@ -35,7 +35,11 @@ pub struct Transaction {
 
 impl Transaction {
     pub(crate) fn new(view: Arc<dyn View>) -> Self {
-        Self { view, writes: BTreeMap::new(), written_bytes: 0 }
+        Self {
+            view,
+            writes: BTreeMap::new(),
+            written_bytes: 0,
+        }
     }
 
     /// The version that the transaction started from.
@@ -147,7 +151,10 @@ impl Transaction {
             paths.push(prefix.to_owned());
         }
         // The bound is checked ahead: a refused call changes nothing.
-        let added = paths.iter().filter(|path| !self.writes.contains_key(&***path)).count();
+        let added = paths
+            .iter()
+            .filter(|path| !self.writes.contains_key(&***path))
+            .count();
         self.check_size(self.writes.len() + added, self.written_bytes)?;
         for path in &paths {
             self.write(path, None)?;
@@ -161,7 +168,11 @@ impl Transaction {
         for (path, after) in self.writes {
             let before = self.view.value(&path)?;
             if before != after {
-                changes.push(Change { path, before, after });
+                changes.push(Change {
+                    path,
+                    before,
+                    after,
+                });
             }
         }
         Ok(changes)
@@ -178,7 +189,10 @@ impl Transaction {
             }
         }
         match read::first_descendant(self, path)? {
-            Some(child) => Err(StoreError::DirectoryInTheWay { path: path.to_owned(), child }),
+            Some(child) => Err(StoreError::DirectoryInTheWay {
+                path: path.to_owned(),
+                child,
+            }),
             None => Ok(()),
         }
     }

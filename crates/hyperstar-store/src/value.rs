@@ -13,7 +13,10 @@ pub const VALUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(crate) fn encode<T: Serialize + ?Sized>(path: &str, value: &T) -> Result<Bytes, StoreError> {
     match serde_json::to_vec(value) {
         Ok(bytes) => Ok(bytes.into()),
-        Err(source) => Err(StoreError::Encode { path: path.to_owned(), source }),
+        Err(source) => Err(StoreError::Encode {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 

@@ -25,7 +25,10 @@ pub struct WatchBounds {
 impl Default for WatchBounds {
     /// 256 events, 16 MiB.
     fn default() -> Self {
-        Self { events_max: 256, bytes_max: 16 * 1024 * 1024 }
+        Self {
+            events_max: 256,
+            bytes_max: 16 * 1024 * 1024,
+        }
     }
 }
 
@@ -167,7 +170,9 @@ impl Drop for Watch {
 
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch").field("prefix", &self.prefix()).finish_non_exhaustive()
+        f.debug_struct("Watch")
+            .field("prefix", &self.prefix())
+            .finish_non_exhaustive()
     }
 }
 
@@ -191,7 +196,10 @@ impl WatchQueue {
     pub(crate) fn new(prefix: &str, bounds: WatchBounds) -> Self {
         Self {
             prefix: prefix.into(),
-            bounds: WatchBounds { events_max: bounds.events_max.max(1), ..bounds },
+            bounds: WatchBounds {
+                events_max: bounds.events_max.max(1),
+                ..bounds
+            },
             state: Mutex::default(),
             ready: Condvar::new(),
         }
@@ -245,7 +253,14 @@ impl WatchState {
         bounds: &WatchBounds,
     ) {
         // A lag that the reader has not taken yet is alone in the queue, and takes all that comes.
-        if let Some((WatchEvent::Lagged { version: last, commits }, _)) = self.events.front_mut() {
+        if let Some((
+            WatchEvent::Lagged {
+                version: last,
+                commits,
+            },
+            _,
+        )) = self.events.front_mut()
+        {
             *last = version;
             *commits += 1;
             return;
@@ -254,13 +269,15 @@ impl WatchState {
             && self.queued_bytes.saturating_add(bytes) <= bounds.bytes_max;
         if fits {
             self.queued_bytes += bytes;
-            self.events.push_back((WatchEvent::Changed { version, changes }, bytes));
+            self.events
+                .push_back((WatchEvent::Changed { version, changes }, bytes));
             return;
         }
         let commits = self.events.len() as u64 + 1;
         self.events.clear();
         self.queued_bytes = 0;
-        self.events.push_back((WatchEvent::Lagged { version, commits }, 0));
+        self.events
+            .push_back((WatchEvent::Lagged { version, commits }, 0));
     }
 }
 

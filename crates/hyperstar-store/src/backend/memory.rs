@@ -33,7 +33,10 @@ impl MemoryBackend {
 
 impl Default for MemoryView {
     fn default() -> Self {
-        Self { version: Version::ZERO, values: RedBlackTreeMapSync::new_sync() }
+        Self {
+            version: Version::ZERO,
+            values: RedBlackTreeMapSync::new_sync(),
+        }
     }
 }
 

@@ -1,0 +1,14 @@
+//! Everything through the public API: memory, real files, a simulated disk, injected faults.
+
+#![allow(clippy::unwrap_used)]
+
+mod callbacks;
+mod concurrency;
+mod files;
+mod kill;
+mod model;
+mod paths;
+mod reads;
+mod support;
+mod transactions;
+mod watches;

@@ -1,0 +1,270 @@
+//! Content encodings: which one a client gets, and the streaming encoders.
+
+use std::io::{self, Write};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::ACCEPT_ENCODING;
+
+/// A content encoding (RFC 9110, 8.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Encoding {
+    /// As it is.
+    Identity,
+    /// RFC 1952.
+    Gzip,
+    /// RFC 7932.
+    Brotli,
+    /// RFC 8878.
+    Zstd,
+}
+
+impl Encoding {
+    /// Its name in headers.
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Gzip => "gzip",
+            Self::Brotli => "br",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+/// How streams are compressed. Each compressed stream has an encoder of its own, whose memory the
+/// windows and levels decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// What is offered, the preferred first; among those that a client likes equally the first is
+    /// taken. What is not compiled in is passed over.
+    pub order: Vec<Encoding>,
+    /// 1 to 19.
+    pub zstd_level: i32,
+    /// Base-two logarithm of the history in bytes, 10 to 23 (browsers refuse more).
+    pub zstd_window_log: u32,
+    /// 0 to 11.
+    pub brotli_quality: u32,
+    /// Base-two logarithm of the history in bytes, 10 to 24.
+    pub brotli_window_log: u32,
+    /// 0 to 9.
+    pub gzip_level: u32,
+    /// A finite answer below this size is not compressed, in bytes.
+    pub once_bytes_min: usize,
+}
+
+impl Default for Compression {
+    /// zstd, then brotli, then gzip, each with 128 KiB of history (gzip: its 32): a page of up to
+    /// 64 KiB is coded against its whole predecessor.
+    fn default() -> Self {
+        Self {
+            order: vec![Encoding::Zstd, Encoding::Brotli, Encoding::Gzip],
+            zstd_level: 3,
+            zstd_window_log: 17,
+            brotli_quality: 4,
+            brotli_window_log: 17,
+            gzip_level: 6,
+            once_bytes_min: 1_024,
+        }
+    }
+}
+
+impl Compression {
+    /// No compression at all.
+    pub fn off() -> Self {
+        Self { order: Vec::new(), ..Self::default() }
+    }
+}
+
+/// Whether the encoding is compiled in.
+fn is_available(encoding: Encoding) -> bool {
+    match encoding {
+        Encoding::Identity => true,
+        Encoding::Gzip => cfg!(feature = "gzip"),
+        Encoding::Brotli => cfg!(feature = "brotli"),
+        Encoding::Zstd => cfg!(feature = "zstd"),
+    }
+}
+
+/// Chooses the encoding for a client: the one that it weighs highest among those offered, the
+/// earlier offered one where it weighs them equally. Anything unreadable, and no header, is identity.
+///
+/// ```
+/// use hyperstar_sse::{Compression, Encoding, negotiate};
+///
+/// let mut headers = http::HeaderMap::new();
+/// headers.insert("accept-encoding", "gzip, br;q=0.5".parse()?);
+/// assert_eq!(negotiate(&headers, &Compression::default()), Encoding::Gzip);
+/// assert_eq!(negotiate(&headers, &Compression::off()), Encoding::Identity);
+/// # Ok::<(), http::header::InvalidHeaderValue>(())
+/// ```
+///
+/// Source: RFC 9110, 12.5.3.
+pub fn negotiate(headers: &HeaderMap, compression: &Compression) -> Encoding {
+    let accepted: Vec<(String, u16)> = headers
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(weighed)
+        .collect();
+    let weight = |token: &str| {
+        let named = accepted.iter().find(|(name, _)| name == token);
+        named.or_else(|| accepted.iter().find(|(name, _)| name == "*")).map_or(0, |(_, weight)| *weight)
+    };
+    let mut best = (Encoding::Identity, 0);
+    for encoding in compression.order.iter().copied().filter(|encoding| is_available(*encoding)) {
+        let weight = weight(encoding.token());
+        if weight > best.1 {
+            best = (encoding, weight);
+        }
+    }
+    best.0
+}
+
+/// `gzip;q=0.5` as its name and the weight in thousandths.
+fn weighed(item: &str) -> Option<(String, u16)> {
+    let mut parts = item.split(';');
+    let name = parts.next()?.trim().to_ascii_lowercase();
+    let mut weight = 1_000;
+    for parameter in parts {
+        let (key, value) = parameter.split_once('=')?;
+        if key.trim().eq_ignore_ascii_case("q") {
+            let q: f32 = value.trim().parse().ok()?;
+            if !(0.0..=1.0).contains(&q) {
+                return None;
+            }
+            // Between 0 and 1000, so it fits.
+            weight = (q * 1_000.0).round() as u16;
+        }
+    }
+    (!name.is_empty()).then_some((name, weight))
+}
+
+/// Compresses something whole, as well as it goes in reasonable time; `None` where the encoding is
+/// identity or not compiled in.
+pub fn compress(bytes: &[u8], encoding: Encoding) -> Option<Bytes> {
+    let best = Compression {
+        zstd_level: 17,
+        zstd_window_log: 22,
+        brotli_quality: 10,
+        brotli_window_log: 22,
+        gzip_level: 9,
+        ..Compression::default()
+    };
+    compress_with(bytes, encoding, &best)
+}
+
+pub(crate) fn compress_with(bytes: &[u8], encoding: Encoding, compression: &Compression) -> Option<Bytes> {
+    let encoder = Encoder::new(encoding, compression)?;
+    encoder.whole(bytes).inspect_err(|error| tracing::error!(%error, "an encoder failed")).ok()
+}
+
+/// A streaming encoder: what was put in can be read by the client once it is flushed.
+pub(crate) enum Encoder {
+    #[cfg(feature = "gzip")]
+    Gzip(flate2::write::GzEncoder<Vec<u8>>),
+    #[cfg(feature = "brotli")]
+    Brotli(Box<brotli::CompressorWriter<Vec<u8>>>),
+    #[cfg(feature = "zstd")]
+    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
+}
+
+impl Encoder {
+    /// `None` for identity, for what is not compiled in, and for settings out of range.
+    pub(crate) fn new(encoding: Encoding, compression: &Compression) -> Option<Self> {
+        #[cfg(not(all(feature = "gzip", feature = "brotli", feature = "zstd")))]
+        let _ = compression;
+        match encoding {
+            #[cfg(feature = "gzip")]
+            Encoding::Gzip => {
+                let level = flate2::Compression::new(compression.gzip_level.min(9));
+                Some(Self::Gzip(flate2::write::GzEncoder::new(Vec::new(), level)))
+            }
+            #[cfg(feature = "brotli")]
+            Encoding::Brotli => Some(Self::Brotli(Box::new(brotli::CompressorWriter::new(
+                Vec::new(),
+                512,
+                compression.brotli_quality.min(11),
+                compression.brotli_window_log.clamp(10, 24),
+            )))),
+            #[cfg(feature = "zstd")]
+            Encoding::Zstd => zstd_encoder(compression)
+                .inspect_err(|error| tracing::error!(%error, "zstd cannot be set up"))
+                .ok()
+                .map(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    /// Takes bytes in; nothing need come out yet.
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            #[cfg(feature = "gzip")]
+            Self::Gzip(encoder) => encoder.write_all(bytes),
+            #[cfg(feature = "brotli")]
+            Self::Brotli(encoder) => encoder.write_all(bytes),
+            #[cfg(feature = "zstd")]
+            Self::Zstd(encoder) => encoder.write_all(bytes),
+            #[cfg(not(any(feature = "gzip", feature = "brotli", feature = "zstd")))]
+            _ => Ok(bytes).map(drop),
+        }
+    }
+
+    /// Gives out everything that was taken in.
+    pub(crate) fn flush(&mut self) -> io::Result<Bytes> {
+        let out: &mut Vec<u8> = match self {
+            #[cfg(feature = "gzip")]
+            Self::Gzip(encoder) => {
+                encoder.flush()?;
+                encoder.get_mut()
+            }
+            #[cfg(feature = "brotli")]
+            Self::Brotli(encoder) => {
+                encoder.flush()?;
+                encoder.get_mut()
+            }
+            #[cfg(feature = "zstd")]
+            Self::Zstd(encoder) => {
+                encoder.flush()?;
+                encoder.get_mut()
+            }
+            #[cfg(not(any(feature = "gzip", feature = "brotli", feature = "zstd")))]
+            _ => return Ok(Bytes::new()),
+        };
+        Ok(Bytes::from(std::mem::take(out)))
+    }
+
+    /// Ends the stream and gives out the rest.
+    pub(crate) fn finish(self) -> io::Result<Bytes> {
+        match self {
+            #[cfg(feature = "gzip")]
+            Self::Gzip(encoder) => encoder.finish().map(Bytes::from),
+            #[cfg(feature = "brotli")]
+            Self::Brotli(encoder) => Ok(Bytes::from(encoder.into_inner())),
+            #[cfg(feature = "zstd")]
+            Self::Zstd(encoder) => encoder.finish().map(Bytes::from),
+            #[cfg(not(any(feature = "gzip", feature = "brotli", feature = "zstd")))]
+            _ => Ok(Bytes::new()),
+        }
+    }
+
+    fn whole(mut self, bytes: &[u8]) -> io::Result<Bytes> {
+        self.put(bytes)?;
+        self.finish()
+    }
+}
+
+#[cfg(feature = "zstd")]
+fn zstd_encoder(compression: &Compression) -> io::Result<zstd::stream::write::Encoder<'static, Vec<u8>>> {
+    use zstd::zstd_safe::CParameter;
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), compression.zstd_level.clamp(1, 19))?;
+    let window = compression.zstd_window_log.clamp(10, 23);
+    encoder.set_parameter(CParameter::WindowLog(window))?;
+    // The level's own tables are made for files; those of a live page need not be larger than it.
+    encoder.set_parameter(CParameter::HashLog(window.min(14)))?;
+    encoder.set_parameter(CParameter::ChainLog(window.min(14)))?;
+    encoder.set_parameter(CParameter::ContentSizeFlag(false))?;
+    encoder.set_parameter(CParameter::ChecksumFlag(false))?;
+    Ok(encoder)
+}

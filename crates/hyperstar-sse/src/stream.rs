@@ -1,0 +1,508 @@
+//! A stream: the sender that an app keeps, and the body that a server writes.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Frame;
+use tokio::time::{Instant, Sleep};
+
+use crate::encoding::{Compression, Encoder, Encoding};
+
+/// A comment that says nothing: it keeps proxies from hanging up, and shows a dead socket.
+const KEEP_ALIVE: &[u8] = b":\n\n";
+
+/// How a stream behaves.
+#[derive(Clone, Debug)]
+pub struct StreamConfig {
+    /// A silent stream carries a comment this often, in milliseconds; `None` if the app sends its
+    /// own heartbeats.
+    pub keep_alive_ms: Option<u64>,
+    /// The most events that wait; past it [`Sender::event`] answers [`SendError::Full`].
+    pub queue_events_max: usize,
+    /// The most bytes of them.
+    pub queue_bytes_max: usize,
+    /// A stream that is offered something while it has taken nothing for so long is let go, in
+    /// milliseconds.
+    pub stall_ms: u64,
+    /// How it is compressed.
+    pub compression: Compression,
+}
+
+impl Default for StreamConfig {
+    fn default() -> Self {
+        Self {
+            keep_alive_ms: Some(30_000),
+            queue_events_max: 64,
+            queue_bytes_max: 256 * 1024,
+            stall_ms: 30_000,
+            compression: Compression::default(),
+        }
+    }
+}
+
+/// Why a stream has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The client is gone: the server dropped the body.
+    Disconnected,
+    /// The app ended it.
+    Ended,
+    /// The client took nothing for too long.
+    Stalled,
+    /// What the client was to get did not fit its queue.
+    Overflow,
+}
+
+/// Why an event was not queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The queue is full; the stream is as it was. Wait, drop the event, or
+    /// [let the client go](Sender::evict).
+    #[error("the stream's queue is full")]
+    Full,
+    /// The stream has ended.
+    #[error("the stream has ended")]
+    Closed,
+}
+
+type Hook = Box<dyn FnOnce(CloseReason) + Send>;
+
+/// The app's end of a stream. Clones are the same stream; once the last is dropped, it ends after
+/// what is queued.
+///
+/// Guarantees: no call waits for the client. At most one frame and the bounded queue are held for a
+/// client that does not read. What is sent is taken in the order in which it was last set.
+///
+/// Two kinds of content go through it: a *frame* is a state, of which the latest is all that counts;
+/// an *event* is something that happens once, and queues.
+///
+/// ```
+/// use hyperstar_sse::{Encoding, Event, StreamConfig, stream};
+///
+/// let (sender, body) = stream(&StreamConfig::default(), Encoding::Identity);
+/// sender.event(Event::new().data("once"))?;
+/// sender.frame(Event::new().data("state 1").encode());
+/// sender.frame(Event::new().data("state 2").encode());   // takes the place of state 1
+/// # drop(body); Ok::<(), hyperstar_sse::SendError>(())
+/// ```
+pub struct Sender {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    stall: Duration,
+    queue_events_max: usize,
+    queue_bytes_max: usize,
+}
+
+#[derive(Default)]
+struct State {
+    frame: Option<(u64, Bytes)>,
+    queue: VecDeque<(u64, Bytes)>,
+    queue_bytes: usize,
+    /// Numbers what is set, so that frames and events keep their order.
+    clock: u64,
+    /// Since when something waits.
+    waiting_since: Option<Instant>,
+    senders: usize,
+    /// No more is taken in; what is queued still goes out.
+    ending: bool,
+    /// Over, for this reason.
+    closed: Option<CloseReason>,
+    body: Option<Waker>,
+    closed_wakers: Vec<Waker>,
+    hooks: Vec<Hook>,
+}
+
+/// Makes a stream: what goes into the sender comes out of the body, encoded.
+pub fn stream(config: &StreamConfig, encoding: Encoding) -> (Sender, Body) {
+    let shared = Arc::new(Shared {
+        state: Mutex::new(State { senders: 1, ..State::default() }),
+        stall: Duration::from_millis(config.stall_ms),
+        queue_events_max: config.queue_events_max,
+        queue_bytes_max: config.queue_bytes_max,
+    });
+    let body = Body {
+        inner: Inner::Live {
+            shared: shared.clone(),
+            encoder: Encoder::new(encoding, &config.compression),
+            keep_alive: config.keep_alive_ms.map(|ms| KeepAlive { every: Duration::from_millis(ms), timer: None }),
+        },
+    };
+    (Sender { shared }, body)
+}
+
+impl Sender {
+    /// Sets the state to show. A frame that was not taken yet is replaced.
+    pub fn frame(&self, frame: impl Into<Bytes>) {
+        let mut state = self.shared.lock();
+        if state.is_over() {
+            return;
+        }
+        if state.has_stalled(self.shared.stall) {
+            return state.close(CloseReason::Stalled).finish(state);
+        }
+        let at = state.tick();
+        state.frame = Some((at, frame.into()));
+        state.wake();
+    }
+
+    /// Queues an event.
+    ///
+    /// # Errors
+    /// [`SendError::Full`] past the bounds of [`StreamConfig`]; [`SendError::Closed`] once it ended.
+    pub fn event(&self, event: impl Into<Bytes>) -> Result<(), SendError> {
+        let event = event.into();
+        let mut state = self.shared.lock();
+        if state.is_over() {
+            return Err(SendError::Closed);
+        }
+        if state.has_stalled(self.shared.stall) {
+            state.close(CloseReason::Stalled).finish(state);
+            return Err(SendError::Closed);
+        }
+        let bytes = state.queue_bytes.saturating_add(event.len());
+        if state.queue.len() >= self.shared.queue_events_max || bytes > self.shared.queue_bytes_max {
+            return Err(SendError::Full);
+        }
+        let at = state.tick();
+        state.queue_bytes = bytes;
+        state.queue.push_back((at, event));
+        state.wake();
+        Ok(())
+    }
+
+    /// Ends the stream after what is queued.
+    pub fn close(&self) {
+        let mut state = self.shared.lock();
+        state.end();
+    }
+
+    /// Ends the stream now; what waits is dropped.
+    pub fn evict(&self, reason: CloseReason) {
+        let mut state = self.shared.lock();
+        if state.closed.is_none() {
+            state.close(reason).finish(state);
+        }
+    }
+
+    /// Lets the client go if it has stalled; answers whether it is gone. A publisher does this by
+    /// itself: it is for those that have nothing to send for long.
+    pub fn sweep(&self) -> bool {
+        let mut state = self.shared.lock();
+        if state.closed.is_none() && state.has_stalled(self.shared.stall) {
+            state.close(CloseReason::Stalled).finish(state);
+            return true;
+        }
+        state.closed.is_some()
+    }
+
+    /// Whether nothing more can be sent.
+    pub fn is_closed(&self) -> bool {
+        self.shared.lock().is_over()
+    }
+
+    /// How many events and bytes wait for the client, the frame included.
+    pub fn waiting(&self) -> (usize, usize) {
+        let state = self.shared.lock();
+        let frame = state.frame.as_ref().map_or((0, 0), |(_, frame)| (1, frame.len()));
+        (state.queue.len() + frame.0, state.queue_bytes + frame.1)
+    }
+
+    /// Waits until the stream is over, and says why.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn closed(&self) -> CloseReason {
+        poll_fn(|cx| {
+            let mut state = self.shared.lock();
+            match state.closed {
+                Some(reason) => Poll::Ready(reason),
+                None => {
+                    if !state.closed_wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+                        state.closed_wakers.push(cx.waker().clone());
+                    }
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// Runs `hook` once when the stream is over; at once if it is already. It runs where the end is
+    /// noticed, holding no lock, and should be short.
+    pub fn on_close(&self, hook: impl FnOnce(CloseReason) + Send + 'static) {
+        let mut state = self.shared.lock();
+        match state.closed {
+            Some(reason) => {
+                drop(state);
+                hook(reason);
+            }
+            None => state.hooks.push(Box::new(hook)),
+        }
+    }
+
+    /// Whether this is the same stream as another.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+impl Clone for Sender {
+    fn clone(&self) -> Self {
+        self.shared.lock().senders += 1;
+        Self { shared: self.shared.clone() }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.senders -= 1;
+        if state.senders == 0 {
+            state.end();
+        }
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (events, bytes) = self.waiting();
+        f.debug_struct("Sender").field("events", &events).field("bytes", &bytes).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // What it guards is whole between statements, and hooks run outside of it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is to be done once the lock is released.
+struct Closing {
+    reason: CloseReason,
+    hooks: Vec<Hook>,
+    wakers: Vec<Waker>,
+}
+
+impl Closing {
+    fn finish(self, state: MutexGuard<'_, State>) {
+        drop(state);
+        self.wakers.into_iter().for_each(Waker::wake);
+        self.hooks.into_iter().for_each(|hook| hook(self.reason));
+    }
+}
+
+impl State {
+    fn is_over(&self) -> bool {
+        self.ending || self.closed.is_some()
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    fn has_stalled(&self, stall: Duration) -> bool {
+        self.waiting_since.is_some_and(|since| since.elapsed() >= stall)
+    }
+
+    /// Notes that something waits and calls the body, which the server polls then.
+    fn wake(&mut self) {
+        if self.waiting_since.is_none() {
+            self.waiting_since = Some(Instant::now());
+        }
+        if let Some(waker) = self.body.take() {
+            waker.wake();
+        }
+    }
+
+    fn end(&mut self) {
+        self.ending = true;
+        if let Some(waker) = self.body.take() {
+            waker.wake();
+        }
+    }
+
+    fn close(&mut self, reason: CloseReason) -> Closing {
+        self.closed = Some(reason);
+        self.ending = true;
+        self.frame = None;
+        self.queue = VecDeque::new();
+        self.queue_bytes = 0;
+        self.waiting_since = None;
+        let mut wakers = std::mem::take(&mut self.closed_wakers);
+        wakers.extend(self.body.take());
+        Closing { reason, hooks: std::mem::take(&mut self.hooks), wakers }
+    }
+
+    /// What was set first among what waits.
+    fn take(&mut self) -> Option<Bytes> {
+        let frame_is_first = match (&self.frame, self.queue.front()) {
+            (Some((frame, _)), Some((event, _))) => frame < event,
+            (frame, _) => frame.is_some(),
+        };
+        let bytes = if frame_is_first {
+            self.frame.take().map(|(_, frame)| frame)
+        } else {
+            self.queue.pop_front().map(|(_, event)| {
+                self.queue_bytes -= event.len();
+                event
+            })
+        };
+        // The client takes: what still waits has waited from now.
+        self.waiting_since = (self.frame.is_some() || !self.queue.is_empty()).then(Instant::now);
+        bytes
+    }
+}
+
+struct KeepAlive {
+    every: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl KeepAlive {
+    fn restart(&mut self) {
+        if let Some(timer) = &mut self.timer {
+            timer.as_mut().reset(Instant::now() + self.every);
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let every = self.every;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(every)));
+        timer.as_mut().poll(cx)
+    }
+}
+
+/// The server's end of a stream: a body for any server that takes [`http_body::Body`].
+///
+/// Dropping it is how a server says that the client is gone.
+pub struct Body {
+    inner: Inner,
+}
+
+enum Inner {
+    Live { shared: Arc<Shared>, encoder: Option<Encoder>, keep_alive: Option<KeepAlive> },
+    /// The last piece of a stream that ended, or the whole of one that was never live.
+    Last(Option<Bytes>),
+}
+
+impl Body {
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        Self { inner: Inner::Last(Some(bytes)) }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let (shared, encoder, keep_alive) = match &mut self.inner {
+            Inner::Live { shared, encoder, keep_alive } => (shared, encoder, keep_alive),
+            Inner::Last(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+        };
+        let mut state = shared.lock();
+        let taken = match encoder {
+            None => state.take(),
+            Some(encoder) => {
+                // All that waits shares one flush.
+                let mut some = false;
+                let mut encoded = Ok(());
+                while let Some(bytes) = state.take() {
+                    some = true;
+                    encoded = encoded.and_then(|()| encoder.put(&bytes));
+                }
+                match encoded.and_then(|()| if some { encoder.flush().map(Some) } else { Ok(None) }) {
+                    Ok(bytes) => bytes,
+                    Err(error) => {
+                        tracing::error!(%error, "an encoder failed; its stream ends");
+                        state.ending = true;
+                        None
+                    }
+                }
+            }
+        };
+        if let Some(bytes) = taken {
+            drop(state);
+            if let Some(keep_alive) = keep_alive {
+                keep_alive.restart();
+            }
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        if state.ending {
+            if state.closed.is_none() {
+                state.close(CloseReason::Ended).finish(state);
+            } else {
+                drop(state);
+            }
+            let last = encoder.take().and_then(|encoder| encoder.finish().ok()).filter(|bytes| !bytes.is_empty());
+            self.inner = Inner::Last(None);
+            return Poll::Ready(last.map(|bytes| Ok(Frame::data(bytes))));
+        }
+        if !state.body.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            state.body = Some(cx.waker().clone());
+        }
+        drop(state);
+        let Some(keep_alive) = keep_alive else { return Poll::Pending };
+        if keep_alive.poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        keep_alive.restart();
+        let beat = match encoder {
+            None => Ok(Bytes::from_static(KEEP_ALIVE)),
+            Some(encoder) => encoder.put(KEEP_ALIVE).and_then(|()| encoder.flush()),
+        };
+        match beat {
+            Ok(beat) => Poll::Ready(Some(Ok(Frame::data(beat)))),
+            Err(error) => {
+                tracing::error!(%error, "an encoder failed; its stream ends");
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.inner, Inner::Last(None))
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        match &self.inner {
+            Inner::Last(Some(bytes)) => http_body::SizeHint::with_exact(bytes.len() as u64),
+            Inner::Last(None) => http_body::SizeHint::with_exact(0),
+            Inner::Live { .. } => http_body::SizeHint::default(),
+        }
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        if let Inner::Live { shared, .. } = &self.inner {
+            let mut state = shared.lock();
+            if state.closed.is_none() {
+                state.close(CloseReason::Disconnected).finish(state);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Body")
+    }
+}

@@ -1,0 +1,16 @@
+//! Tests of the framework at its boundary: real sockets, real requests.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod actions;
+mod assets;
+mod browser;
+mod hostile;
+mod live;
+mod pages;
+mod sessions;
+mod shutdown;
+mod slow;
+mod support;
+#[cfg(feature = "tls")]
+mod tls;

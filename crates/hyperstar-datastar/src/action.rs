@@ -450,7 +450,8 @@ pub enum Retry {
     /// After everything but a 204 and a redirect, even after a stream that ended well: what a
     /// page that stays live needs.
     Always,
-    /// After a network error only, as [`Retry::Auto`]; never after an answer.
+    /// Never after an answer. (Version 1.0.4 of the client does not ask for this option after a
+    /// network error, and repeats then.)
     Never,
 }
 

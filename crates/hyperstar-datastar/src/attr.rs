@@ -247,7 +247,7 @@ impl Attr {
         let (key, case, exact) = key_for(name, default);
         let attr = Self {
             plugin,
-            key: Some(key),
+            key: Some(key).filter(|key| !key.is_empty()),
             inexact: (!exact).then(|| name.to_owned()),
             modifiers: Vec::new(),
         };
@@ -578,12 +578,25 @@ fn key_for(name: &str, default: Case) -> (String, Option<Case>, bool) {
             return (key, (case != default).then_some(case), true);
         }
     }
-    let key: String = kebab(name)
+    (nearest_key(name), None, false)
+}
+
+/// A key that HTML and Datastar read as one key, for a name that has none.
+fn nearest_key(name: &str) -> String {
+    let mut key = String::with_capacity(name.len());
+    for c in kebab(name)
         .chars()
-        .filter(|&c| is_attribute_name_char(c))
-        .collect();
-    // Two underscores would start a modifier.
-    (key.replace("__", "_-_"), None, false)
+        .filter(|&c| is_attribute_name_char(c) && !c.is_uppercase())
+    {
+        // Two underscores would start a modifier.
+        if c != '_' || !key.ends_with('_') {
+            key.push(c);
+        }
+    }
+    while key.ends_with('_') {
+        key.pop();
+    }
+    key
 }
 
 fn kebab(name: &str) -> String {
@@ -606,7 +619,7 @@ fn is_key(key: &str) -> bool {
     !key.is_empty()
         && key
             .chars()
-            .all(|c| is_attribute_name_char(c) && !c.is_ascii_uppercase())
+            .all(|c| is_attribute_name_char(c) && !c.is_uppercase())
         && !key.contains("__")
         && !key.ends_with('_')
 }

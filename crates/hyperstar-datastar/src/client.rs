@@ -89,6 +89,17 @@ impl ClientSource {
             html_attr_escape(&self.url())
         )
     }
+
+    /// [`script_tag`](Self::script_tag) for a page whose content security policy asks for a nonce.
+    /// Datastar itself takes the nonce from a [`data-nonce`](crate::attr::nonce) attribute.
+    #[must_use]
+    pub fn script_tag_with_nonce(&self, nonce: &str) -> String {
+        format!(
+            r#"<script type="module" nonce="{}" src="{}"></script>"#,
+            html_attr_escape(nonce),
+            html_attr_escape(&self.url())
+        )
+    }
 }
 
 impl fmt::Display for ClientSource {

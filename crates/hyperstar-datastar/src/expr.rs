@@ -71,11 +71,13 @@ impl Expr {
 
     /// This, only if `condition` holds.
     ///
-    /// A single action becomes `condition && action`, anything else an `if`.
+    /// A single action becomes `condition && action`, anything else an `if`. An empty condition
+    /// holds.
     #[must_use]
     pub fn when(self, condition: impl Into<Expr>) -> Self {
         let condition = condition.into().to_string();
         match self.statements.as_slice() {
+            _ if condition.is_empty() => self,
             [] => self,
             [Statement { code, call: true }] if is_operand(&condition) => {
                 js(format!("{condition} && {code}"))

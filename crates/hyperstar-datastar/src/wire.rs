@@ -1,6 +1,6 @@
 //! What all events share: the optional id and retry fields, and Datastar's `key value` data lines.
 
-use hyperstar_sse::Event;
+use hyperstar_sse::{Event, lines};
 
 /// The reconnection delay that the client starts with, in milliseconds. A [`retry_ms`] of this
 /// value is left off the wire, as the SDK specification asks.
@@ -44,24 +44,15 @@ impl DataLines {
         Self(String::with_capacity(bytes))
     }
 
-    /// Adds `key` for every line of `value`; a line ends with `\r\n`, `\n` or a lone `\r`.
+    /// Adds a line for each of `value`'s; they are split as the client splits a stream.
     pub(crate) fn push(&mut self, key: &str, value: &str) {
-        let mut rest = value;
-        loop {
-            let end = rest.find(['\r', '\n']);
+        for line in lines(value) {
             if !self.0.is_empty() {
                 self.0.push('\n');
             }
             self.0.push_str(key);
             self.0.push(' ');
-            self.0.push_str(&rest[..end.unwrap_or(rest.len())]);
-            let Some(end) = end else { break };
-            let line_break = if rest[end..].starts_with("\r\n") {
-                2
-            } else {
-                1
-            };
-            rest = &rest[end + line_break..];
+            self.0.push_str(line);
         }
     }
 

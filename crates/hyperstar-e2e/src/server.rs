@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
 
 use crate::cdp::lock;
 use crate::port::free_port;
@@ -21,6 +22,9 @@ use crate::wait::wait_until;
 
 /// How long a server may take until its port answers.
 const START_MAX: Duration = Duration::from_secs(20);
+
+/// How long to read on after the process has ended.
+const READ_MAX: Duration = Duration::from_secs(1);
 
 /// Lines of output that are kept; of more than these, the oldest go.
 const LINES_MAX: usize = 1_000;
@@ -42,8 +46,14 @@ pub struct Server {
     args: Vec<OsString>,
     env: BTreeMap<OsString, OsString>,
     port: u16,
-    child: Option<Child>,
+    running: Option<Running>,
     output: Arc<Mutex<Vec<String>>>,
+}
+
+/// A process and the tasks that read what it prints.
+struct Running {
+    child: Child,
+    readers: JoinSet<()>,
 }
 
 impl Server {
@@ -58,7 +68,7 @@ impl Server {
             args: Vec::new(),
             env: BTreeMap::new(),
             port,
-            child: None,
+            running: None,
             output: Arc::default(),
         };
         Ok(server.env("PORT", port.to_string()))
@@ -94,7 +104,7 @@ impl Server {
 
     /// Its process id, while it runs.
     pub fn pid(&self) -> Option<u32> {
-        self.child.as_ref().and_then(Child::id)
+        self.running.as_ref().and_then(|running| running.child.id())
     }
 
     /// Starts it, and waits until its port answers.
@@ -103,7 +113,7 @@ impl Server {
     /// When it runs already, ends, or does not answer in time, with its output.
     pub async fn start(&mut self) -> Result<()> {
         let name = self.program.display().to_string();
-        if self.child.is_some() {
+        if self.running.is_some() {
             bail!("{name} runs already");
         }
         let mut command = Command::new(&self.program);
@@ -113,10 +123,10 @@ impl Server {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("start {name}"))?;
+        let mut readers = JoinSet::new();
         if let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) {
-            // These tasks end with the process.
-            tokio::spawn(keep_lines(stdout, self.output.clone()));
-            tokio::spawn(keep_lines(stderr, self.output.clone()));
+            readers.spawn(keep_lines(stdout, self.output.clone()));
+            readers.spawn(keep_lines(stderr, self.output.clone()));
         }
         let addr = self.addr();
         let answers = wait_until(format!("{name} answers at {addr}"), START_MAX, async || {
@@ -126,7 +136,7 @@ impl Server {
             Ok(TcpStream::connect(addr).await.ok().map(drop))
         });
         let answers = answers.await;
-        self.child = Some(child);
+        self.running = Some(Running { child, readers });
         if let Err(error) = answers {
             self.kill_9().await?;
             bail!("{error}; it printed:\n{}", self.output());
@@ -139,8 +149,10 @@ impl Server {
     /// # Errors
     /// When it does not run.
     pub async fn kill_9(&mut self) -> Result<()> {
-        let mut child = self.child.take().context("the server does not run")?;
-        child.kill().await.context("kill the server")
+        let mut running = self.running.take().context("the server does not run")?;
+        running.child.kill().await.context("kill the server")?;
+        running.read_all().await;
+        Ok(())
     }
 
     /// Asks it to end (SIGTERM), and waits until it has.
@@ -148,15 +160,20 @@ impl Server {
     /// # Errors
     /// When it does not run, or does not end in time; then it is killed.
     pub async fn terminate(&mut self, timeout: Duration) -> Result<ExitStatus> {
-        let mut child = self.child.take().context("the server does not run")?;
-        let pid = child
+        let mut running = self.running.take().context("the server does not run")?;
+        let pid = running
+            .child
             .id()
             .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         kill_process(pid.context("the server has ended by itself")?, Signal::TERM)?;
-        match tokio::time::timeout(timeout, child.wait()).await {
+        let ended = tokio::time::timeout(timeout, running.child.wait()).await;
+        if ended.is_err() {
+            running.child.kill().await?;
+        }
+        running.read_all().await;
+        match ended {
             Ok(status) => Ok(status?),
             Err(_) => {
-                child.kill().await?;
                 bail!(
                     "the server did not end in {timeout:?}; it printed:\n{}",
                     self.output()
@@ -169,6 +186,17 @@ impl Server {
     /// came.
     pub fn output(&self) -> String {
         lock(&self.output).join("\n")
+    }
+}
+
+impl Running {
+    /// Waits until all is read that the process had printed when it ended. Not for long: a child
+    /// of it may still hold the pipes.
+    async fn read_all(mut self) {
+        let _ = tokio::time::timeout(READ_MAX, async {
+            while self.readers.join_next().await.is_some() {}
+        })
+        .await;
     }
 }
 

@@ -1,27 +1,25 @@
-//! One tab: what a person does in it, and what a person sees.
+//! One tab, and what a person does in it.
 
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+mod conditions;
+mod picture;
+mod sight;
+mod trouble;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use base64::Engine as _;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
 
 use crate::cdp::{Cdp, lock};
 use crate::keys;
-use crate::log::{Log, exception};
-use crate::wait::{SECOND, wait_until};
+use crate::log::Log;
+use crate::wait::wait_until;
+
+pub use sight::{Cookie, Focus};
 
 /// How long a page may take to load, and an element to become one that can be clicked.
 const READY_MAX: Duration = Duration::from_secs(15);
-
-/// How much of a page's text a failure shows.
-const SHOWN_CHARS_MAX: usize = 2_000;
 
 /// A tab of a [`Chrome`](crate::Chrome). Clones are the same tab.
 ///
@@ -35,39 +33,6 @@ pub struct Tab {
     log: Arc<Mutex<Log>>,
 }
 
-/// Where the keyboard goes.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Focus {
-    /// The element's name, in lower case; `body` if nothing has the focus.
-    pub tag: String,
-    /// Its `id`, or nothing.
-    pub id: String,
-    /// Its value, if it is a control.
-    pub value: Option<String>,
-    /// Start and end of the selection, in UTF-16 units, if it is a text control.
-    pub selection: Option<(u32, u32)>,
-}
-
-/// A cookie as the browser keeps it.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Cookie {
-    /// Its name.
-    pub name: String,
-    /// Its value.
-    pub value: String,
-    /// The path below which it is sent.
-    pub path: String,
-    /// Scripts cannot read it.
-    pub http_only: bool,
-    /// It is sent over TLS only.
-    pub secure: bool,
-    /// `Strict`, `Lax`, `None`, or absent.
-    #[serde(default)]
-    pub same_site: Option<String>,
-}
-
-// What a person does.
 impl Tab {
     /// Opens `url` and waits until it has loaded. A stream that the page holds open does not
     /// hinder that.
@@ -170,277 +135,6 @@ impl Tab {
     }
 }
 
-// What a person sees.
-impl Tab {
-    /// The value of a JavaScript expression; a promise is awaited.
-    ///
-    /// # Errors
-    /// When it throws, or its value is no `T`.
-    pub async fn eval<T: DeserializeOwned>(&self, js: &str) -> Result<T> {
-        let params = json!({
-            "expression": js, "awaitPromise": true, "returnByValue": true, "userGesture": true,
-        });
-        let mut answer = self.call("Runtime.evaluate", params).await?;
-        if answer["exceptionDetails"].is_object() {
-            bail!("`{js}` threw {}", exception(&answer["exceptionDetails"]));
-        }
-        // `undefined` has no value: it is read as null.
-        let value = answer["result"]["value"].take();
-        serde_json::from_value(value.clone()).with_context(|| format!("`{js}` is {value}"))
-    }
-
-    /// The text of an element, as it is seen.
-    ///
-    /// # Errors
-    /// When no element matches.
-    pub async fn text(&self, selector: &str) -> Result<String> {
-        let js = format!("document.querySelector({})?.innerText", json!(selector));
-        let text: Option<String> = self.eval(&js).await?;
-        text.with_context(|| format!("no element matches `{selector}`"))
-    }
-
-    /// How many elements match.
-    ///
-    /// # Errors
-    /// When this is no selector.
-    pub async fn count(&self, selector: &str) -> Result<usize> {
-        self.eval(&format!(
-            "document.querySelectorAll({}).length",
-            json!(selector)
-        ))
-        .await
-    }
-
-    /// The page's address.
-    ///
-    /// # Errors
-    /// When Chromium is gone.
-    pub async fn url(&self) -> Result<String> {
-        self.eval("location.href").await
-    }
-
-    /// Where the keyboard goes.
-    ///
-    /// # Errors
-    /// When Chromium is gone.
-    pub async fn focus(&self) -> Result<Focus> {
-        self.eval(
-            "(() => { const e = document.activeElement ?? document.body; return {
-                tag: e.localName, id: e.id, value: e.value === undefined ? null : String(e.value),
-                selection: typeof e.selectionStart === 'number'
-                    ? [e.selectionStart, e.selectionEnd] : null } })()",
-        )
-        .await
-    }
-
-    /// The cookies that are sent to this page, `HttpOnly` ones too.
-    ///
-    /// # Errors
-    /// When Chromium is gone.
-    pub async fn cookies(&self) -> Result<Vec<Cookie>> {
-        let mut answer = self.call("Network.getCookies", json!({})).await?;
-        Ok(serde_json::from_value(answer["cookies"].take())?)
-    }
-
-    /// Waits until a JavaScript expression is truthy. An expression that throws is not truthy:
-    /// so `document.querySelector('#later').value == '1'` can be waited for. `what` names the
-    /// condition.
-    ///
-    /// # Errors
-    /// When the time is over: with the last value, the page's text, its errors, and the path of a
-    /// screenshot.
-    pub async fn wait_for(&self, js: &str, timeout: Duration, what: &str) -> Result<()> {
-        let mut last = String::new();
-        let look = async || {
-            // Parenthesised, so that an object literal or a comment is what it looks like.
-            let looked: Result<Value> = self.eval(&format!("(\n{js}\n)")).await;
-            last = match looked {
-                Ok(Value::Null | Value::Bool(false)) => "false".to_owned(),
-                Ok(Value::String(text)) if text.is_empty() => "an empty text".to_owned(),
-                Ok(Value::Number(number)) if number.as_f64() == Some(0.0) => "0".to_owned(),
-                Ok(_) => return Ok(Some(())),
-                Err(error) => format!("{:#}", error.root_cause()),
-            };
-            Ok(None)
-        };
-        match wait_until(what, timeout, look).await {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let report = self.report().await;
-                Err(anyhow!(
-                    "{error}\n  condition: {js}\n  it was: {last}\n{report}"
-                ))
-            }
-        }
-    }
-
-    /// Waits until the text of the element is `expected`, for at most ten seconds.
-    ///
-    /// # Errors
-    /// As [`Tab::wait_for`].
-    pub async fn wait_for_text(&self, selector: &str, expected: &str) -> Result<()> {
-        let (selector, text) = (json!(selector), json!(expected.trim()));
-        let js = format!("document.querySelector({selector}).innerText.trim() === {text}");
-        self.wait_for(
-            &js,
-            10 * SECOND,
-            &format!("the text of {selector} is {text}"),
-        )
-        .await
-    }
-
-    /// Waits until an element matches, for at most ten seconds.
-    ///
-    /// # Errors
-    /// As [`Tab::wait_for`].
-    pub async fn wait_for_element(&self, selector: &str) -> Result<()> {
-        let js = format!("document.querySelector({}) !== null", json!(selector));
-        self.wait_for(
-            &js,
-            10 * SECOND,
-            &format!("an element matches `{selector}`"),
-        )
-        .await
-    }
-
-    /// Takes a picture of what a person sees, at this size in CSS pixels, in the light or the dark
-    /// colour scheme, and writes it as PNG. Afterwards the tab is as before.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub async fn screenshot(
-        &self,
-        path: impl AsRef<Path>,
-        width: u32,
-        height: u32,
-        dark: bool,
-    ) -> Result<()> {
-        let path = path.as_ref();
-        let scheme = if dark { "dark" } else { "light" };
-        let size =
-            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        self.call("Emulation.setDeviceMetricsOverride", size)
-            .await?;
-        self.set_color_scheme(Some(scheme)).await?;
-        let png = self.capture().await;
-        self.call("Emulation.clearDeviceMetricsOverride", json!({}))
-            .await?;
-        self.set_color_scheme(None).await?;
-        if let Some(folder) = path.parent() {
-            tokio::fs::create_dir_all(folder).await?;
-        }
-        tokio::fs::write(path, png?)
-            .await
-            .with_context(|| format!("write {}", path.display()))
-    }
-}
-
-// What goes wrong.
-impl Tab {
-    /// Uncaught exceptions, `console.error`, and what the browser itself complained about: failed
-    /// requests, refused content.
-    pub fn console_errors(&self) -> Vec<String> {
-        lock(&self.log).errors.clone()
-    }
-
-    /// What the Content-Security-Policy refused, as `directive: what`.
-    pub fn csp_violations(&self) -> Vec<String> {
-        lock(&self.log).violations.clone()
-    }
-
-    /// The texts of the dialogs (`alert`, `confirm`, ..) that the page opened.
-    pub fn dialogs(&self) -> Vec<String> {
-        lock(&self.log).dialogs.clone()
-    }
-
-    /// Forgets errors, violations and dialogs, for a test that has provoked some.
-    pub fn forget(&self) {
-        let mut log = lock(&self.log);
-        log.errors.clear();
-        log.violations.clear();
-        log.dialogs.clear();
-    }
-
-    /// Nothing went wrong so far.
-    ///
-    /// # Errors
-    /// When something did, with all of it.
-    pub fn assert_clean(&self) -> Result<()> {
-        let (errors, violations) = (self.console_errors(), self.csp_violations());
-        ensure!(
-            errors.is_empty() && violations.is_empty(),
-            "the tab is not clean\n  errors: {errors:#?}\n  CSP violations: {violations:#?}"
-        );
-        Ok(())
-    }
-}
-
-// What happens to it.
-impl Tab {
-    /// Takes the network away from this tab, or gives it back: new requests fail, and
-    /// `navigator.onLine` says so. Chromium leaves a stream open that is open; it is
-    /// [`FlakyProxy`](crate::FlakyProxy) that cuts or stalls those.
-    ///
-    /// # Errors
-    /// When Chromium is gone.
-    pub async fn offline(&self, offline: bool) -> Result<()> {
-        self.network(offline, 0, None).await
-    }
-
-    /// Makes the network of this tab slow: each answer comes this much later, and not faster than
-    /// this. `0, 0` is as fast as it can.
-    ///
-    /// # Errors
-    /// When Chromium is gone.
-    pub async fn slow_network(&self, latency_ms: u32, kbit_per_second: u32) -> Result<()> {
-        self.network(
-            false,
-            latency_ms,
-            (kbit_per_second > 0).then_some(kbit_per_second),
-        )
-        .await
-    }
-
-    /// Hides the tab, as when the person turns to another one, or shows it again.
-    ///
-    /// # Errors
-    /// When Chromium is gone, or the page does not notice.
-    pub async fn hidden(&self, hidden: bool) -> Result<()> {
-        self.call(
-            "Emulation.setFocusEmulationEnabled",
-            json!({ "enabled": !hidden }),
-        )
-        .await?;
-        let target = json!({ "targetId": self.target });
-        let window = self
-            .cdp
-            .call(None, "Browser.getWindowForTarget", target)
-            .await?;
-        let state = if hidden { "minimized" } else { "normal" };
-        let bounds = json!({ "windowId": window["windowId"], "bounds": { "windowState": state } });
-        self.cdp
-            .call(None, "Browser.setWindowBounds", bounds)
-            .await?;
-        let expected = if hidden { "hidden" } else { "visible" };
-        let js = format!("document.visibilityState === '{expected}'");
-        self.wait_for(&js, 5 * SECOND, &format!("the page is {expected}"))
-            .await
-    }
-
-    /// Switches the page's own JavaScript off or on, from the next page on.
-    ///
-    /// # Errors
-    /// When Chromium is gone.
-    pub async fn javascript(&self, on: bool) -> Result<()> {
-        self.call(
-            "Emulation.setScriptExecutionDisabled",
-            json!({ "value": !on }),
-        )
-        .await?;
-        Ok(())
-    }
-}
-
 // How.
 impl Tab {
     pub(crate) async fn create(cdp: &Cdp, context: Option<&str>) -> Result<Tab> {
@@ -531,88 +225,6 @@ impl Tab {
             self.call("Input.dispatchKeyEvent", event).await?;
         }
         Ok(())
-    }
-
-    async fn network(&self, offline: bool, latency_ms: u32, kbit: Option<u32>) -> Result<()> {
-        let throughput = kbit.map_or(-1.0, |kbit| f64::from(kbit) * 1_000.0 / 8.0);
-        let params = json!({
-            "offline": offline, "latency": latency_ms,
-            "downloadThroughput": throughput, "uploadThroughput": throughput,
-        });
-        self.call("Network.emulateNetworkConditions", params)
-            .await?;
-        Ok(())
-    }
-
-    async fn set_color_scheme(&self, scheme: Option<&str>) -> Result<()> {
-        let value = scheme.unwrap_or_default();
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
-        self.call("Emulation.setEmulatedMedia", features).await?;
-        Ok(())
-    }
-
-    async fn capture(&self) -> Result<Vec<u8>> {
-        let answer = self
-            .call("Page.captureScreenshot", json!({ "format": "png" }))
-            .await?;
-        let data = answer["data"]
-            .as_str()
-            .context("a screenshot without data")?;
-        Ok(base64::engine::general_purpose::STANDARD.decode(data)?)
-    }
-
-    /// What helps to understand a failure.
-    async fn report(&self) -> String {
-        let mut report = String::new();
-        let line = |report: &mut String, name: &str, value: &dyn std::fmt::Display| {
-            // Writing to a string cannot fail.
-            let _ = writeln!(report, "  {name}: {value}");
-        };
-        let page: Result<(String, String)> = self
-            .eval("[location.href, document.body?.innerText ?? '']")
-            .await;
-        match page {
-            Ok((url, text)) => {
-                line(&mut report, "page", &url);
-                let shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
-                line(&mut report, "its text", &format_args!("{shown:?}"));
-            }
-            Err(error) => line(&mut report, "page", &format_args!("unknown, {error:#}")),
-        }
-        line(
-            &mut report,
-            "its errors",
-            &format_args!("{:#?}", self.console_errors()),
-        );
-        line(
-            &mut report,
-            "CSP violations",
-            &format_args!("{:?}", self.csp_violations()),
-        );
-        match self.keep_screenshot().await {
-            Ok(path) => line(&mut report, "screenshot", &path.display()),
-            Err(error) => line(&mut report, "screenshot", &format_args!("none, {error:#}")),
-        }
-        report
-    }
-
-    async fn keep_screenshot(&self) -> Result<PathBuf> {
-        static TAKEN: AtomicU32 = AtomicU32::new(0);
-        let number = TAKEN.fetch_add(1, Ordering::Relaxed);
-        // A test's thread has its name; of the tests that run beside it, the number differs.
-        let test = std::thread::current()
-            .name()
-            .unwrap_or("test")
-            .replace("::", "-");
-        let target = match std::env::var_os("CARGO_TARGET_DIR") {
-            Some(target) => PathBuf::from(target),
-            None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"),
-        };
-        let folder = target.join("e2e-shots");
-        tokio::fs::create_dir_all(&folder).await?;
-        let path = folder.join(format!("{test}-{}-{number}.png", std::process::id()));
-        tokio::fs::write(&path, self.capture().await?).await?;
-        Ok(path)
     }
 }
 

@@ -45,9 +45,10 @@ async fn main() -> Result<()> {
         )
         .route("/refused", get(refused))
         .with_state(probe);
+    // Before the port answers: from then on somebody may ask us to end.
+    let mut term = signal(SignalKind::terminate())?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     println!("listening on {port}");
-    let mut term = signal(SignalKind::terminate())?;
     tokio::select! {
         served = axum::serve(listener, app) => served?,
         _ = term.recv() => println!("stopping"),

@@ -225,12 +225,8 @@ async fn the_browser_reaches_loopback_only_and_leaves_nothing_behind() -> Result
         assert!(error.to_string().contains("net::ERR_"), "{error:#}");
     }
     let pid = chrome.pid().context("Chromium does not run")?;
-    let runs = || {
-        std::path::Path::new("/proc")
-            .join(pid.to_string())
-            .join("exe")
-            .exists()
-    };
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid)?).context("process 0")?;
+    let runs = || rustix::process::test_kill_process(pid).is_ok();
     assert!(runs());
     drop(chrome);
     assert!(!runs());

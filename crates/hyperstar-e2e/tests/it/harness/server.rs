@@ -1,7 +1,7 @@
 //! The server as a process.
 
 use anyhow::{Context, Result};
-use hyperstar_e2e::{SECOND, Server, build_binary, wait_until};
+use hyperstar_e2e::{SECOND, Server, build_binary};
 use tokio::net::TcpStream;
 
 use super::{open_probe, probe};
@@ -30,11 +30,11 @@ async fn a_server_that_is_asked_to_end_may_do_so_in_order() -> Result<()> {
     server.start().await?;
     assert!(server.start().await.is_err(), "it runs already");
     assert!(server.terminate(5 * SECOND).await?.success());
-    let listening = format!("listening on {}", server.port());
-    wait_until("its output is kept", SECOND, async || {
-        Ok((server.output() == format!("{listening}\nstopping")).then_some(()))
-    })
-    .await
+    assert_eq!(
+        server.output(),
+        format!("listening on {}\nstopping", server.port())
+    );
+    Ok(())
 }
 
 #[tokio::test]

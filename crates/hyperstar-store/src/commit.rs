@@ -49,6 +49,11 @@ impl StoreId {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
+
+    /// The id as a number.
+    pub fn as_u64(self) -> u64 {
+        self.0
+    }
 }
 
 /// One committed transaction: all of its changes, or none, are in the store.

@@ -147,6 +147,14 @@ impl ReadSet {
             .flat_map(|reads| reads.prefixes.iter().map(|prefix| &**prefix))
     }
 
+    /// Every path and prefix that was read, with its store; `""` is a whole store.
+    pub fn iter(&self) -> impl Iterator<Item = (StoreId, &str)> {
+        self.stores.iter().flat_map(|(store, reads)| {
+            let names = reads.paths.iter().chain(&reads.prefixes);
+            names.map(|name| (*store, &**name))
+        })
+    }
+
     /// Adds the reads of `other`.
     pub fn merge(&mut self, other: &ReadSet) {
         for (store, from) in &other.stores {

@@ -42,7 +42,15 @@ pub fn action(name: &str) -> Action {
 /// Calls the action that was added at a path of its own; see [`App::action_at`](crate::App::action_at).
 /// The path is taken as it stands, with its parameters filled in.
 pub fn action_at(path: &str) -> Action {
-    Action { url: path.to_owned(), verb: hyperstar_datastar::post, with: None, before: None, after: None, when: None }
+    Action { url: path.to_owned(), verb: Verb::Post, with: None, before: None, after: None, when: None }
+}
+
+#[derive(Clone, Copy)]
+enum Verb {
+    Post,
+    Put,
+    Patch,
+    Delete,
 }
 
 type Options = Box<dyn Fn(ActionExpr) -> ActionExpr + Send + Sync>;
@@ -52,7 +60,7 @@ type Options = Box<dyn Fn(ActionExpr) -> ActionExpr + Send + Sync>;
 #[must_use]
 pub struct Action {
     url: String,
-    verb: fn(&str) -> ActionExpr,
+    verb: Verb,
     with: Option<Options>,
     before: Option<String>,
     after: Option<String>,
@@ -71,19 +79,19 @@ impl Action {
 
     /// Sends PUT instead of POST. Only actions that were added for it answer; the same for the others.
     pub fn put(mut self) -> Self {
-        self.verb = hyperstar_datastar::put;
+        self.verb = Verb::Put;
         self
     }
 
     /// Sends PATCH.
     pub fn patch(mut self) -> Self {
-        self.verb = hyperstar_datastar::patch;
+        self.verb = Verb::Patch;
         self
     }
 
     /// Sends DELETE.
     pub fn delete(mut self) -> Self {
-        self.verb = hyperstar_datastar::delete;
+        self.verb = Verb::Delete;
         self
     }
 
@@ -119,7 +127,15 @@ impl Action {
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut expr = (self.verb)(&self.url).request_cancellation(RequestCancellation::Disabled);
+        let url = self.url.as_str();
+        let expr = match self.verb {
+            Verb::Post => hyperstar_datastar::post(url),
+            Verb::Put => hyperstar_datastar::put(url),
+            Verb::Patch => hyperstar_datastar::patch(url),
+            Verb::Delete => hyperstar_datastar::delete(url),
+        };
+        // By default a second click would abort the first, even before it is sent.
+        let mut expr = expr.request_cancellation(RequestCancellation::Disabled);
         if let Some(with) = &self.with {
             expr = with(expr);
         }

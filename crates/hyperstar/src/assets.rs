@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
-use axum::extract::{RawPathParams, Request};
+use axum::extract::RawPathParams;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use http::header::{
     ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
     IF_NONE_MATCH, IF_RANGE, RANGE, VARY,
 };
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use hyperstar_sse::{Compression, Encoding};
 use sha2::{Digest, Sha256};
@@ -187,8 +188,8 @@ fn mime(name: &str) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("application/octet-stream"))
 }
 
-pub(crate) fn serve(shared: &Shared, params: &RawPathParams, request: &Request) -> Response {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+pub(crate) fn serve(shared: &Shared, params: &RawPathParams, request: &Parts) -> Response {
+    if !matches!(request.method, Method::GET | Method::HEAD) {
         let mut response = refuse(request, StatusCode::METHOD_NOT_ALLOWED, "Files can be read, with GET or HEAD.");
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
@@ -198,7 +199,7 @@ pub(crate) fn serve(shared: &Shared, params: &RawPathParams, request: &Request) 
     let Some(asset) = shared.asset(param("name")) else {
         return refuse(request, StatusCode::NOT_FOUND, "There is no such file.");
     };
-    let mut response = asset.respond(request.headers());
+    let mut response = asset.respond(&request.headers);
     let headers = response.headers_mut();
     // A page from before a redeploy may still ask for the old content; it gets the new, uncached.
     let lasting = param("hash") == asset.hash;

@@ -203,6 +203,8 @@ pub(crate) struct ActionParts {
     pub(crate) target: Target,
     pub(crate) viewer: Viewer,
     pub(crate) method: Method,
+    /// As it came: Datastar's signals are in it.
+    pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) signals: std::sync::OnceLock<Result<Signals, String>>,
@@ -260,8 +262,7 @@ impl ActionCx {
         parts
             .signals
             .get_or_init(|| {
-                let query = find(&parts.target.query, "datastar");
-                Signals::parse(&parts.method, query, &parts.body).map_err(|error| error.to_string())
+                Signals::parse(&parts.method, parts.query.as_deref(), &parts.body).map_err(|error| error.to_string())
             })
             .as_ref()
             .map_err(|error| ActionError::bad_request(error.clone()))

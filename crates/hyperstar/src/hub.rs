@@ -137,7 +137,7 @@ impl Hub {
     /// are recorded, so a commit renders exactly the pages that read what it wrote.
     pub fn follow(&self, store: &Store) {
         let inner = Arc::downgrade(&self.inner);
-        let id = store.id();
+        let id = store.id().as_u64();
         let subscription = store.on_commit(move |commit| {
             let Some(inner) = inner.upgrade() else { return };
             let hub = Hub { inner };

@@ -8,7 +8,7 @@ use http::StatusCode;
 use hyperstar_datastar::{ExecuteScript, PatchElements, PatchSignals};
 use serde::Serialize;
 
-use crate::html::{Html, Later, Now};
+use crate::html::{Html, IntoHtml, Later, Now};
 
 /// The action is done; there is nothing to tell the one who asked (204).
 ///
@@ -199,14 +199,14 @@ where
         self.await.into_reply()
     }
 }
-impl<R: crate::IntoHtml> Answer<Result<Html, crate::ViewError>, Now> for R {
+impl<R: IntoHtml> Answer<Result<Html, crate::ViewError>, Now> for R {
     fn answer(self) -> impl Future<Output = Result<Html, crate::ViewError>> + Send + 'static {
         std::future::ready(self.into_html())
     }
 }
 impl<F> Answer<Result<Html, crate::ViewError>, Later> for F
 where
-    F: Future<Output: crate::IntoHtml> + Send + 'static,
+    F: Future<Output: IntoHtml> + Send + 'static,
 {
     async fn answer(self) -> Result<Html, crate::ViewError> {
         self.await.into_html()

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyperstar_datastar::PatchSignals;
@@ -65,7 +66,10 @@ pub(crate) fn build(shared: &Arc<Shared>, routes: BTreeMap<String, Route>) -> Re
         let (shared, route) = (shared.clone(), Arc::new(route));
         let handler = move |params: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
             let (shared, route) = (shared.clone(), route.clone());
-            async move { serve(shared, route, params, request).await }
+            async move {
+                let (parts, body) = request.into_parts();
+                serve(shared, route, params, parts, body).await
+            }
         };
         router = router.route(&full, any(handler));
     }
@@ -73,7 +77,7 @@ pub(crate) fn build(shared: &Arc<Shared>, routes: BTreeMap<String, Route>) -> Re
     let files = format!("{}/_hs/f/{{hash}}/{{*name}}", shared.base);
     Ok(router.route(&files, any(move |params: RawPathParams, request: Request| {
         let shared = shared.clone();
-        async move { assets::serve(&shared, &params, &request) }
+        async move { assets::serve(&shared, &params, &request.into_parts().0) }
     })))
 }
 
@@ -84,10 +88,11 @@ pub(crate) fn guarded(router: Router, shared: &Arc<Shared>) -> Router {
         let shared = shared.clone();
         async move {
             shared.start();
-            let https = is_https(&shared, &request);
-            let mut response = match guard::admit(request.method(), request.headers(), https, &shared.origins) {
-                Ok(()) => next.run(request).await,
-                Err(reason) => refuse(&request, StatusCode::FORBIDDEN, &reason),
+            let (parts, body) = request.into_parts();
+            let https = is_https(&shared, &parts);
+            let mut response = match guard::admit(&parts.method, &parts.headers, https, &shared.origins) {
+                Ok(()) => next.run(Request::from_parts(parts, body)).await,
+                Err(reason) => refuse(&parts, StatusCode::FORBIDDEN, &reason),
             };
             guard::headers(response.headers_mut());
             response
@@ -97,20 +102,22 @@ pub(crate) fn guarded(router: Router, shared: &Arc<Shared>) -> Router {
 
 /// The answer where there is nothing.
 pub(crate) async fn not_found(request: Request) -> Response {
-    let message = format!("There is nothing at {}.", request.uri().path());
-    refuse(&request, StatusCode::NOT_FOUND, &message)
+    let (parts, _) = request.into_parts();
+    let message = format!("There is nothing at {}.", parts.uri.path());
+    refuse(&parts, StatusCode::NOT_FOUND, &message)
 }
 
 async fn serve(
     shared: Arc<Shared>,
     route: Arc<Route>,
     params: Result<RawPathParams, RawPathParamsRejection>,
-    request: Request,
+    request: Parts,
+    body: Body,
 ) -> Response {
     let target = match params {
         Ok(params) => {
             let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            Target::new(request.uri().path(), params, request.uri().query().unwrap_or_default())
+            Target::new(request.uri.path(), params, request.uri.query().unwrap_or_default())
                 .map_err(|error| error.to_string())
         }
         Err(rejection) => Err(rejection.body_text()),
@@ -120,13 +127,13 @@ async fn serve(
         Err(reason) => return refuse(&request, StatusCode::BAD_REQUEST, &reason),
     };
     let https = is_https(&shared, &request);
-    let method = request.method().clone();
+    let method = request.method.clone();
     let is_page = route.view.is_some();
     let action = route.actions.get(method.as_str()).cloned();
     if !is_page && action.is_none() {
         return wrong_method(&request, &route);
     }
-    let Known { session, set_cookie } = match shared.sessions.of(request.headers(), https) {
+    let Known { session, set_cookie } = match shared.sessions.of(&request.headers, https) {
         Ok(known) => known,
         Err(error) => {
             tracing::error!(%error, "no session can be made");
@@ -137,7 +144,7 @@ async fn serve(
         (Some(view), "GET" | "HEAD") => page(&shared, route.number, view, target, session, &request).await,
         (Some(view), "POST") => stream(&shared, route.number, view, target, session, &request),
         _ => match action {
-            Some(action) => act(&shared, action, target, session, request).await,
+            Some(action) => act(&shared, action, target, session, request, body).await,
             None => wrong_method(&request, &route),
         },
     };
@@ -147,7 +154,7 @@ async fn serve(
     response
 }
 
-fn wrong_method(request: &Request, route: &Route) -> Response {
+fn wrong_method(request: &Parts, route: &Route) -> Response {
     let mut allowed: Vec<&str> = route.actions.keys().map(String::as_str).collect();
     if route.view.is_some() {
         allowed.extend(["GET", "HEAD", "POST"]);
@@ -155,7 +162,7 @@ fn wrong_method(request: &Request, route: &Route) -> Response {
     allowed.sort_unstable();
     allowed.dedup();
     let allowed = allowed.join(", ");
-    let message = format!("{} is not served here; {allowed} is.", request.method());
+    let message = format!("{} is not served here; {allowed} is.", request.method);
     let mut response = refuse(request, StatusCode::METHOD_NOT_ALLOWED, &message);
     if let Ok(value) = HeaderValue::from_str(&allowed) {
         response.headers_mut().insert(ALLOW, value);
@@ -171,7 +178,7 @@ async fn page(
     view: &View,
     target: Target,
     session: Session,
-    request: &Request,
+    request: &Parts,
 ) -> Response {
     let (Ok(tab), Ok(nonce)) = (shared.platform.token(), shared.platform.token()) else {
         return refuse(request, StatusCode::SERVICE_UNAVAILABLE, "The server has no randomness now.");
@@ -225,12 +232,12 @@ fn stream(
     view: &View,
     target: Target,
     session: Session,
-    request: &Request,
+    request: &Parts,
 ) -> Response {
     if shared.shutdown.is_cancelled() {
         return busy(shared, request);
     }
-    let headers = request.headers();
+    let headers = &request.headers;
     let tab = match headers.get(HS_STREAM).and_then(|value| value.to_str().ok()) {
         Some(tab) if is_tab(tab) => tab.to_owned(),
         // Not one of our pages, but it may watch.
@@ -261,7 +268,7 @@ fn stream(
     if is_new && let Some(hook) = &view.on_join {
         hook(viewer.clone());
     }
-    let cut = request.extensions().get::<Wire>().and_then(|wire| wire.cut.clone());
+    let cut = request.extensions.get::<Wire>().and_then(|wire| wire.cut.clone());
     let (shared, on_leave) = (shared.clone(), view.on_leave.clone());
     sender.on_close(move |reason| {
         drop(place);
@@ -308,24 +315,25 @@ async fn act(
     action: ActionDef,
     target: Target,
     session: Session,
-    request: Request,
+    parts: Parts,
+    body: Body,
 ) -> Response {
-    let numbered = match request.headers().get(HS_ACTION).map(number_of) {
+    let request = &parts;
+    let numbered = match request.headers.get(HS_ACTION).map(number_of) {
         None => None,
         Some(Some(numbered)) => Some(numbered),
         Some(None) => {
             let reason = "the header `hs-action` is not `<tab> <number> <answered>`";
-            return refuse(&request, StatusCode::BAD_REQUEST, reason);
+            return refuse(request, StatusCode::BAD_REQUEST, reason);
         }
     };
     let viewer = match &numbered {
         Some((tab, ..)) => match shared.viewers.of(&session, tab, &shared.hub) {
             Ok(viewer) => viewer,
-            Err(TooMany) => return busy(shared, &request),
+            Err(TooMany) => return busy(shared, request),
         },
         None => Viewers::passing(&session, "-", &shared.hub),
     };
-    let (parts, body) = request.into_parts();
     let body = match read_body(&parts.headers, body, shared.limits.body_bytes_max).await {
         Ok(body) => body,
         Err((status, reason)) => return plain(status, reason),
@@ -336,6 +344,7 @@ async fn act(
             target,
             viewer,
             method: parts.method,
+            query: parts.uri.query().map(str::to_owned),
             headers: parts.headers.clone(),
             body,
             signals: std::sync::OnceLock::new(),
@@ -442,7 +451,7 @@ async fn read_body(
 
 // ---- Answers --------------------------------------------------------------------------------------
 
-fn busy(shared: &Shared, request: &Request) -> Response {
+fn busy(shared: &Shared, request: &Parts) -> Response {
     Counters::add(&shared.hub.counters().refused, 1);
     let mut response = refuse(request, StatusCode::SERVICE_UNAVAILABLE, "The server is full or about to restart; it is worth trying again.");
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -450,11 +459,11 @@ fn busy(shared: &Shared, request: &Request) -> Response {
 }
 
 /// A refusal that fits who asked: a document for a person, a sentence for a program.
-pub(crate) fn refuse(request: &Request, status: StatusCode, message: &str) -> Response {
-    let accepts = request.headers().get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
-    let by_person = request.method() == Method::GET
+pub(crate) fn refuse(request: &Parts, status: StatusCode, message: &str) -> Response {
+    let accepts = request.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+    let by_person = request.method == Method::GET
         && accepts.is_some_and(|accepts| accepts.contains("text/html"))
-        && !request.headers().contains_key("datastar-request");
+        && !request.headers.contains_key("datastar-request");
     if by_person { document(status, message, None) } else { plain(status, message.to_owned()) }
 }
 
@@ -479,9 +488,9 @@ fn plain(status: StatusCode, message: impl Into<Bytes>) -> Response {
     response
 }
 
-fn is_https(shared: &Shared, request: &Request) -> bool {
-    if shared.behind_proxy && let Some(proto) = request.headers().get("x-forwarded-proto") {
+fn is_https(shared: &Shared, request: &Parts) -> bool {
+    if shared.behind_proxy && let Some(proto) = request.headers.get("x-forwarded-proto") {
         return proto.as_bytes().eq_ignore_ascii_case(b"https");
     }
-    request.extensions().get::<Wire>().is_some_and(|wire| wire.https)
+    request.extensions.get::<Wire>().is_some_and(|wire| wire.https)
 }

@@ -103,7 +103,7 @@ impl<T> Future for Scoped<T> {
         });
         let mut scope = CURRENT.replace(outer).unwrap_or_default();
         for (store, path) in reads.iter() {
-            note(&mut scope, &store_topic(store, path));
+            note(&mut scope, &store_topic(store.as_u64(), path));
         }
         match polled {
             Ok(Poll::Pending) => {

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{App, AppError, Shared};
-use crate::router::{self, Wire};
+use crate::router::Wire;
 
 /// A request's head must be complete by then, and a kept-alive connection idle no longer.
 const HEAD_MS: u64 = 15_000;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 
@@ -74,7 +75,7 @@ impl Templates {
     /// [`TemplateError`], which points at the place in the template.
     pub fn render(&self, name: &str, values: impl Serialize) -> Result<Html, TemplateError> {
         let loaded = self.inner.loaded.read().unwrap_or_else(PoisonError::into_inner);
-        let rendered = loaded.environment.get_template(name).and_then(|template| template.render(values));
+        let rendered = loaded.environment.get_template(name).and_then(|template| template.render(Serde(values)));
         rendered.map(Html::raw).map_err(|error| TemplateError::new(error, &self.inner.source))
     }
 
@@ -84,7 +85,7 @@ impl Templates {
     /// [`TemplateError`], which points at the place in the template.
     pub fn render_str(&self, text: &str, values: impl Serialize) -> Result<Html, TemplateError> {
         let loaded = self.inner.loaded.read().unwrap_or_else(PoisonError::into_inner);
-        let rendered = loaded.environment.render_named_str("string.html", text, values);
+        let rendered = loaded.environment.render_named_str("string.html", text, Serde(values));
         let text = text.to_owned();
         let source: Source = Arc::new(move |_| Some(text.clone()));
         rendered.map(Html::raw).map_err(|error| TemplateError::new(error, &source))

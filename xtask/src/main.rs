@@ -44,7 +44,7 @@ enum Command {
     Browser,
     /// Run a benchmark: `cargo xtask bench <name> [args..]`
     Bench(bench::Args),
-    /// Check what `cargo publish` would put into each package
+    /// Place the browser bundle, and check what `cargo publish` would put into each package
     Package,
 }
 

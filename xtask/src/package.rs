@@ -1,32 +1,71 @@
 //! What `cargo publish` would upload, for each crate that is published: checked, not uploaded.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::shell;
 
-/// Files without which a package would be of no use to the people who get it.
-const NEEDED: &[(&str, &[&str])] = &[("hyperstar-datastar", &["assets/datastar.js"])];
+/// The crate whose package carries the Datastar browser bundle.
+const CARRIER: &str = "hyperstar-datastar";
 
-/// Lists each package, and checks that it holds what it needs.
+/// Where a bundle that the build script has found goes: out of Git, into the package.
+const BUNDLE: [(&str, &str); 2] = [
+    ("datastar.js", "assets/datastar.js"),
+    ("datastar.LICENSE.md", "assets/datastar.LICENSE.md"),
+];
+
+/// Puts the browser bundle where it is packaged from, then checks that each package holds what it
+/// needs.
 pub(crate) fn run() -> Result<()> {
+    place_bundle()?;
     for name in published()? {
         let mut command = shell::cargo(["package", "--list", "--allow-dirty", "--package"]);
         command.arg(&name);
         let text = shell::read(command)?;
         let files: Vec<&str> = text.lines().collect();
-        let needed = NEEDED
+        let bundle = BUNDLE
             .iter()
-            .filter(|(package, _)| *package == name)
-            .flat_map(|(_, all)| *all);
-        for file in ["Cargo.toml", "src/lib.rs"].iter().chain(needed) {
+            .map(|(_, asset)| *asset)
+            .filter(|_| name == CARRIER);
+        for file in ["Cargo.toml", "README.md", "src/lib.rs"]
+            .into_iter()
+            .chain(bundle)
+        {
             ensure!(
-                files.contains(file),
+                files.contains(&file),
                 "the package of `{name}` would not hold `{file}`; `cargo package --list --package \
                  {name}` shows what it would hold"
             );
         }
         println!("{name}: {} files", files.len());
+    }
+    Ok(())
+}
+
+/// The build script finds and checks the bundle, wherever it comes from; we copy what it found.
+fn place_bundle() -> Result<()> {
+    let mut command = shell::cargo(["check", "--package", CARRIER, "--features", "embed"]);
+    command.args(["--message-format", "json-render-diagnostics"]);
+    let text = shell::read(command)?;
+    let messages = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut ran = messages.filter(|message| {
+        let id = message["package_id"].as_str().unwrap_or_default();
+        message["reason"] == "build-script-executed" && id.contains(CARRIER)
+    });
+    let out = ran
+        .next()
+        .and_then(|message| message["out_dir"].as_str().map(PathBuf::from));
+    let out = out.with_context(|| format!("the build script of `{CARRIER}` did not run"))?;
+    let folder = shell::root().join("crates").join(CARRIER);
+    for (found, asset) in BUNDLE {
+        let (from, to) = (out.join(found), folder.join(asset));
+        std::fs::copy(&from, &to).with_context(|| format!("copy {}", shell::shown(&from)))?;
+        println!("placed {}", shell::shown(&to));
     }
     Ok(())
 }

@@ -8,17 +8,18 @@
 //! # async fn example() -> anyhow::Result<()> {
 //! use hyperstar_e2e::{Chrome, Server, SECOND, build_binary};
 //!
-//! let mut server = Server::new(build_binary("gallery").await?)?;
-//! server.start().await?;
+//! let gallery = Server::new(build_binary("gallery").await?)?;
+//! let mut gallery = gallery.ports("HYPERSTAR_PORT", 4)?;
+//! gallery.start().await?;
 //! let chrome = Chrome::launch().await?;
 //! let (alice, bob) = (chrome.user().await?.tab().await?, chrome.user().await?.tab().await?);
-//! alice.open(&server.url("/counter/")).await?;
-//! bob.open(&server.url("/counter/")).await?;
+//! alice.open(&gallery.url("/")).await?;
+//! bob.open(&gallery.url("/")).await?;
 //! alice.click("button.increment").await?;
-//! bob.wait_for("document.querySelector('output').textContent == '1'", 5 * SECOND, "Bob sees it").await?;
-//! server.kill_9().await?;
-//! server.start().await?;
 //! bob.wait_for_text("output", "1").await?;
+//! gallery.kill_9().await?;
+//! gallery.start().await?;
+//! bob.wait_for("!document.querySelector('.offline')", 5 * SECOND, "Bob is back").await?;
 //! bob.assert_clean()?;
 //! # Ok(())
 //! # }
@@ -50,7 +51,7 @@ mod wait;
 pub use cdp::Cdp;
 pub use chrome::{Chrome, User};
 pub use flaky::{FlakyProxy, Mode};
-pub use port::free_port;
+pub use port::free_ports;
 pub use server::{Server, build_binary};
 pub use tab::{Cookie, Focus, Tab};
 pub use wait::{SECOND, wait_until};

@@ -10,19 +10,38 @@ use anyhow::{Context, Result};
 const FIRST: u32 = 12_000;
 const COUNT: u32 = 18_000;
 
-/// A port of loopback that nobody listens on, and that this process gives out only once.
+/// The first of `count` consecutive ports of loopback on which nobody listens, and which this
+/// process gives out only once.
 ///
 /// # Errors
-/// When all ports of the range are taken.
-pub fn free_port() -> Result<u16> {
+/// When there are none.
+pub fn free_ports(count: u16) -> Result<u16> {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     // Test binaries that run at the same time start in different places.
     let start = std::process::id().wrapping_mul(97);
-    (0..COUNT)
-        .map(|_| {
-            let offset = start.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % COUNT;
-            u16::try_from(FIRST + offset).expect("the range ends below 65,536")
-        })
-        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
-        .context("no free port on loopback")
+    let step = u32::from(count.max(1));
+    (0..COUNT / step)
+        .map(|_| start.wrapping_add(GIVEN.fetch_add(step, Ordering::Relaxed)) % COUNT)
+        .filter_map(|offset| u16::try_from(FIRST + offset).ok())
+        .find(|first| (*first..first.saturating_add(count)).all(is_free))
+        .with_context(|| format!("no {count} free ports in a row on loopback"))
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_given_out_once() {
+        let (one, four, again) = (free_ports(1), free_ports(4), free_ports(1));
+        let (one, four, again) = (one.unwrap(), four.unwrap(), again.unwrap());
+        assert!(one != again && !(four..four + 4).contains(&one));
+        assert!(!(four..four + 4).contains(&again));
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, one)).unwrap();
+        assert!(!is_free(taken.local_addr().unwrap().port()));
+    }
 }

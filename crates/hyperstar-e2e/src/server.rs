@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
 use crate::cdp::lock;
-use crate::port::free_port;
+use crate::port::free_ports;
 use crate::wait::wait_until;
 
 /// How long a server may take until its port answers.
@@ -29,16 +29,19 @@ const READ_MAX: Duration = Duration::from_secs(1);
 /// Lines of output that are kept; of more than these, the oldest go.
 const LINES_MAX: usize = 1_000;
 
-/// A server program with a port of its own, which it keeps over restarts. Dropped, it is killed.
+/// A server program with a port of its own, or several in a row, which it keeps over restarts.
+/// Dropped, it is killed.
 ///
 /// ```no_run
 /// # async fn example() -> anyhow::Result<()> {
 /// use hyperstar_e2e::{SECOND, Server, build_binary};
-/// let mut server = Server::new(build_binary("gallery").await?)?.env("RUST_LOG", "info");
-/// server.start().await?;
-/// server.kill_9().await?;
-/// server.start().await?;
-/// assert!(server.terminate(10 * SECOND).await?.success());
+/// let gallery = Server::new(build_binary("gallery").await?)?;
+/// let mut gallery = gallery.ports("HYPERSTAR_PORT", 4)?.env("RUST_LOG", "info");
+/// gallery.start().await?;
+/// println!("the second app is at {}", gallery.url_at(1, "/"));
+/// gallery.kill_9().await?;
+/// gallery.start().await?;
+/// assert!(gallery.terminate(10 * SECOND).await?.success());
 /// # Ok(()) }
 /// ```
 pub struct Server {
@@ -46,6 +49,7 @@ pub struct Server {
     args: Vec<OsString>,
     env: BTreeMap<OsString, OsString>,
     port: u16,
+    port_count: u16,
     running: Option<Running>,
     output: Arc<Mutex<Vec<String>>>,
 }
@@ -62,16 +66,28 @@ impl Server {
     /// # Errors
     /// When no port is free.
     pub fn new(program: impl Into<PathBuf>) -> Result<Server> {
-        let port = free_port()?;
         let server = Server {
             program: program.into(),
             args: Vec::new(),
             env: BTreeMap::new(),
-            port,
+            port: 0,
+            port_count: 0,
             running: None,
             output: Arc::default(),
         };
-        Ok(server.env("PORT", port.to_string()))
+        server.ports("PORT", 1)
+    }
+
+    /// With `count` ports in a row, of which it gets the first in the environment variable `name`.
+    /// It counts as started when all of them answer.
+    ///
+    /// # Errors
+    /// When there are none free.
+    pub fn ports(mut self, name: &str, count: u16) -> Result<Server> {
+        self.port = free_ports(count)?;
+        self.port_count = count;
+        let port = self.port.to_string();
+        Ok(self.env(name, port))
     }
 
     /// With this environment variable, beside those of the test.
@@ -87,19 +103,30 @@ impl Server {
         self
     }
 
-    /// Its port.
+    /// Its port, or the first one.
     pub fn port(&self) -> u16 {
         self.port
     }
 
     /// Its address.
     pub fn addr(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+        self.addr_at(0)
+    }
+
+    /// The address of its port with this index.
+    pub fn addr_at(&self, index: u16) -> SocketAddr {
+        assert!(index < self.port_count, "it has {} ports", self.port_count);
+        (Ipv4Addr::LOCALHOST, self.port + index).into()
     }
 
     /// The URL of `path`, which starts with `/`.
     pub fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        self.url_at(0, path)
+    }
+
+    /// The URL of `path` at its port with this index.
+    pub fn url_at(&self, index: u16, path: &str) -> String {
+        format!("http://{}{path}", self.addr_at(index))
     }
 
     /// Its process id, while it runs.
@@ -128,12 +155,16 @@ impl Server {
             readers.spawn(keep_lines(stdout, self.output.clone()));
             readers.spawn(keep_lines(stderr, self.output.clone()));
         }
-        let addr = self.addr();
-        let answers = wait_until(format!("{name} answers at {addr}"), START_MAX, async || {
+        let answers = wait_until(format!("{name} answers"), START_MAX, async || {
             if let Some(status) = child.try_wait()? {
-                bail!("{name} ended ({status}) before it answered at {addr}");
+                bail!("{name} ended ({status}) before it answered");
             }
-            Ok(TcpStream::connect(addr).await.ok().map(drop))
+            for index in 0..self.port_count {
+                if TcpStream::connect(self.addr_at(index)).await.is_err() {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(()))
         });
         let answers = answers.await;
         self.running = Some(Running { child, readers });

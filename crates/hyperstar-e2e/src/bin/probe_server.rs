@@ -1,6 +1,6 @@
 //! A small server for the harness's own tests: a counter that all tabs see over a plain
 //! `EventSource`, and pages that go wrong in the ways the harness must notice. Its port comes in
-//! `PORT`; on SIGTERM it ends in order.
+//! `PORT`, and how many in a row in `PORTS`; on SIGTERM it ends in order.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -18,6 +18,7 @@ use futures_util::{Stream, stream};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// Bytes of the large answer, for slow networks.
 const LARGE_BYTES: usize = 100_000;
@@ -30,6 +31,7 @@ struct Probe {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let port: u16 = std::env::var("PORT").context("PORT is not set")?.parse()?;
+    let count: u16 = std::env::var("PORTS").map_or(Ok(1), |count| count.parse())?;
     let probe = Arc::new(Probe {
         count: watch::Sender::new(0),
         visitors: AtomicU32::new(0),
@@ -45,12 +47,16 @@ async fn main() -> Result<()> {
         )
         .route("/refused", get(refused))
         .with_state(probe);
-    // Before the port answers: from then on somebody may ask us to end.
+    // Before a port answers: from then on somebody may ask us to end.
     let mut term = signal(SignalKind::terminate())?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-    println!("listening on {port}");
+    let mut servers = JoinSet::new();
+    for port in port..port + count {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        println!("listening on {port}");
+        servers.spawn(axum::serve(listener, app.clone()).into_future());
+    }
     tokio::select! {
-        served = axum::serve(listener, app) => served?,
+        Some(served) = servers.join_next() => served??,
         _ = term.recv() => println!("stopping"),
     }
     Ok(())

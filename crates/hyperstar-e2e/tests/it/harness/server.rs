@@ -38,6 +38,16 @@ async fn a_server_that_is_asked_to_end_may_do_so_in_order() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_server_may_have_several_ports() -> Result<()> {
+    let mut server = probe()?.ports("PORT", 3)?.env("PORTS", "3");
+    server.start().await?;
+    let url = format!("http://127.0.0.1:{}/x", server.port() + 2);
+    assert_eq!(server.url_at(2, "/x"), url);
+    TcpStream::connect(server.addr_at(2)).await?;
+    server.kill_9().await
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_start_says_why() -> Result<()> {
     let mut server = probe()?.env("PORT", "a pony");
     let error = server

@@ -11,16 +11,15 @@ use crate::escape::starts_with_ignoring_case;
 /// `source` with something expendable between any two of its top-level nodes, and nothing before
 /// the first.
 pub(crate) fn separate(source: &str) -> Cow<'_, str> {
-    let nodes: Vec<Node<'_>> = nodes(source)
-        .into_iter()
-        .filter(|node| !node.expendable())
-        .collect();
-    if let [only] = nodes.as_slice() {
+    let mut nodes = nodes(source);
+    nodes.retain(|node| !node.expendable());
+    let nodes = trim(&nodes);
+    if let [only] = nodes {
         return Cow::Borrowed(only.source);
     }
     let mut out = String::with_capacity(source.len() + nodes.len());
     let mut previous: Option<&Node<'_>> = None;
-    for node in &nodes {
+    for node in nodes {
         match previous {
             None => {}
             Some(previous) if previous.kind == Kind::Element && node.kind == Kind::Element => {
@@ -33,6 +32,19 @@ pub(crate) fn separate(source: &str) -> Cow<'_, str> {
         previous = Some(node);
     }
     Cow::Owned(out)
+}
+
+/// The nodes without white space at either end, which is never part of what is patched.
+fn trim<'a, 'b>(nodes: &'b [Node<'a>]) -> &'b [Node<'a>] {
+    let start = nodes
+        .iter()
+        .position(|node| !node.is_blank())
+        .unwrap_or(nodes.len());
+    let end = nodes
+        .iter()
+        .rposition(|node| !node.is_blank())
+        .map_or(start, |last| last + 1);
+    &nodes[start..end]
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,11 +64,11 @@ struct Node<'a> {
 impl Node<'_> {
     /// Indentation and comments may go; a space on a line may separate words.
     fn expendable(&self) -> bool {
-        match self.kind {
-            Kind::Element => false,
-            Kind::Nothing => true,
-            Kind::Text => self.source.contains(['\n', '\r']) && self.source.trim_ascii().is_empty(),
-        }
+        self.kind == Kind::Nothing || self.is_blank() && self.source.contains(['\n', '\r'])
+    }
+
+    fn is_blank(&self) -> bool {
+        self.kind == Kind::Text && self.source.trim_ascii().is_empty()
     }
 }
 

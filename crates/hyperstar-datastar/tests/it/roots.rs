@@ -61,6 +61,8 @@ fn roots_are_separated() {
 fn text_is_a_node() {
     check("one<b/>two", &["one", "<b/>", "two"]);
     check("<b/> <c/>", &["<b/>", " ", "<c/>"]);
+    check(" <b/> ", &["<b/>"]);
+    check(" ", &[]);
     check("a < b<c/>", &["a < b", "<c/>"]);
     check("<![CDATA[<x>]]><b/>", &["<![CDATA[<x>]]>", "<b/>"]);
 }

@@ -41,7 +41,9 @@ fn number(count: i64) -> Markup {
 
 /// How many digits the reel of this place has turned through: it keeps on turning past nine.
 fn turns(count: i64, place: usize) -> u64 {
-    let unit = u32::try_from(place).ok().and_then(|place| 10u64.checked_pow(place));
+    let unit = u32::try_from(place)
+        .ok()
+        .and_then(|place| 10u64.checked_pow(place));
     unit.map_or(0, |unit| count.unsigned_abs() / unit % REEL_TURNS_MAX)
 }
 
@@ -52,13 +54,21 @@ struct Key {
 }
 
 fn on_key(action: &'static str, letter: &'static str, sign: &'static str) -> Key {
-    Key { action, letter, sign }
+    Key {
+        action,
+        letter,
+        sign,
+    }
 }
 
 impl Key {
     /// The action for a key press, unless the key belongs to the browser (say Ctrl-R).
     fn pressed(&self) -> Action {
-        let Self { action: name, letter, sign } = self;
+        let Self {
+            action: name,
+            letter,
+            sign,
+        } = self;
         action(name).when(format!(
             "['{letter}', '{sign}'].includes(evt.key.toLowerCase()) && !evt.ctrlKey && !evt.metaKey && !evt.altKey"
         ))
@@ -85,7 +95,9 @@ mod tests {
     #[test]
     fn a_reel_turns_on_past_nine() {
         let check = |count: i64, expected: &[u64]| {
-            let got: Vec<u64> = (0..expected.len()).map(|place| turns(count, place)).collect();
+            let got: Vec<u64> = (0..expected.len())
+                .map(|place| turns(count, place))
+                .collect();
             assert_eq!(got, expected, "{count}");
         };
         check(0, &[0]);

@@ -60,7 +60,9 @@ pub struct Board {
 
 impl Default for Board {
     fn default() -> Self {
-        Self { cells: vec![Cell::Empty; CELLS] }
+        Self {
+            cells: vec![Cell::Empty; CELLS],
+        }
     }
 }
 
@@ -70,8 +72,9 @@ impl Board {
     pub fn random(seed: u64) -> Self {
         let mut noise = Noise(seed);
         // Each colour has a few homes; a cell takes the colour of the nearest.
-        let homes: Vec<(usize, usize)> =
-            (0..COLOURS * 2).map(|_| (noise.below(SIDE), noise.below(SIDE))).collect();
+        let homes: Vec<(usize, usize)> = (0..COLOURS * 2)
+            .map(|_| (noise.below(SIDE), noise.below(SIDE)))
+            .collect();
         let mut board = Self::default();
         for (x, y) in places() {
             if noise.below(100) < 26 {
@@ -94,7 +97,10 @@ impl Board {
 
     /// How many cells live.
     pub fn population(&self) -> usize {
-        self.cells.iter().filter(|cell| cell.colour().is_some()).count()
+        self.cells
+            .iter()
+            .filter(|cell| cell.colour().is_some())
+            .count()
     }
 
     /// The world one generation on. A cell with two or three living neighbours stays, an empty place
@@ -138,17 +144,30 @@ impl Board {
     pub fn stroke(&mut self, from: (usize, usize), to: (usize, usize), colour: Colour) {
         let (from, to) = ((from.0 % SIDE, from.1 % SIDE), (to.0 % SIDE, to.1 % SIDE));
         let steps = from.0.abs_diff(to.0).max(from.1.abs_diff(to.1)).max(1);
-        let between = |a: usize, b: usize, step: usize| (a * (steps - step) + b * step + steps / 2) / steps;
+        let between =
+            |a: usize, b: usize, step: usize| (a * (steps - step) + b * step + steps / 2) / steps;
         for step in 0..=steps {
-            self.cross(between(from.0, to.0, step), between(from.1, to.1, step), colour);
+            self.cross(
+                between(from.0, to.0, step),
+                between(from.1, to.1, step),
+                colour,
+            );
         }
     }
 }
 
 /// One step back on a torus.
 const BACK: usize = SIDE - 1;
-const AROUND: [(usize, usize); 8] =
-    [(BACK, BACK), (0, BACK), (1, BACK), (BACK, 0), (1, 0), (BACK, 1), (0, 1), (1, 1)];
+const AROUND: [(usize, usize); 8] = [
+    (BACK, BACK),
+    (0, BACK),
+    (1, BACK),
+    (BACK, 0),
+    (1, 0),
+    (BACK, 1),
+    (0, 1),
+    (1, 1),
+];
 const CROSS: [(usize, usize); 5] = [(0, 0), (0, BACK), (BACK, 0), (1, 0), (0, 1)];
 
 fn at(x: usize, y: usize) -> usize {
@@ -198,7 +217,9 @@ mod tests {
     }
 
     fn alive(board: &Board) -> Vec<(usize, usize)> {
-        places().filter(|(x, y)| board.get(*x, *y).colour().is_some()).collect()
+        places()
+            .filter(|(x, y)| board.get(*x, *y).colour().is_some())
+            .collect()
     }
 
     fn after(steps: usize, mut board: Board) -> Board {
@@ -223,13 +244,21 @@ mod tests {
         let glider = [".1.", "..1", "111"];
         let check = |x: usize, y: usize| {
             let later = after(4, drawn(x, y, &glider));
-            assert_eq!(alive(&later), alive(&drawn(x + 1, y + 1, &glider)), "from {x}, {y}");
+            assert_eq!(
+                alive(&later),
+                alive(&drawn(x + 1, y + 1, &glider)),
+                "from {x}, {y}"
+            );
         };
         check(5, 5);
         check(SIDE - 2, SIDE - 2);
         check(SIDE - 1, 0);
         let start = drawn(3, 3, &glider);
-        assert_eq!(alive(&after(4 * SIDE, start.clone())), alive(&start), "once around the world");
+        assert_eq!(
+            alive(&after(4 * SIDE, start.clone())),
+            alive(&start),
+            "once around the world"
+        );
     }
 
     #[test]
@@ -269,9 +298,23 @@ mod tests {
         let last = SIDE - 1;
         check(9, 9, vec![(9, 8), (8, 9), (9, 9), (10, 9), (9, 10)]);
         check(0, 0, vec![(0, last), (last, 0), (0, 0), (1, 0), (0, 1)]);
-        check(last, last, vec![(last, last - 1), (last - 1, last), (last, last), (0, last), (last, 0)]);
+        check(
+            last,
+            last,
+            vec![
+                (last, last - 1),
+                (last - 1, last),
+                (last, last),
+                (0, last),
+                (last, 0),
+            ],
+        );
         // Whatever a browser sends is a place.
-        check(SIDE + 9, usize::MAX - last + 9, vec![(9, 8), (8, 9), (9, 9), (10, 9), (9, 10)]);
+        check(
+            SIDE + 9,
+            usize::MAX - last + 9,
+            vec![(9, 8), (8, 9), (9, 9), (10, 9), (9, 10)],
+        );
     }
 
     #[test]
@@ -296,9 +339,16 @@ mod tests {
         let board = Board::random(7);
         assert_eq!(board, Board::random(7));
         assert_ne!(board, Board::random(8));
-        assert!((800..1_400).contains(&board.population()), "{}", board.population());
+        assert!(
+            (800..1_400).contains(&board.population()),
+            "{}",
+            board.population()
+        );
         for colour in Colour::all() {
-            assert!(places().any(|(x, y)| board.get(x, y) == Cell::Alive(colour)), "{colour:?}");
+            assert!(
+                places().any(|(x, y)| board.get(x, y) == Cell::Alive(colour)),
+                "{colour:?}"
+            );
         }
         assert!(after(50, board).population() > 100);
     }

@@ -54,7 +54,9 @@ pub fn app_beside(siblings: Siblings) -> App {
         let watching = watching.clone();
         move |viewer: Viewer| {
             watching.update(|people| *people += 1);
-            viewer.send(Reply::new().signals(&json!({ "ink": colour_of(viewer.session()).number() })));
+            viewer.send(
+                Reply::new().signals(&json!({ "ink": colour_of(viewer.session()).number() })),
+            );
         }
     })
     .on_leave(move |_| watching.update(|people| *people = people.saturating_sub(1)));
@@ -81,7 +83,8 @@ pub fn app_beside(siblings: Siblings) -> App {
         .action("life/clear", change(World::clear))
         .action("life/random", change(|world| *world = World::sown(seed())))
         .action("life/ink", |cx: ActionCx| -> Result<Done, ActionError> {
-            cx.session().set("ink", &Colour::of(cx.arg_as("number")?).number())?;
+            cx.session()
+                .set("ink", &Colour::of(cx.arg_as("number")?).number())?;
             Ok(Done)
         })
         .action("life/draw", move |cx: ActionCx| draw(&world, &cx))

@@ -112,20 +112,32 @@ mod tests {
     #[test]
     fn dots_are_one_short_path_a_kind() {
         let mut board = Board::default();
-        let check = |board: &Board, kind: Cell, expected: &str| assert_eq!(dots(board, kind), expected);
+        let check =
+            |board: &Board, kind: Cell, expected: &str| assert_eq!(dots(board, kind), expected);
         check(&board, Cell::Ember, "");
         board.set(3, 4, Cell::Ember);
         board.cross(9, 4, Colour::of(1));
         check(&board, Cell::Ember, "M3 4h0");
-        check(&board, Cell::Alive(Colour::of(1)), "M9 3h0m-1 1h0m1 0h0m1 0h0m-1 1h0");
+        check(
+            &board,
+            Cell::Alive(Colour::of(1)),
+            "M9 3h0m-1 1h0m1 0h0m1 0h0m-1 1h0",
+        );
         check(&board, Cell::Alive(Colour::of(0)), "");
     }
 
     #[test]
     fn a_lively_page_is_a_few_elements_and_some_kilobytes() {
-        let world = World { board: Board::random(1).step(), ..World::default() };
+        let world = World {
+            board: Board::random(1).step(),
+            ..World::default()
+        };
         let html = page(&world, 1, &Siblings::none()).into_string();
         assert!(html.len() < 16 * 1024, "{}", html.len());
-        assert!(html.matches('<').count() < 120, "{}", html.matches('<').count());
+        assert!(
+            html.matches('<').count() < 120,
+            "{}",
+            html.matches('<').count()
+        );
     }
 }

@@ -15,14 +15,21 @@ pub struct World {
 
 impl Default for World {
     fn default() -> Self {
-        Self { board: Board::default(), generation: 0, is_running: true }
+        Self {
+            board: Board::default(),
+            generation: 0,
+            is_running: true,
+        }
     }
 }
 
 impl World {
     /// A running world, sown at random.
     pub fn sown(seed: u64) -> Self {
-        Self { board: Board::random(seed), ..Self::default() }
+        Self {
+            board: Board::random(seed),
+            ..Self::default()
+        }
     }
 
     /// One generation on.
@@ -41,7 +48,10 @@ impl World {
 
     /// An empty world; running or not as before.
     pub fn clear(&mut self) {
-        *self = Self { is_running: self.is_running, ..Self::default() };
+        *self = Self {
+            is_running: self.is_running,
+            ..Self::default()
+        };
     }
 
     /// Draws from one place to the next, or at one place alone. Places that are not on the board, say
@@ -90,7 +100,10 @@ mod tests {
         world.step();
         assert_eq!(world.generation, 2);
         world.clear();
-        assert_eq!((world.generation, world.board.population(), world.is_running), (0, 0, false));
+        assert_eq!(
+            (world.generation, world.board.population(), world.is_running),
+            (0, 0, false)
+        );
     }
 
     #[test]
@@ -98,7 +111,11 @@ mod tests {
         let place = |x, y| Place { x, y };
         let check = |from: Option<Place>, to: Place, population: usize, at: Option<Place>| {
             let mut world = World::default();
-            assert_eq!(world.draw(from, to, Colour::of(1)), at, "{from:?} to {to:?}");
+            assert_eq!(
+                world.draw(from, to, Colour::of(1)),
+                at,
+                "{from:?} to {to:?}"
+            );
             assert_eq!(world.board.population(), population, "{from:?} to {to:?}");
         };
         check(None, place(5, 5), 5, Some(place(5, 5)));

@@ -33,7 +33,11 @@ impl Siblings {
     /// this machine.
     #[must_use]
     pub fn and(mut self, name: &str, url: &str, port: u16) -> Self {
-        self.0.push(Sibling { name: name.to_owned(), url: url.to_owned(), port });
+        self.0.push(Sibling {
+            name: name.to_owned(),
+            url: url.to_owned(),
+            port,
+        });
         self
     }
 }
@@ -121,11 +125,17 @@ mod tests {
     #[test]
     fn an_example_links_to_its_siblings_and_not_to_itself() {
         let siblings =
-            Siblings::none().and("Counter", "http://h:1", 1).and("Todo", "http://h:2", 2);
+            Siblings::none()
+                .and("Counter", "http://h:1", 1)
+                .and("Todo", "http://h:2", 2);
         let line = foot("Todo", &siblings).into_string();
         assert!(line.contains(r#"<a href="http://h:1""#), "{line}");
         assert!(!line.contains("http://h:2"), "{line}");
-        assert!(foot("Todo", &Siblings::none()).into_string().contains("Hyperstar"));
+        assert!(
+            foot("Todo", &Siblings::none())
+                .into_string()
+                .contains("Hyperstar")
+        );
     }
 
     #[test]

@@ -33,7 +33,12 @@ pub fn app_beside(store: &Store, siblings: Siblings) -> App {
         move |cx: Cx| -> Result<Html, ViewError> {
             let todos = list::all(&store)?;
             let left = todos.iter().filter(|(_, todo)| !todo.done).count();
-            let page = page::page(&todos, Show::from_query(cx.query("show")), watching.get(), &siblings);
+            let page = page::page(
+                &todos,
+                Show::from_query(cx.query("show")),
+                watching.get(),
+                &siblings,
+            );
             Ok(Html::from(page).title(format!("Todo ({left})")))
         }
     })
@@ -61,14 +66,20 @@ pub fn app_beside(store: &Store, siblings: Siblings) -> App {
         .action("todo/add", with_store(add))
         .action("todo/edit", with_store(edit))
         .action("todo/toggle", with_store(toggle))
-        .action("todo/remove", with_store(|store, cx| {
-            list::remove(store, cx.arg_as("id")?)?;
-            Ok(Reply::new())
-        }))
-        .action("todo/clear", with_store(|store, _cx| {
-            list::clear_done(store)?;
-            Ok(Reply::new())
-        }))
+        .action(
+            "todo/remove",
+            with_store(|store, cx| {
+                list::remove(store, cx.arg_as("id")?)?;
+                Ok(Reply::new())
+            }),
+        )
+        .action(
+            "todo/clear",
+            with_store(|store, _cx| {
+                list::clear_done(store)?;
+                Ok(Reply::new())
+            }),
+        )
 }
 
 /// What does not fit is said at the field; the field is emptied only of what was taken.
@@ -79,7 +90,9 @@ fn add(store: &Store, cx: &ActionCx) -> Result<Reply, ActionError> {
             list::add(store, &text)?;
             Ok(Reply::new().signals(&json!({ "said": typed, "error": "" })))
         }
-        Err(problem) => Ok(Reply::new().signals(&json!({ "error": problem })).unchanged()),
+        Err(problem) => Ok(Reply::new()
+            .signals(&json!({ "error": problem }))
+            .unchanged()),
     }
 }
 

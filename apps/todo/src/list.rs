@@ -38,7 +38,10 @@ impl Show {
 
     /// From the query of an address; what is not known shows all.
     pub fn from_query(text: Option<&str>) -> Self {
-        Self::EACH.into_iter().find(|show| Some(show.word()) == text).unwrap_or_default()
+        Self::EACH
+            .into_iter()
+            .find(|show| Some(show.word()) == text)
+            .unwrap_or_default()
     }
 
     /// Its word in an address.
@@ -65,14 +68,19 @@ impl Show {
 /// # Errors
 /// A sentence for the person, if nothing is left or it is too long.
 pub fn clean(typed: &str) -> Result<String, String> {
-    let words: Vec<&str> = typed.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = typed
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
     let text = words.join(" ");
     let chars = text.chars().count();
     if text.is_empty() {
         return Err("Write what there is to do.".to_owned());
     }
     if chars > TEXT_CHARS_MAX {
-        return Err(format!("That is {chars} characters long; {TEXT_CHARS_MAX} fit."));
+        return Err(format!(
+            "That is {chars} characters long; {TEXT_CHARS_MAX} fit."
+        ));
     }
     Ok(text)
 }
@@ -83,7 +91,10 @@ pub fn clean(typed: &str) -> Result<String, String> {
 /// What the store says.
 pub fn all(store: &Store) -> Result<Vec<(u64, Todo)>, StoreError> {
     let entries = store.entries(ROOT)?;
-    Ok(entries.into_iter().filter_map(|(path, todo)| Some((number_of(&path)?, todo))).collect())
+    Ok(entries
+        .into_iter()
+        .filter_map(|(path, todo)| Some((number_of(&path)?, todo)))
+        .collect())
 }
 
 /// Adds a todo at the end.
@@ -98,8 +109,17 @@ pub fn add(store: &Store, text: &str) -> Result<(), ActionError> {
                 "The list is full: {TODOS_MAX} things are enough for anyone. Clear what is done."
             )));
         }
-        let last = paths.last().and_then(|path| number_of(path)).unwrap_or_default();
-        Ok(tx.set(&path_of(last + 1), &Todo { text: text.to_owned(), done: false })?)
+        let last = paths
+            .last()
+            .and_then(|path| number_of(path))
+            .unwrap_or_default();
+        Ok(tx.set(
+            &path_of(last + 1),
+            &Todo {
+                text: text.to_owned(),
+                done: false,
+            },
+        )?)
     })?;
     Ok(())
 }
@@ -108,7 +128,11 @@ pub fn add(store: &Store, text: &str) -> Result<(), ActionError> {
 ///
 /// # Errors
 /// If it is not there any more, or what the store says.
-pub fn change(store: &Store, number: u64, change: impl FnOnce(&mut Todo)) -> Result<(), ActionError> {
+pub fn change(
+    store: &Store,
+    number: u64,
+    change: impl FnOnce(&mut Todo),
+) -> Result<(), ActionError> {
     store.transaction(|tx| {
         let path = path_of(number);
         let Some(mut todo) = tx.get(&path)? else {
@@ -162,7 +186,11 @@ mod tests {
     fn a_text_is_one_trimmed_line_of_a_bounded_length() {
         let check = |typed: &str, expected: Result<&str, &str>| {
             let got = clean(typed);
-            assert_eq!(got.as_deref().map_err(String::as_str), expected, "{typed:?}");
+            assert_eq!(
+                got.as_deref().map_err(String::as_str),
+                expected,
+                "{typed:?}"
+            );
         };
         check("  buy milk \n", Ok("buy milk"));
         check("buy\tmilk\u{0}  now", Ok("buy milk now"));
@@ -170,12 +198,18 @@ mod tests {
         check("", Err("Write what there is to do."));
         check(" \u{a0}\r\n", Err("Write what there is to do."));
         check(&"ü".repeat(TEXT_CHARS_MAX), Ok(&"ü".repeat(TEXT_CHARS_MAX)));
-        check(&"ü".repeat(TEXT_CHARS_MAX + 1), Err("That is 141 characters long; 140 fit."));
+        check(
+            &"ü".repeat(TEXT_CHARS_MAX + 1),
+            Err("That is 141 characters long; 140 fit."),
+        );
     }
 
     #[test]
     fn a_word_in_the_address_chooses_what_is_shown() {
-        let done = Todo { text: "a".to_owned(), done: true };
+        let done = Todo {
+            text: "a".to_owned(),
+            done: true,
+        };
         let check = |query: Option<&str>, expected: Show, shows_done: bool| {
             let show = Show::from_query(query);
             assert_eq!(show, expected, "{query:?}");
@@ -194,16 +228,32 @@ mod tests {
             add(&store, text).unwrap();
         }
         let texts = || -> Vec<(u64, String, bool)> {
-            all(&store).unwrap().into_iter().map(|(number, todo)| (number, todo.text, todo.done)).collect()
+            all(&store)
+                .unwrap()
+                .into_iter()
+                .map(|(number, todo)| (number, todo.text, todo.done))
+                .collect()
         };
         change(&store, 2, |todo| todo.done = true).unwrap();
         change(&store, 1, |todo| todo.text = "A".to_owned()).unwrap();
-        assert_eq!(texts(), [(1, "A".to_owned(), false), (2, "b".to_owned(), true), (3, "c".to_owned(), false)]);
+        assert_eq!(
+            texts(),
+            [
+                (1, "A".to_owned(), false),
+                (2, "b".to_owned(), true),
+                (3, "c".to_owned(), false)
+            ]
+        );
         clear_done(&store).unwrap();
         remove(&store, 1).unwrap();
         remove(&store, 1).unwrap();
         assert_eq!(texts(), [(3, "c".to_owned(), false)]);
-        assert!(change(&store, 2, |_| ()).unwrap_err().message().contains("removed"));
+        assert!(
+            change(&store, 2, |_| ())
+                .unwrap_err()
+                .message()
+                .contains("removed")
+        );
         add(&store, "d").unwrap();
         assert_eq!(texts()[1].0, 4);
     }
@@ -214,7 +264,12 @@ mod tests {
         for n in 0..TODOS_MAX {
             add(&store, &n.to_string()).unwrap();
         }
-        assert!(add(&store, "one more").unwrap_err().message().contains("full"));
+        assert!(
+            add(&store, "one more")
+                .unwrap_err()
+                .message()
+                .contains("full")
+        );
         assert_eq!(all(&store).unwrap().len(), TODOS_MAX);
     }
 }

@@ -12,7 +12,12 @@ const EDIT: &str = "const row = el.closest('li'); $_editing = row.id; $draft = r
 
 /// The page with the todos that `show` chooses. What a person types is in signals; everything else
 /// is the same for everyone.
-pub(crate) fn page(todos: &[(u64, Todo)], show: Show, watching: usize, siblings: &Siblings) -> Markup {
+pub(crate) fn page(
+    todos: &[(u64, Todo)],
+    show: Show,
+    watching: usize,
+    siblings: &Siblings,
+) -> Markup {
     let done = todos.iter().filter(|(_, todo)| todo.done).count();
     let shown: Vec<_> = todos.iter().filter(|(_, todo)| show.shows(todo)).collect();
     html! {
@@ -99,8 +104,20 @@ mod tests {
 
     fn todos() -> Vec<(u64, Todo)> {
         vec![
-            (3, Todo { text: "<i>milk</i>".to_owned(), done: false }),
-            (4, Todo { text: "bread".to_owned(), done: true }),
+            (
+                3,
+                Todo {
+                    text: "<i>milk</i>".to_owned(),
+                    done: false,
+                },
+            ),
+            (
+                4,
+                Todo {
+                    text: "bread".to_owned(),
+                    done: true,
+                },
+            ),
         ]
     }
 
@@ -116,14 +133,28 @@ mod tests {
             }
         };
         let counts = ["<b>1</b> thing left", "Clear 1 done"];
-        check(Show::All, &["&lt;i&gt;milk", "bread", "todo-3", "todo-4"], &["<i>milk"]);
-        check(Show::Active, &["&lt;i&gt;milk", counts[0], counts[1]], &["bread"]);
+        check(
+            Show::All,
+            &["&lt;i&gt;milk", "bread", "todo-3", "todo-4"],
+            &["<i>milk"],
+        );
+        check(
+            Show::Active,
+            &["&lt;i&gt;milk", counts[0], counts[1]],
+            &["bread"],
+        );
         check(Show::Done, &["bread", counts[0], counts[1]], &["milk"]);
     }
 
     #[test]
     fn an_empty_list_says_why() {
-        let only_done = [(4, Todo { text: "bread".to_owned(), done: true })];
+        let only_done = [(
+            4,
+            Todo {
+                text: "bread".to_owned(),
+                done: true,
+            },
+        )];
         let check = |todos: &[(u64, Todo)], show: Show, expected: &str| {
             let html = page(todos, show, 1, &Siblings::none()).into_string();
             assert!(html.contains(expected), "{html}");

@@ -1,0 +1,284 @@
+//! Starts the examples, each at an address of its own, and says where they are.
+//!
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `HYPERSTAR_HOST` | the address to listen on | `127.0.0.1` |
+//! | `HYPERSTAR_PORT` | the first of four ports; 0 takes any free ones | `8080` |
+//! | `HYPERSTAR_DATA` | the folder for what must last | `hyperstar-data` |
+
+mod settings;
+mod welcome;
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, anyhow};
+use hyperstar::{App, ServeError, Server};
+use hyperstar_store::Store;
+use look::Siblings;
+
+pub use settings::Settings;
+
+/// One of the examples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Example {
+    /// A number that all share.
+    Counter,
+    /// Conway's Game of Life, in colours.
+    Life,
+    /// A list that all share, kept on disk.
+    Todo,
+    /// Rooms to talk in, kept on disk.
+    Chat,
+}
+
+impl Example {
+    /// All of them, in the order of their ports.
+    pub const ALL: [Self; 4] = [Self::Counter, Self::Life, Self::Todo, Self::Chat];
+
+    /// What it is called on the pages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "Counter",
+            Self::Life => "Life",
+            Self::Todo => "Todo",
+            Self::Chat => "Chat",
+        }
+    }
+
+    /// Its place among the ports.
+    pub fn index(self) -> u16 {
+        match self {
+            Self::Counter => 0,
+            Self::Life => 1,
+            Self::Todo => 2,
+            Self::Chat => 3,
+        }
+    }
+
+    /// The file in the data folder, of those that keep something.
+    pub fn file(self) -> Option<&'static str> {
+        match self {
+            Self::Counter | Self::Life => None,
+            Self::Todo => Some("todo.redb"),
+            Self::Chat => Some("chat.redb"),
+        }
+    }
+
+    fn app(self, settings: &Settings, siblings: Siblings) -> anyhow::Result<App> {
+        let store = self.file().map(|file| open(settings, file)).transpose()?;
+        Ok(match (self, store) {
+            (Self::Todo, Some(store)) => todo::app_beside(&store, siblings),
+            (Self::Chat, Some(store)) => chat::app_beside(&store, siblings),
+            (Self::Life, _) => life::app_beside(siblings),
+            _ => counter::app_beside(siblings),
+        })
+    }
+}
+
+fn open(settings: &Settings, file: &str) -> anyhow::Result<Store> {
+    let folder = &settings.data;
+    std::fs::create_dir_all(folder).with_context(|| {
+        format!(
+            "cannot make the data folder {}; name another with HYPERSTAR_DATA",
+            folder.display()
+        )
+    })?;
+    let path = folder.join(file);
+    Store::open(&path).with_context(|| {
+        format!(
+            "cannot open {}; stop what else uses it, or name another folder with HYPERSTAR_DATA",
+            path.display()
+        )
+    })
+}
+
+/// Serves examples as the environment says, until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// What is wrong with the environment, a port or the data folder, with its remedy.
+pub async fn run(examples: &[Example]) -> anyhow::Result<()> {
+    let gallery = Gallery::bind(Settings::from_env()?, examples).await?;
+    print!("{}", gallery.welcome());
+    gallery.serve().await
+}
+
+/// Examples that listen, but do not answer yet.
+pub struct Gallery {
+    settings: Settings,
+    rooms: Vec<Room>,
+}
+
+struct Room {
+    example: Example,
+    server: Server,
+    address: SocketAddr,
+}
+
+impl Gallery {
+    /// Takes the ports: all of them, or none.
+    ///
+    /// # Errors
+    /// Which address cannot be had, and what to do.
+    pub async fn bind(settings: Settings, examples: &[Example]) -> anyhow::Result<Self> {
+        let mut rooms = Vec::new();
+        for &example in examples {
+            let address = settings.address(example.index())?;
+            let server = Server::bind(address.as_str()).await.map_err(explain)?;
+            let address = server.local_addr()?;
+            rooms.push(Room {
+                example,
+                server,
+                address,
+            });
+        }
+        Ok(Self { settings, rooms })
+    }
+
+    /// What to open in a browser: names and addresses.
+    pub fn links(&self) -> Vec<(Example, String)> {
+        self.rooms
+            .iter()
+            .map(|room| (room.example, url(room.address)))
+            .collect()
+    }
+
+    /// The lines to greet with.
+    pub fn welcome(&self) -> String {
+        welcome::lines(&self.links(), &self.settings, welcome::Ink::of_stdout())
+    }
+
+    /// Ends when this future does, instead of on Ctrl-C or SIGTERM. Called once for each example.
+    #[must_use]
+    pub fn shutdown<F: Future<Output = ()> + Send + 'static>(
+        mut self,
+        when: impl Fn() -> F,
+    ) -> Self {
+        for room in std::mem::take(&mut self.rooms) {
+            self.rooms.push(Room {
+                server: room.server.shutdown(when()),
+                ..room
+            });
+        }
+        self
+    }
+
+    /// Serves until the end.
+    ///
+    /// # Errors
+    /// What made one of the examples stop.
+    pub async fn serve(self) -> anyhow::Result<()> {
+        let siblings = self.siblings();
+        let mut serving = tokio::task::JoinSet::new();
+        for room in self.rooms {
+            let app = room.example.app(&self.settings, siblings.clone())?;
+            serving.spawn(room.server.serve(app));
+        }
+        while let Some(ended) = serving.join_next().await {
+            ended.context("an example broke")??;
+        }
+        Ok(())
+    }
+
+    /// Nobody, where an example runs alone.
+    fn siblings(&self) -> Siblings {
+        if self.rooms.len() < 2 {
+            return Siblings::none();
+        }
+        self.rooms.iter().fold(Siblings::none(), |siblings, room| {
+            siblings.and(room.example.name(), &url(room.address), room.address.port())
+        })
+    }
+}
+
+/// The address as a browser on this machine takes it.
+fn url(address: SocketAddr) -> String {
+    let port = address.port();
+    match address {
+        address if address.ip().is_unspecified() => format!("http://localhost:{port}"),
+        address => format!("http://{address}"),
+    }
+}
+
+fn explain(error: ServeError) -> anyhow::Error {
+    match error {
+        ServeError::Bind {
+            address, source, ..
+        } if source.kind() == std::io::ErrorKind::AddrInUse => anyhow!(
+            "{address} is in use by another program; stop that one, or choose other ports, say HYPERSTAR_PORT=9080"
+        ),
+        error => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    async fn get(address: &str) -> String {
+        let mut socket = TcpStream::connect(address.trim_start_matches("http://"))
+            .await
+            .unwrap();
+        let request = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn each_example_answers_at_its_own_address_and_links_to_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            port: 0,
+            data: folder.path().join("data"),
+            ..Settings::default()
+        };
+        let gallery = Gallery::bind(settings.clone(), &Example::ALL)
+            .await
+            .unwrap();
+        let links = gallery.links();
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let gallery = gallery.shutdown(move || {
+            let mut stopped = stopped.clone();
+            async move {
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            }
+        });
+        let serving = tokio::spawn(gallery.serve());
+        for (example, url) in &links {
+            let page = get(url).await;
+            assert!(page.starts_with("HTTP/1.1 200"), "{example:?}: {page}");
+            for (other, url) in &links {
+                assert_eq!(
+                    page.contains(url),
+                    other != example,
+                    "{example:?} and {other:?}: {page}"
+                );
+            }
+        }
+        stop.send(true).unwrap();
+        serving.await.unwrap().unwrap();
+        assert!(settings.data.join("chat.redb").exists());
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_is_said_with_the_remedy() {
+        let settings = Settings {
+            port: 0,
+            ..Settings::default()
+        };
+        let first = Gallery::bind(settings.clone(), &[Example::Counter])
+            .await
+            .unwrap();
+        let port = first.rooms[0].address.port();
+        let second = Gallery::bind(Settings { port, ..settings }, &[Example::Counter]).await;
+        let message = second.err().unwrap().to_string();
+        assert!(
+            message.contains(&format!("127.0.0.1:{port} is in use")),
+            "{message}"
+        );
+        assert!(message.contains("HYPERSTAR_PORT="), "{message}");
+    }
+}

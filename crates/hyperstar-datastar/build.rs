@@ -125,7 +125,7 @@ mod embed {
             });
         }
         let mut failures = String::new();
-        // All that is on this machine before anything from the network.
+        // The newer version, downloaded if need be, before the older one.
         for (offline, carrier) in [(true, 0), (false, 0), (true, 1), (false, 1)]
             .map(|(offline, at)| (offline, &CARRIERS[at]))
         {
@@ -143,10 +143,11 @@ mod embed {
         }
         Err(format!(
             "the Datastar browser bundle was not found. Let cargo reach the registry once, or set \
-             {ENV} to the path of a datastar.js, or put one with the SHA-256 {} into {}, or build \
-             without the feature `embed` and use `ClientSource::cdn()`. Tried{failures}",
+             {ENV} to the path of a datastar.js, or put the one with the SHA-256 {} at {}, or build \
+             without the feature `embed` and use `ClientSource::cdn()`. Tried{}",
             CARRIERS[0].script_sha256,
             asset.display(),
+            failures.replacen(';', ":", 1),
         ))
     }
 

@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(
             call.to_string(),
             format!(
-                "if ($n < 2) {{ @post('{path}?to=a%20b%26%22c%27',{{requestCancellation:'disabled'}}); $text = '' }}"
+                "if ($n < 2) {{ @post('{path}?to=a%20b%26%22c%27', {{requestCancellation: 'disabled'}}); $text = '' }}"
             )
         );
         let html = maud::html! { b data-on:click=(call) {} }.into_string();

@@ -72,7 +72,7 @@ async fn an_answer_is_204_or_events_or_a_sentence() {
     check("nobody", 404, "").await;
     let put = served.send("PUT /things/a%20b HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
     assert!(put.text().contains("{\"id\":\"a b\"}"), "{}", put.text());
-    assert_eq!(action_at("/things/7").put().to_string(), "@put('/things/7',{requestCancellation:'disabled'})");
+    assert_eq!(action_at("/things/7").put().to_string(), "@put('/things/7', {requestCancellation: 'disabled'})");
 }
 
 #[tokio::test]

@@ -202,11 +202,12 @@ async fn audiences_share_what_is_theirs_and_no_more() {
 
     let mut tab_1 = served.stream("/tab", &format!("{ann}hs-stream: tab-one-1\r\n")).await;
     let mut tab_2 = served.stream("/tab", &format!("{ann}hs-stream: tab-two-2\r\n")).await;
-    tab_1.event_with("tab=0").await;
-    tab_2.event_with("tab=0").await;
+    for tab in [&mut tab_1, &mut tab_2] {
+        tab.event_with("tab=0").await;
+        tab.event_with("id: ").await;
+    }
     served.post(&path_of(action("tab").arg("n", 5)), &format!("{ann}hs-action: tab-one-1 1 0\r\n"), "").await;
     tab_1.event_with("tab=5").await;
-    tab_1.event().await.unwrap();
     assert!(tab_2.is_silent_for(Duration::from_millis(50)).await);
 }
 

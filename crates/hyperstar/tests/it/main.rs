@@ -4,7 +4,6 @@
 
 mod actions;
 mod assets;
-mod browser;
 mod hostile;
 mod live;
 mod pages;

@@ -50,8 +50,11 @@ async fn the_shell_holds_the_first_render_and_can_be_read_without_a_script() {
 #[tokio::test]
 async fn head_requests_have_no_body() {
     let served = Served::start(app()).await;
-    let answer = served.send("HEAD / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
-    assert_eq!(answer.status, 200);
+    let mut wire = served.connect().await;
+    wire.write("HEAD / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    let head = wire.head().await;
+    assert!(head.starts_with("HTTP/1.1 200") && header(&head, "content-length").is_some(), "{head}");
+    assert_eq!(wire.rest().await, b"");
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn name_of(served: &Served, cookie: &str) -> (String, bool) {
     let answer = served.send(request).await;
     assert_eq!(answer.status, 200);
     let text = answer.text();
-    let name = text.split("name=").nth(1).unwrap().split('.').next().unwrap().to_owned();
+    let name = text.split("<p>name=").nth(1).unwrap().split('.').next().unwrap().to_owned();
     (name, answer.cookie().is_some())
 }
 

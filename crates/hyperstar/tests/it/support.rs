@@ -63,7 +63,8 @@ impl Served {
         let mut wire = self.connect().await;
         wire.write(format!("POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: 2\r\n{headers}\r\n{{}}", self.address)).await;
         let head = wire.head().await;
-        Stream { wire, head, chunks: Vec::new() }
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        Stream { wire, chunks: Vec::new() }
     }
 }
 
@@ -179,6 +180,12 @@ impl Wire {
         Answer { status, head, body }
     }
 
+    /// What is still sent until the server hangs up.
+    pub(crate) async fn rest(mut self) -> Vec<u8> {
+        while self.more().await.is_ok_and(|count| count > 0) {}
+        self.read
+    }
+
     /// One chunk of a chunked body; `None` at its end.
     pub(crate) async fn chunk(&mut self) -> Option<Vec<u8>> {
         loop {
@@ -206,7 +213,6 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
 /// An open live stream, uncompressed.
 pub(crate) struct Stream {
     wire: Wire,
-    pub(crate) head: String,
     chunks: Vec<u8>,
 }
 

@@ -6,6 +6,10 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::ACCEPT_ENCODING;
 
+/// What a brotli encoder writes at a time.
+#[cfg(feature = "brotli")]
+const BROTLI_BUFFER_BYTES: usize = 512;
+
 /// A content encoding (RFC 9110, 8.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -72,7 +76,10 @@ impl Default for Compression {
 impl Compression {
     /// No compression at all.
     pub fn off() -> Self {
-        Self { order: Vec::new(), ..Self::default() }
+        Self {
+            order: Vec::new(),
+            ..Self::default()
+        }
     }
 }
 
@@ -110,10 +117,17 @@ pub fn negotiate(headers: &HeaderMap, compression: &Compression) -> Encoding {
         .collect();
     let weight = |token: &str| {
         let named = accepted.iter().find(|(name, _)| name == token);
-        named.or_else(|| accepted.iter().find(|(name, _)| name == "*")).map_or(0, |(_, weight)| *weight)
+        named
+            .or_else(|| accepted.iter().find(|(name, _)| name == "*"))
+            .map_or(0, |(_, weight)| *weight)
     };
     let mut best = (Encoding::Identity, 0);
-    for encoding in compression.order.iter().copied().filter(|encoding| is_available(*encoding)) {
+    for encoding in compression
+        .order
+        .iter()
+        .copied()
+        .filter(|encoding| is_available(*encoding))
+    {
         let weight = weight(encoding.token());
         if weight > best.1 {
             best = (encoding, weight);
@@ -155,98 +169,106 @@ pub fn compress(bytes: &[u8], encoding: Encoding) -> Option<Bytes> {
     compress_with(bytes, encoding, &best)
 }
 
-pub(crate) fn compress_with(bytes: &[u8], encoding: Encoding, compression: &Compression) -> Option<Bytes> {
+pub(crate) fn compress_with(
+    bytes: &[u8],
+    encoding: Encoding,
+    compression: &Compression,
+) -> Option<Bytes> {
     let encoder = Encoder::new(encoding, compression)?;
-    encoder.whole(bytes).inspect_err(|error| tracing::error!(%error, "an encoder failed")).ok()
+    encoder
+        .whole(bytes)
+        .inspect_err(|error| tracing::error!(%error, "an encoder failed"))
+        .ok()
 }
 
 /// A streaming encoder: what was put in can be read by the client once it is flushed.
-pub(crate) enum Encoder {
-    #[cfg(feature = "gzip")]
-    Gzip(flate2::write::GzEncoder<Vec<u8>>),
-    #[cfg(feature = "brotli")]
-    Brotli(Box<brotli::CompressorWriter<Vec<u8>>>),
-    #[cfg(feature = "zstd")]
-    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
+pub(crate) struct Encoder {
+    codec: Box<dyn Codec>,
+}
+
+/// One encoding's own encoder, which writes into a buffer.
+trait Codec: Write + Send {
+    /// The buffer that it writes into.
+    fn written(&mut self) -> &mut Vec<u8>;
+    /// Ends the stream; the buffer holds all of it then.
+    fn end(self: Box<Self>) -> io::Result<Vec<u8>>;
+}
+
+#[cfg(feature = "gzip")]
+impl Codec for flate2::write::GzEncoder<Vec<u8>> {
+    fn written(&mut self) -> &mut Vec<u8> {
+        self.get_mut()
+    }
+
+    fn end(self: Box<Self>) -> io::Result<Vec<u8>> {
+        self.finish()
+    }
+}
+
+#[cfg(feature = "brotli")]
+impl Codec for brotli::CompressorWriter<Vec<u8>> {
+    fn written(&mut self) -> &mut Vec<u8> {
+        self.get_mut()
+    }
+
+    fn end(self: Box<Self>) -> io::Result<Vec<u8>> {
+        Ok(self.into_inner())
+    }
+}
+
+#[cfg(feature = "zstd")]
+impl Codec for zstd::stream::write::Encoder<'static, Vec<u8>> {
+    fn written(&mut self) -> &mut Vec<u8> {
+        self.get_mut()
+    }
+
+    fn end(self: Box<Self>) -> io::Result<Vec<u8>> {
+        self.finish()
+    }
 }
 
 impl Encoder {
-    /// `None` for identity, for what is not compiled in, and for settings out of range.
+    /// `None` for identity and for what is not compiled in.
     pub(crate) fn new(encoding: Encoding, compression: &Compression) -> Option<Self> {
-        #[cfg(not(all(feature = "gzip", feature = "brotli", feature = "zstd")))]
+        #[cfg(not(any(feature = "gzip", feature = "brotli", feature = "zstd")))]
         let _ = compression;
-        match encoding {
+        let codec: Option<Box<dyn Codec>> = match encoding {
             #[cfg(feature = "gzip")]
             Encoding::Gzip => {
                 let level = flate2::Compression::new(compression.gzip_level.min(9));
-                Some(Self::Gzip(flate2::write::GzEncoder::new(Vec::new(), level)))
+                Some(Box::new(flate2::write::GzEncoder::new(Vec::new(), level)))
             }
             #[cfg(feature = "brotli")]
-            Encoding::Brotli => Some(Self::Brotli(Box::new(brotli::CompressorWriter::new(
+            Encoding::Brotli => Some(Box::new(brotli::CompressorWriter::new(
                 Vec::new(),
-                512,
+                BROTLI_BUFFER_BYTES,
                 compression.brotli_quality.min(11),
                 compression.brotli_window_log.clamp(10, 24),
-            )))),
+            ))),
             #[cfg(feature = "zstd")]
             Encoding::Zstd => zstd_encoder(compression)
                 .inspect_err(|error| tracing::error!(%error, "zstd cannot be set up"))
-                .ok()
-                .map(Self::Zstd),
+                .map(|encoder| Box::new(encoder) as Box<dyn Codec>)
+                .ok(),
             _ => None,
-        }
+        };
+        codec.map(|codec| Self { codec })
     }
 
     /// Takes bytes in; nothing need come out yet.
     pub(crate) fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            #[cfg(feature = "gzip")]
-            Self::Gzip(encoder) => encoder.write_all(bytes),
-            #[cfg(feature = "brotli")]
-            Self::Brotli(encoder) => encoder.write_all(bytes),
-            #[cfg(feature = "zstd")]
-            Self::Zstd(encoder) => encoder.write_all(bytes),
-            #[cfg(not(any(feature = "gzip", feature = "brotli", feature = "zstd")))]
-            _ => Ok(bytes).map(drop),
-        }
+        self.codec.write_all(bytes)
     }
 
     /// Gives out everything that was taken in.
     pub(crate) fn flush(&mut self) -> io::Result<Bytes> {
-        let out: &mut Vec<u8> = match self {
-            #[cfg(feature = "gzip")]
-            Self::Gzip(encoder) => {
-                encoder.flush()?;
-                encoder.get_mut()
-            }
-            #[cfg(feature = "brotli")]
-            Self::Brotli(encoder) => {
-                encoder.flush()?;
-                encoder.get_mut()
-            }
-            #[cfg(feature = "zstd")]
-            Self::Zstd(encoder) => {
-                encoder.flush()?;
-                encoder.get_mut()
-            }
-            #[cfg(not(any(feature = "gzip", feature = "brotli", feature = "zstd")))]
-            _ => return Ok(Bytes::new()),
-        };
-        Ok(Bytes::from(std::mem::take(out)))
+        self.codec.flush()?;
+        Ok(Bytes::from(std::mem::take(self.codec.written())))
     }
 
     /// Ends the stream and gives out the rest.
     pub(crate) fn finish(self) -> io::Result<Bytes> {
-        match self {
-            #[cfg(feature = "gzip")]
-            Self::Gzip(encoder) => encoder.finish().map(Bytes::from),
-            #[cfg(feature = "brotli")]
-            Self::Brotli(encoder) => Ok(Bytes::from(encoder.into_inner())),
-            #[cfg(feature = "zstd")]
-            Self::Zstd(encoder) => encoder.finish().map(Bytes::from),
-            #[cfg(not(any(feature = "gzip", feature = "brotli", feature = "zstd")))]
-            _ => Ok(Bytes::new()),
-        }
+        self.codec.end().map(Bytes::from)
     }
 
     fn whole(mut self, bytes: &[u8]) -> io::Result<Bytes> {
@@ -256,9 +278,12 @@ impl Encoder {
 }
 
 #[cfg(feature = "zstd")]
-fn zstd_encoder(compression: &Compression) -> io::Result<zstd::stream::write::Encoder<'static, Vec<u8>>> {
+fn zstd_encoder(
+    compression: &Compression,
+) -> io::Result<zstd::stream::write::Encoder<'static, Vec<u8>>> {
     use zstd::zstd_safe::CParameter;
-    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), compression.zstd_level.clamp(1, 19))?;
+    let mut encoder =
+        zstd::stream::write::Encoder::new(Vec::new(), compression.zstd_level.clamp(1, 19))?;
     let window = compression.zstd_window_log.clamp(10, 23);
     encoder.set_parameter(CParameter::WindowLog(window))?;
     // The level's own tables are made for files; those of a live page need not be larger than it.

@@ -95,7 +95,8 @@ impl Event {
 
     fn put_without(&mut self, text: &str, refused: impl Fn(u8) -> bool) {
         // Refused bytes are ASCII, so what is left is UTF-8.
-        self.fields.extend(text.bytes().filter(|byte| !refused(*byte)));
+        self.fields
+            .extend(text.bytes().filter(|byte| !refused(*byte)));
         self.fields.put_u8(b'\n');
     }
 }
@@ -122,7 +123,11 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> {
         match bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
             None => rest.take(),
             Some(at) => {
-                let next = if bytes[at..].starts_with(b"\r\n") { at + 2 } else { at + 1 };
+                let next = if bytes[at..].starts_with(b"\r\n") {
+                    at + 2
+                } else {
+                    at + 1
+                };
                 rest = Some(&text[next..]);
                 Some(&text[..at])
             }

@@ -21,7 +21,10 @@ pub struct RegistryConfig {
 
 impl Default for RegistryConfig {
     fn default() -> Self {
-        Self { members_max: 100_000, topics_max: 10_000 }
+        Self {
+            members_max: 100_000,
+            topics_max: 10_000,
+        }
     }
 }
 
@@ -85,8 +88,17 @@ pub struct Membership<K> {
 impl<K: Clone + Eq + Hash + Send + Sync + 'static> Registry<K> {
     /// A registry without members.
     pub fn new(config: RegistryConfig) -> Self {
-        let state = State { topics: HashMap::new(), members: 0 };
-        Self { shared: Arc::new(Shared { config, next: AtomicU64::new(0), state: Mutex::new(state) }) }
+        let state = State {
+            topics: HashMap::new(),
+            members: 0,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                config,
+                next: AtomicU64::new(0),
+                state: Mutex::new(state),
+            }),
+        }
     }
 
     /// Puts a stream into a topic. A key may be there more than once.
@@ -106,8 +118,15 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Registry<K> {
                 return Err(JoinError::Topics(config.topics_max));
             }
             state.members += 1;
-            let member = Member { key, sender: sender.clone() };
-            state.topics.entry(topic.clone()).or_default().insert(id, member);
+            let member = Member {
+                key,
+                sender: sender.clone(),
+            };
+            state
+                .topics
+                .entry(topic.clone())
+                .or_default()
+                .insert(id, member);
         }
         let (shared, ended) = (Arc::downgrade(&self.shared), topic.clone());
         sender.on_close(move |_| {
@@ -115,7 +134,11 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Registry<K> {
                 shared.leave(&ended, id);
             }
         });
-        Ok(Membership { shared: Arc::downgrade(&self.shared), topic, id })
+        Ok(Membership {
+            shared: Arc::downgrade(&self.shared),
+            topic,
+            id,
+        })
     }
 
     /// Shows a state to all of a topic: of several that a client did not take yet, it gets the last.
@@ -123,7 +146,9 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Registry<K> {
     pub fn broadcast(&self, topic: &str, frame: impl Into<Bytes>) -> usize {
         let frame = frame.into();
         let members = self.senders(topic);
-        members.iter().for_each(|sender| sender.frame(frame.clone()));
+        members
+            .iter()
+            .for_each(|sender| sender.frame(frame.clone()));
         members.len()
     }
 
@@ -131,7 +156,10 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Registry<K> {
     /// one. Answers how many it was queued for.
     pub fn broadcast_event(&self, topic: &str, event: impl Into<Bytes>) -> usize {
         let event = event.into();
-        self.senders(topic).iter().filter(|sender| offer(sender, &event)).count()
+        self.senders(topic)
+            .iter()
+            .filter(|sender| offer(sender, &event))
+            .count()
     }
 
     /// Sends an event to a key, once for each of its streams, in whatever topics they are. Answers
@@ -144,7 +172,10 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Registry<K> {
                 streams.push(member.sender.clone());
             }
         }
-        streams.iter().filter(|sender| offer(sender, &event)).count()
+        streams
+            .iter()
+            .filter(|sender| offer(sender, &event))
+            .count()
     }
 
     /// How many streams a topic has.
@@ -157,7 +188,12 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Registry<K> {
         let state = self.shared.lock();
         let mut keys: Vec<K> = Vec::new();
         let mut seen = std::collections::HashSet::new();
-        for member in state.topics.get(topic).into_iter().flat_map(HashMap::values) {
+        for member in state
+            .topics
+            .get(topic)
+            .into_iter()
+            .flat_map(HashMap::values)
+        {
             if seen.insert(&member.key) {
                 keys.push(member.key.clone());
             }
@@ -175,7 +211,12 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Registry<K> {
     pub fn sweep(&self) -> usize {
         let all: Vec<Sender> = {
             let state = self.shared.lock();
-            state.topics.values().flat_map(HashMap::values).map(|member| member.sender.clone()).collect()
+            state
+                .topics
+                .values()
+                .flat_map(HashMap::values)
+                .map(|member| member.sender.clone())
+                .collect()
         };
         all.iter().filter(|sender| !sender.sweep()).count()
     }
@@ -183,7 +224,13 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Registry<K> {
     /// Copied, so that no lock is held while clients are woken or leave.
     fn senders(&self, topic: &str) -> Vec<Sender> {
         let state = self.shared.lock();
-        state.topics.get(topic).into_iter().flat_map(HashMap::values).map(|member| member.sender.clone()).collect()
+        state
+            .topics
+            .get(topic)
+            .into_iter()
+            .flat_map(HashMap::values)
+            .map(|member| member.sender.clone())
+            .collect()
     }
 }
 
@@ -207,7 +254,9 @@ impl<K> Shared<K> {
         // Dropped after the lock is released.
         let _member = {
             let mut state = self.lock();
-            let Some(members) = state.topics.get_mut(topic) else { return };
+            let Some(members) = state.topics.get_mut(topic) else {
+                return;
+            };
             let member = members.remove(&id);
             if members.is_empty() {
                 state.topics.remove(topic);
@@ -234,14 +283,19 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Default for Registry<K> {
 
 impl<K> Clone for Registry<K> {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone() }
+        Self {
+            shared: self.shared.clone(),
+        }
     }
 }
 
 impl<K> fmt::Debug for Registry<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.shared.lock();
-        f.debug_struct("Registry").field("topics", &state.topics.len()).field("members", &state.members).finish()
+        f.debug_struct("Registry")
+            .field("topics", &state.topics.len())
+            .field("members", &state.members)
+            .finish()
     }
 }
 

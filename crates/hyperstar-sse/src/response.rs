@@ -45,9 +45,15 @@ fn head(body: Body, encoding: Encoding) -> Response<Body> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-transform"),
+    );
     // nginx buffers answers unless it is told.
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     if encoding != Encoding::Identity {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.token()));

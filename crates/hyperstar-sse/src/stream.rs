@@ -127,7 +127,10 @@ struct State {
 /// Makes a stream: what goes into the sender comes out of the body, encoded.
 pub fn stream(config: &StreamConfig, encoding: Encoding) -> (Sender, Body) {
     let shared = Arc::new(Shared {
-        state: Mutex::new(State { senders: 1, ..State::default() }),
+        state: Mutex::new(State {
+            senders: 1,
+            ..State::default()
+        }),
         stall: Duration::from_millis(config.stall_ms),
         queue_events_max: config.queue_events_max,
         queue_bytes_max: config.queue_bytes_max,
@@ -136,7 +139,10 @@ pub fn stream(config: &StreamConfig, encoding: Encoding) -> (Sender, Body) {
         inner: Inner::Live {
             shared: shared.clone(),
             encoder: Encoder::new(encoding, &config.compression),
-            keep_alive: config.keep_alive_ms.map(|ms| KeepAlive { every: Duration::from_millis(ms), timer: None }),
+            keep_alive: config.keep_alive_ms.map(|ms| KeepAlive {
+                every: Duration::from_millis(ms),
+                timer: None,
+            }),
         },
     };
     (Sender { shared }, body)
@@ -172,7 +178,8 @@ impl Sender {
             return Err(SendError::Closed);
         }
         let bytes = state.queue_bytes.saturating_add(event.len());
-        if state.queue.len() >= self.shared.queue_events_max || bytes > self.shared.queue_bytes_max {
+        if state.queue.len() >= self.shared.queue_events_max || bytes > self.shared.queue_bytes_max
+        {
             return Err(SendError::Full);
         }
         let at = state.tick();
@@ -215,7 +222,10 @@ impl Sender {
     /// How many events and bytes wait for the client, the frame included.
     pub fn waiting(&self) -> (usize, usize) {
         let state = self.shared.lock();
-        let frame = state.frame.as_ref().map_or((0, 0), |(_, frame)| (1, frame.len()));
+        let frame = state
+            .frame
+            .as_ref()
+            .map_or((0, 0), |(_, frame)| (1, frame.len()));
         (state.queue.len() + frame.0, state.queue_bytes + frame.1)
     }
 
@@ -229,7 +239,11 @@ impl Sender {
             match state.closed {
                 Some(reason) => Poll::Ready(reason),
                 None => {
-                    if !state.closed_wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+                    if !state
+                        .closed_wakers
+                        .iter()
+                        .any(|waker| waker.will_wake(cx.waker()))
+                    {
                         state.closed_wakers.push(cx.waker().clone());
                     }
                     Poll::Pending
@@ -261,7 +275,9 @@ impl Sender {
 impl Clone for Sender {
     fn clone(&self) -> Self {
         self.shared.lock().senders += 1;
-        Self { shared: self.shared.clone() }
+        Self {
+            shared: self.shared.clone(),
+        }
     }
 }
 
@@ -278,7 +294,10 @@ impl Drop for Sender {
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (events, bytes) = self.waiting();
-        f.debug_struct("Sender").field("events", &events).field("bytes", &bytes).finish_non_exhaustive()
+        f.debug_struct("Sender")
+            .field("events", &events)
+            .field("bytes", &bytes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -315,7 +334,8 @@ impl State {
     }
 
     fn has_stalled(&self, stall: Duration) -> bool {
-        self.waiting_since.is_some_and(|since| since.elapsed() >= stall)
+        self.waiting_since
+            .is_some_and(|since| since.elapsed() >= stall)
     }
 
     /// Notes that something waits and calls the body, which the server polls then.
@@ -344,7 +364,11 @@ impl State {
         self.waiting_since = None;
         let mut wakers = std::mem::take(&mut self.closed_wakers);
         wakers.extend(self.body.take());
-        Closing { reason, hooks: std::mem::take(&mut self.hooks), wakers }
+        Closing {
+            reason,
+            hooks: std::mem::take(&mut self.hooks),
+            wakers,
+        }
     }
 
     /// What was set first among what waits.
@@ -381,7 +405,9 @@ impl KeepAlive {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let every = self.every;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(every)));
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(every)));
         timer.as_mut().poll(cx)
     }
 }
@@ -394,14 +420,20 @@ pub struct Body {
 }
 
 enum Inner {
-    Live { shared: Arc<Shared>, encoder: Option<Encoder>, keep_alive: Option<KeepAlive> },
+    Live {
+        shared: Arc<Shared>,
+        encoder: Option<Encoder>,
+        keep_alive: Option<KeepAlive>,
+    },
     /// The last piece of a stream that ended, or the whole of one that was never live.
     Last(Option<Bytes>),
 }
 
 impl Body {
     pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self { inner: Inner::Last(Some(bytes)) }
+        Self {
+            inner: Inner::Last(Some(bytes)),
+        }
     }
 }
 
@@ -414,8 +446,14 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let (shared, encoder, keep_alive) = match &mut self.inner {
-            Inner::Live { shared, encoder, keep_alive } => (shared, encoder, keep_alive),
-            Inner::Last(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Inner::Live {
+                shared,
+                encoder,
+                keep_alive,
+            } => (shared, encoder, keep_alive),
+            Inner::Last(bytes) => {
+                return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))));
+            }
         };
         let mut state = shared.lock();
         let taken = match encoder {
@@ -428,7 +466,13 @@ impl http_body::Body for Body {
                     some = true;
                     encoded = encoded.and_then(|()| encoder.put(&bytes));
                 }
-                match encoded.and_then(|()| if some { encoder.flush().map(Some) } else { Ok(None) }) {
+                match encoded.and_then(|()| {
+                    if some {
+                        encoder.flush().map(Some)
+                    } else {
+                        Ok(None)
+                    }
+                }) {
                     Ok(bytes) => bytes,
                     Err(error) => {
                         tracing::error!(%error, "an encoder failed; its stream ends");
@@ -451,15 +495,24 @@ impl http_body::Body for Body {
             } else {
                 drop(state);
             }
-            let last = encoder.take().and_then(|encoder| encoder.finish().ok()).filter(|bytes| !bytes.is_empty());
+            let last = encoder
+                .take()
+                .and_then(|encoder| encoder.finish().ok())
+                .filter(|bytes| !bytes.is_empty());
             self.inner = Inner::Last(None);
             return Poll::Ready(last.map(|bytes| Ok(Frame::data(bytes))));
         }
-        if !state.body.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+        if !state
+            .body
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
             state.body = Some(cx.waker().clone());
         }
         drop(state);
-        let Some(keep_alive) = keep_alive else { return Poll::Pending };
+        let Some(keep_alive) = keep_alive else {
+            return Poll::Pending;
+        };
         if keep_alive.poll(cx).is_pending() {
             return Poll::Pending;
         }

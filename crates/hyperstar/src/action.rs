@@ -9,7 +9,11 @@ use sha2::{Digest, Sha256};
 
 use crate::scope;
 
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// The path that the action called `name` is served at, below the app's base: content-addressed, so
 /// that it says nothing of the name and never collides with a page.
@@ -42,7 +46,14 @@ pub fn action(name: &str) -> Action {
 /// Calls the action that was added at a path of its own; see [`App::action_at`](crate::App::action_at).
 /// The path is taken as it stands, with its parameters filled in.
 pub fn action_at(path: &str) -> Action {
-    Action { url: path.to_owned(), verb: Verb::Post, with: None, before: None, after: None, when: None }
+    Action {
+        url: path.to_owned(),
+        verb: Verb::Post,
+        with: None,
+        before: None,
+        after: None,
+        when: None,
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -70,10 +81,12 @@ pub struct Action {
 impl Action {
     /// Adds an argument that the handler reads with [`ActionCx::arg`](crate::ActionCx::arg).
     pub fn arg(mut self, name: &str, value: impl fmt::Display) -> Self {
-        self.url.push(if self.url.contains('?') { '&' } else { '?' });
+        self.url
+            .push(if self.url.contains('?') { '&' } else { '?' });
         self.url.extend(utf8_percent_encode(name, QUERY));
         self.url.push('=');
-        self.url.extend(utf8_percent_encode(&value.to_string(), QUERY));
+        self.url
+            .extend(utf8_percent_encode(&value.to_string(), QUERY));
         self
     }
 
@@ -96,7 +109,10 @@ impl Action {
     }
 
     /// Sets any option of Datastar's backend actions, say which signals are sent.
-    pub fn with(mut self, options: impl Fn(ActionExpr) -> ActionExpr + Send + Sync + 'static) -> Self {
+    pub fn with(
+        mut self,
+        options: impl Fn(ActionExpr) -> ActionExpr + Send + Sync + 'static,
+    ) -> Self {
         self.with = Some(Box::new(options));
         self
     }
@@ -174,7 +190,10 @@ mod tests {
 
     #[test]
     fn it_renders_as_an_escaped_expression() {
-        let call = action("say").arg("to", "a b&\"c'").when("$n < 2").then("$text = ''");
+        let call = action("say")
+            .arg("to", "a b&\"c'")
+            .when("$n < 2")
+            .then("$text = ''");
         let path = action_path("say");
         assert_eq!(
             call.to_string(),

@@ -288,7 +288,10 @@ impl App {
     pub fn page(mut self, path: &str, view: View) -> Self {
         let route = self.routes.entry(path.to_owned()).or_default();
         if route.view.replace(view).is_some() {
-            self.problems.push(AppError::Duplicate { what: "pages at", name: path.to_owned() });
+            self.problems.push(AppError::Duplicate {
+                what: "pages at",
+                name: path.to_owned(),
+            });
         }
         self
     }
@@ -302,8 +305,15 @@ impl App {
         F: Fn(ActionCx) -> R + Send + Sync + 'static,
         R: Answer<Result<Reply, ActionError>, M>,
     {
-        if self.action_names.insert(name.to_owned(), action_path(name)).is_some() {
-            self.problems.push(AppError::Duplicate { what: "actions called", name: name.to_owned() });
+        if self
+            .action_names
+            .insert(name.to_owned(), action_path(name))
+            .is_some()
+        {
+            self.problems.push(AppError::Duplicate {
+                what: "actions called",
+                name: name.to_owned(),
+            });
             return self;
         }
         let run = ActionDef::new(name, run);
@@ -330,7 +340,10 @@ impl App {
         let name = action.name.clone();
         let route = self.routes.entry(path.to_owned()).or_default();
         if route.actions.insert(method.to_owned(), action).is_some() {
-            self.problems.push(AppError::Duplicate { what: "actions at", name });
+            self.problems.push(AppError::Duplicate {
+                what: "actions at",
+                name,
+            });
         }
     }
 
@@ -431,7 +444,10 @@ impl App {
             if !assets.contains_key(name.as_str()) {
                 let mut known: Vec<&str> = assets.keys().map(|key| &**key).collect();
                 known.sort_unstable();
-                return Err(AppError::NoAsset { name: name.clone(), known: known.join(", ") });
+                return Err(AppError::NoAsset {
+                    name: name.clone(),
+                    known: known.join(", "),
+                });
             }
         }
         let store = self.store.unwrap_or_else(|| {
@@ -439,11 +455,16 @@ impl App {
             self.hub.follow(&memory);
             memory
         });
-        let sessions = Sessions::new(store, self.platform.clone(), &self.name, self.limits.sessions_max)
-            .map_err(|error| match error {
-                SessionsError::NoRandomness(error) => AppError::NoRandomness(error),
-                SessionsError::Store(error) => AppError::Store(error),
-            })?;
+        let sessions = Sessions::new(
+            store,
+            self.platform.clone(),
+            &self.name,
+            self.limits.sessions_max,
+        )
+        .map_err(|error| match error {
+            SessionsError::NoRandomness(error) => AppError::NoRandomness(error),
+            SessionsError::Store(error) => AppError::Store(error),
+        })?;
         let stream = StreamConfig {
             keep_alive_ms: Some(self.limits.keep_alive_ms),
             queue_events_max: self.limits.queue_events_max,
@@ -497,7 +518,15 @@ impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App")
             .field("name", &self.name)
-            .field("pages", &self.routes.iter().filter(|(_, r)| r.view.is_some()).map(|(p, _)| p).collect::<Vec<_>>())
+            .field(
+                "pages",
+                &self
+                    .routes
+                    .iter()
+                    .filter(|(_, r)| r.view.is_some())
+                    .map(|(p, _)| p)
+                    .collect::<Vec<_>>(),
+            )
             .field("actions", &self.action_names.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
@@ -566,11 +595,17 @@ impl Shared {
         for mut job in self.hub.take_jobs() {
             self.timer(job.every, move |_| (job.run)());
         }
-        self.timer(Duration::from_millis(SWEEP_MS), |shared| shared.viewers.sweep());
-        self.timer(Duration::from_millis(SESSION_SWEEP_MS), |shared| shared.sessions.sweep());
+        self.timer(Duration::from_millis(SWEEP_MS), |shared| {
+            shared.viewers.sweep()
+        });
+        self.timer(Duration::from_millis(SESSION_SWEEP_MS), |shared| {
+            shared.sessions.sweep()
+        });
         if self.dev {
             let mut seen = self.files_seen();
-            self.timer(Duration::from_millis(DEV_POLL_MS), move |shared| shared.reload_files(&mut seen));
+            self.timer(Duration::from_millis(DEV_POLL_MS), move |shared| {
+                shared.reload_files(&mut seen)
+            });
         }
     }
 
@@ -591,7 +626,10 @@ impl Shared {
     }
 
     fn files_seen(&self) -> u64 {
-        let assets = self.assets.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let assets = self
+            .assets
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut hashes: Vec<&str> = assets.values().map(|asset| asset.hash.as_str()).collect();
         hashes.sort_unstable();
         use std::hash::{DefaultHasher, Hash, Hasher};
@@ -604,7 +642,10 @@ impl Shared {
     /// shell, so the pages are told to connect again, notice, and reload.
     fn reload_files(self: &Arc<Self>, seen: &mut u64) {
         {
-            let mut assets = self.assets.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut assets = self
+                .assets
+                .write()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             for asset in assets.values_mut() {
                 if let Some(fresh) = asset.reread() {
                     *asset = Arc::new(fresh);
@@ -619,20 +660,31 @@ impl Shared {
         }
         #[cfg(feature = "templates")]
         if self.templates.reload() {
-            tracing::info!(app = self.name, "templates changed; the open pages render anew");
+            tracing::info!(
+                app = self.name,
+                "templates changed; the open pages render anew"
+            );
             self.hub.notify_all();
         }
     }
 
     pub(crate) fn asset(&self, name: &str) -> Option<Arc<Asset>> {
-        self.assets.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(name).cloned()
+        self.assets
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .get(name)
+            .cloned()
     }
 
     pub(crate) fn asset_url(&self, name: &str) -> String {
         match self.asset(name) {
             Some(asset) => format!("{}/_hs/f/{}/{}", self.base, asset.hash, asset.url_name()),
             None => {
-                tracing::warn!(app = self.name, name, "a page links an asset that is not there");
+                tracing::warn!(
+                    app = self.name,
+                    name,
+                    "a page links an asset that is not there"
+                );
                 format!("{}/_hs/f/missing/{name}", self.base)
             }
         }
@@ -643,7 +695,12 @@ impl Shared {
         use base64::Engine;
         use sha2::{Digest, Sha256};
         let mut hasher = Sha256::new();
-        for part in [env!("CARGO_PKG_VERSION"), &self.version, &self.shell.lang, &self.shell.head] {
+        for part in [
+            env!("CARGO_PKG_VERSION"),
+            &self.version,
+            &self.shell.lang,
+            &self.shell.head,
+        ] {
             hasher.update(part.as_bytes());
             hasher.update([0]);
         }

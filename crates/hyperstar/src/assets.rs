@@ -14,8 +14,8 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    IF_NONE_MATCH, IF_RANGE, RANGE, VARY,
+    ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, VARY,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -53,8 +53,12 @@ impl Assets {
 
     /// Files by name, say with `include_bytes!`.
     pub fn files<N: Into<String>>(files: impl IntoIterator<Item = (N, &'static [u8])>) -> Self {
-        let files = files.into_iter().map(|(name, bytes)| (name.into(), Cow::Borrowed(bytes), None));
-        Self { files: files.collect() }
+        let files = files
+            .into_iter()
+            .map(|(name, bytes)| (name.into(), Cow::Borrowed(bytes), None));
+        Self {
+            files: files.collect(),
+        }
     }
 
     /// A folder that `#[derive(rust_embed::Embed)]` compiled in. In debug builds it is read from the
@@ -69,7 +73,9 @@ impl Assets {
                 .then(|| -> Reread { Arc::new(move || E::get(&again).map(|file| file.data)) });
             Some((name.into_owned(), file.data, reread))
         });
-        Self { files: files.collect() }
+        Self {
+            files: files.collect(),
+        }
     }
 
     /// These and others.
@@ -84,7 +90,10 @@ impl Assets {
         for (name, bytes, reread) in self.files {
             let asset = Arc::new(Asset::new(&name, bytes, reread));
             if table.insert(name.clone().into_boxed_str(), asset).is_some() {
-                return Err(AppError::Duplicate { what: "assets called", name });
+                return Err(AppError::Duplicate {
+                    what: "assets called",
+                    name,
+                });
             }
         }
         Ok(table)
@@ -93,7 +102,9 @@ impl Assets {
 
 impl fmt::Debug for Assets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.files.iter().map(|(name, ..)| name)).finish()
+        f.debug_list()
+            .entries(self.files.iter().map(|(name, ..)| name))
+            .finish()
     }
 }
 
@@ -101,7 +112,10 @@ impl fmt::Debug for Assets {
 pub(crate) fn own() -> Assets {
     Assets::files([
         (CLIENT_JS, include_bytes!("client/hyperstar.js").as_slice()),
-        (CLIENT_CSS, include_bytes!("client/hyperstar.css").as_slice()),
+        (
+            CLIENT_CSS,
+            include_bytes!("client/hyperstar.css").as_slice(),
+        ),
         (DATASTAR_JS, hyperstar_datastar::bundle()),
     ])
 }
@@ -119,12 +133,20 @@ pub(crate) struct Asset {
 
 impl Asset {
     fn new(name: &str, bytes: Cow<'static, [u8]>, reread: Option<Reread>) -> Self {
-        let hash = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&Sha256::digest(&bytes)[..12]);
+        let hash =
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&Sha256::digest(&bytes)[..12]);
         let bytes = match bytes {
             Cow::Borrowed(bytes) => Bytes::from_static(bytes),
             Cow::Owned(bytes) => Bytes::from(bytes),
         };
-        Self { name: name.to_owned(), bytes, mime: mime(name), hash, variants: Default::default(), reread }
+        Self {
+            name: name.to_owned(),
+            bytes,
+            mime: mime(name),
+            hash,
+            variants: Default::default(),
+            reread,
+        }
     }
 
     /// The file as it is now, if that is not what we have.
@@ -137,8 +159,12 @@ impl Asset {
     /// The name as it stands in an address.
     pub(crate) fn url_name(&self) -> String {
         use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-        const NAME: &AsciiSet =
-            &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
+        const NAME: &AsciiSet = &NON_ALPHANUMERIC
+            .remove(b'-')
+            .remove(b'_')
+            .remove(b'.')
+            .remove(b'~')
+            .remove(b'/');
         utf8_percent_encode(&self.name, NAME).to_string()
     }
 
@@ -170,7 +196,9 @@ impl Asset {
 
 fn mime(name: &str) -> HeaderValue {
     #[cfg(feature = "assets")]
-    let guess = mime_guess::from_path(name).first_raw().unwrap_or("application/octet-stream");
+    let guess = mime_guess::from_path(name)
+        .first_raw()
+        .unwrap_or("application/octet-stream");
     #[cfg(not(feature = "assets"))]
     let guess = match name.rsplit('.').next() {
         Some("js" | "mjs") => "text/javascript",
@@ -183,18 +211,34 @@ fn mime(name: &str) -> HeaderValue {
         Some("woff2") => "font/woff2",
         _ => "application/octet-stream",
     };
-    let charset = guess.starts_with("text/") || guess.ends_with("javascript") || guess == "image/svg+xml";
-    let text = if charset { format!("{guess}; charset=utf-8") } else { guess.to_owned() };
+    let charset =
+        guess.starts_with("text/") || guess.ends_with("javascript") || guess == "image/svg+xml";
+    let text = if charset {
+        format!("{guess}; charset=utf-8")
+    } else {
+        guess.to_owned()
+    };
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("application/octet-stream"))
 }
 
 pub(crate) fn serve(shared: &Shared, params: &RawPathParams, request: &Parts) -> Response {
     if !matches!(request.method, Method::GET | Method::HEAD) {
-        let mut response = refuse(request, StatusCode::METHOD_NOT_ALLOWED, "Files can be read, with GET or HEAD.");
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        let mut response = refuse(
+            request,
+            StatusCode::METHOD_NOT_ALLOWED,
+            "Files can be read, with GET or HEAD.",
+        );
+        response
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
-    let param = |wanted: &str| params.iter().find(|(name, _)| *name == wanted).map_or("", |(_, value)| value);
+    let param = |wanted: &str| {
+        params
+            .iter()
+            .find(|(name, _)| *name == wanted)
+            .map_or("", |(_, value)| value)
+    };
     // A lookup by the whole name: there is no path to walk, so none to walk out of.
     let Some(asset) = shared.asset(param("name")) else {
         return refuse(request, StatusCode::NOT_FOUND, "There is no such file.");
@@ -203,7 +247,11 @@ pub(crate) fn serve(shared: &Shared, params: &RawPathParams, request: &Parts) ->
     let headers = response.headers_mut();
     // A page from before a redeploy may still ask for the old content; it gets the new, uncached.
     let lasting = param("hash") == asset.hash;
-    let cache = if lasting { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let cache = if lasting {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
     response
 }
@@ -222,8 +270,14 @@ impl Asset {
         if let Ok(etag) = HeaderValue::from_str(&etag) {
             headers.insert(ETAG, etag);
         }
-        let known = request.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-        if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == etag || one.trim() == "*")) {
+        let known = request
+            .get(IF_NONE_MATCH)
+            .and_then(|value| value.to_str().ok());
+        if known.is_some_and(|known| {
+            known
+                .split(',')
+                .any(|one| one.trim().trim_start_matches("W/") == etag || one.trim() == "*")
+        }) {
             return (StatusCode::NOT_MODIFIED, headers).into_response();
         }
         let is_whole = !matches!(encoding, Encoding::Identity);
@@ -243,7 +297,12 @@ impl Asset {
                     headers.insert(CONTENT_RANGE, value);
                 }
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(to - from + 1));
-                (StatusCode::PARTIAL_CONTENT, headers, Body::from(bytes.slice(from..=to))).into_response()
+                (
+                    StatusCode::PARTIAL_CONTENT,
+                    headers,
+                    Body::from(bytes.slice(from..=to)),
+                )
+                    .into_response()
             }
             Range::Unsatisfiable => {
                 if let Ok(value) = HeaderValue::from_str(&format!("bytes */{}", bytes.len())) {
@@ -267,18 +326,29 @@ enum Range {
 
 impl Range {
     fn parse(text: &str, len: usize) -> Self {
-        let Some(spec) = text.strip_prefix("bytes=").filter(|spec| !spec.contains(',')) else {
+        let Some(spec) = text
+            .strip_prefix("bytes=")
+            .filter(|spec| !spec.contains(','))
+        else {
             return Self::Whole;
         };
-        let Some((from, to)) = spec.trim().split_once('-') else { return Self::Whole };
+        let Some((from, to)) = spec.trim().split_once('-') else {
+            return Self::Whole;
+        };
         let part = match (from.parse::<usize>(), to.parse::<usize>()) {
             (Ok(from), Ok(to)) if from <= to => (from, to.min(len.saturating_sub(1))),
             (Ok(from), Err(_)) if to.is_empty() => (from, len.saturating_sub(1)),
-            (Err(_), Ok(last)) if from.is_empty() && last > 0 => (len.saturating_sub(last), len.saturating_sub(1)),
+            (Err(_), Ok(last)) if from.is_empty() && last > 0 => {
+                (len.saturating_sub(last), len.saturating_sub(1))
+            }
             (Err(_), Ok(_)) if from.is_empty() => return Self::Unsatisfiable,
             _ => return Self::Whole,
         };
-        if part.0 >= len { Self::Unsatisfiable } else { Self::Part(part.0, part.1) }
+        if part.0 >= len {
+            Self::Unsatisfiable
+        } else {
+            Self::Part(part.0, part.1)
+        }
     }
 }
 
@@ -288,7 +358,8 @@ mod tests {
 
     #[test]
     fn ranges() {
-        let check = |text: &str, expected: Range| assert_eq!(Range::parse(text, 10), expected, "{text}");
+        let check =
+            |text: &str, expected: Range| assert_eq!(Range::parse(text, 10), expected, "{text}");
         check("bytes=0-3", Range::Part(0, 3));
         check("bytes=4-", Range::Part(4, 9));
         check("bytes=-3", Range::Part(7, 9));

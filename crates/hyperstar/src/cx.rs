@@ -48,9 +48,17 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) fn new(path: &str, params: Vec<(String, String)>, query: &str) -> Result<Self, RequestError> {
+    pub(crate) fn new(
+        path: &str,
+        params: Vec<(String, String)>,
+        query: &str,
+    ) -> Result<Self, RequestError> {
         let query = pairs(query.as_bytes()).map_err(RequestError::Query)?;
-        Ok(Self { path: path.to_owned(), params, query })
+        Ok(Self {
+            path: path.to_owned(),
+            params,
+            query,
+        })
     }
 
     fn param(&self, name: &str) -> Option<&str> {
@@ -76,7 +84,10 @@ impl Target {
 }
 
 fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    pairs
+        .iter()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.as_str())
 }
 
 /// Decodes `a=b&c=d`; bad UTF-8 and too many pairs are errors.
@@ -86,9 +97,15 @@ fn pairs(text: &[u8]) -> Result<Vec<(String, String)>, String> {
         return Err(format!("{count} parameters, at most {PAIRS_MAX} are read"));
     }
     let mut decoded = Vec::with_capacity(count);
-    for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+    for pair in text
+        .split(|byte| *byte == b'&')
+        .filter(|pair| !pair.is_empty())
+    {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        let (key, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
+        let (key, value) = (
+            halves.next().unwrap_or_default(),
+            halves.next().unwrap_or_default(),
+        );
         decoded.push((decode(key)?, decode(value)?));
     }
     Ok(decoded)
@@ -107,10 +124,17 @@ fn decode(text: &[u8]) -> Result<String, String> {
             }
         }
     }
-    let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    let spaced: Vec<u8> = text
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+        .collect();
     let bytes: Vec<u8> = percent_encoding::percent_decode(&spaced).collect();
-    String::from_utf8(bytes)
-        .map_err(|_| format!("`{}` is not UTF-8 once decoded", String::from_utf8_lossy(text)))
+    String::from_utf8(bytes).map_err(|_| {
+        format!(
+            "`{}` is not UTF-8 once decoded",
+            String::from_utf8_lossy(text)
+        )
+    })
 }
 
 fn from_pairs<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, String> {
@@ -144,9 +168,9 @@ impl Cx {
     /// # Errors
     /// [`RequestError::Query`], which says which field is wrong; through `?` it answers 400.
     pub fn query_as<T: DeserializeOwned>(&self) -> Result<T, crate::ViewError> {
-        self.target
-            .query_as()
-            .map_err(|error| crate::ViewError::status_with(http::StatusCode::BAD_REQUEST, error.to_string()))
+        self.target.query_as().map_err(|error| {
+            crate::ViewError::status_with(http::StatusCode::BAD_REQUEST, error.to_string())
+        })
     }
 
     /// The path of the page, as it was asked for.
@@ -175,7 +199,11 @@ impl Cx {
     /// # Errors
     /// [`TemplateError`](crate::TemplateError) with file, line and a caret.
     #[cfg(feature = "templates")]
-    pub fn template(&self, name: &str, values: impl serde::Serialize) -> Result<crate::Html, crate::TemplateError> {
+    pub fn template(
+        &self,
+        name: &str,
+        values: impl serde::Serialize,
+    ) -> Result<crate::Html, crate::TemplateError> {
         self.shared.templates.render(name, values)
     }
 
@@ -220,12 +248,19 @@ impl ActionCx {
     ///
     /// # Errors
     /// 400 if it is missing or cannot be read.
-    pub fn arg_as<T: std::str::FromStr<Err: fmt::Display>>(&self, name: &str) -> Result<T, ActionError> {
-        let text = self.arg(name).ok_or_else(|| RequestError::Missing(name.to_owned()))?;
-        Ok(text.parse().map_err(|error: T::Err| RequestError::Argument {
-            name: name.to_owned(),
-            reason: error.to_string(),
-        })?)
+    pub fn arg_as<T: std::str::FromStr<Err: fmt::Display>>(
+        &self,
+        name: &str,
+    ) -> Result<T, ActionError> {
+        let text = self
+            .arg(name)
+            .ok_or_else(|| RequestError::Missing(name.to_owned()))?;
+        Ok(text
+            .parse()
+            .map_err(|error: T::Err| RequestError::Argument {
+                name: name.to_owned(),
+                reason: error.to_string(),
+            })?)
     }
 
     /// All arguments as a type of yours.
@@ -262,7 +297,8 @@ impl ActionCx {
         parts
             .signals
             .get_or_init(|| {
-                Signals::parse(&parts.method, parts.query.as_deref(), &parts.body).map_err(|error| error.to_string())
+                Signals::parse(&parts.method, parts.query.as_deref(), &parts.body)
+                    .map_err(|error| error.to_string())
             })
             .as_ref()
             .map_err(|error| ActionError::bad_request(error.clone()))
@@ -313,7 +349,11 @@ impl ActionCx {
     /// # Errors
     /// [`TemplateError`](crate::TemplateError) with file, line and a caret.
     #[cfg(feature = "templates")]
-    pub fn template(&self, name: &str, values: impl serde::Serialize) -> Result<crate::Html, crate::TemplateError> {
+    pub fn template(
+        &self,
+        name: &str,
+        values: impl serde::Serialize,
+    ) -> Result<crate::Html, crate::TemplateError> {
         self.inner.shared.templates.render(name, values)
     }
 }
@@ -324,7 +364,9 @@ fn bad_signals(error: SignalsError) -> ActionError {
 
 impl fmt::Debug for ActionCx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ActionCx").field("target", &self.inner.target).finish_non_exhaustive()
+        f.debug_struct("ActionCx")
+            .field("target", &self.inner.target)
+            .finish_non_exhaustive()
     }
 }
 
@@ -346,7 +388,10 @@ mod tests {
             }
         };
         check("", Ok(&[]));
-        check("a=1&b=x+y%20z&c", Ok(&[("a", "1"), ("b", "x y z"), ("c", "")]));
+        check(
+            "a=1&b=x+y%20z&c",
+            Ok(&[("a", "1"), ("b", "x y z"), ("c", "")]),
+        );
         check("a=b=c", Ok(&[("a", "b=c")]));
         check("a=%ff", Err("not UTF-8"));
         check("a=%f", Err("two hexadecimal digits"));

@@ -34,9 +34,10 @@ impl Key {
         let who = match who {
             Who::Everyone => None,
             Who::Session(session) => Some((session.id().to_owned(), None)),
-            Who::Viewer(viewer) => {
-                Some((viewer.session().id().to_owned(), Some(viewer.id().to_owned())))
-            }
+            Who::Viewer(viewer) => Some((
+                viewer.session().id().to_owned(),
+                Some(viewer.id().to_owned()),
+            )),
         };
         Self { route, target, who }
     }
@@ -65,8 +66,9 @@ impl Frame {
         }
         Counters::add(&hub.counters().hashes, 1);
         // 48 bits: a wrong match needs two contents of one page, by chance, at one reconnect.
-        let hash: Arc<str> =
-            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&hasher.finalize()[..6]).into();
+        let hash: Arc<str> = base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .encode(&hasher.finalize()[..6])
+            .into();
         let mut elements = String::with_capacity(html.as_str().len() + 64);
         main_into(&mut elements, &html);
         if let Some(title) = html.title_text() {
@@ -76,7 +78,11 @@ impl Frame {
         PatchElements::new(elements).encode_into(&mut patch);
         // An event of its own, after the patch: an id is stored as its line arrives.
         Event::new().id(&hash).encode_into(&mut patch);
-        Self { hash, html, patch: patch.freeze() }
+        Self {
+            hash,
+            html,
+            patch: patch.freeze(),
+        }
     }
 }
 
@@ -265,7 +271,11 @@ impl Group {
         let seq = hub.seq();
         let (rendered, scope) = render(&self.view, self.cx.clone(), &self.who).await;
         // Without anything noted, or with too much, everything may concern the page.
-        let topics = if scope.overflow { Default::default() } else { scope.topics };
+        let topics = if scope.overflow {
+            Default::default()
+        } else {
+            scope.topics
+        };
         if hub.depend(self.id, topics, seq) {
             self.wake();
         }
@@ -329,7 +339,11 @@ impl Group {
     }
 
     fn senders(&self) -> Vec<Sender> {
-        lock(&self.state).members.values().map(|member| member.sender.clone()).collect()
+        lock(&self.state)
+            .members
+            .values()
+            .map(|member| member.sender.clone())
+            .collect()
     }
 }
 

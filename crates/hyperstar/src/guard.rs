@@ -33,7 +33,9 @@ pub(crate) fn admit(
             String::from_utf8_lossy(site)
         )),
         None => match origin {
-            None if headers.contains_key(ORIGIN) => Err("The header `Origin` cannot be read.".to_owned()),
+            None if headers.contains_key(ORIGIN) => {
+                Err("The header `Origin` cannot be read.".to_owned())
+            }
             None => Ok(()),
             Some(origin) if is_own(origin, headers, https) => Ok(()),
             Some(origin) => Err(format!(
@@ -44,7 +46,9 @@ pub(crate) fn admit(
 }
 
 fn is_own(origin: &str, headers: &HeaderMap, https: bool) -> bool {
-    let Some(host) = headers.get(HOST).and_then(|value| value.to_str().ok()) else { return false };
+    let Some(host) = headers.get(HOST).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
     match origin.split_once("://") {
         // A page of the same host over plain http is another origin once we are on TLS.
         Some(("https", authority)) => authority.eq_ignore_ascii_case(host),
@@ -79,23 +83,39 @@ pub(crate) fn page_policy(nonce: &str, extra: &[(String, String)]) -> String {
             None => directives.push((name, format!("'self' {source}"))),
         }
     }
-    let joined: Vec<String> = directives.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let joined: Vec<String> = directives
+        .iter()
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
     joined.join("; ")
 }
 
 /// Headers that every response has unless its handler said otherwise.
 pub(crate) fn headers(headers: &mut HeaderMap) {
-    let is_html = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let is_html = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     let mut set = |name: HeaderName, value: &'static str| {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     };
     set(http::header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(http::header::REFERRER_POLICY, "same-origin");
-    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
-    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    set(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    );
+    set(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    );
     if is_html {
         set(http::header::X_FRAME_OPTIONS, "SAMEORIGIN");
-        set(CONTENT_SECURITY_POLICY, "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'");
+        set(
+            CONTENT_SECURITY_POLICY,
+            "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'",
+        );
     }
 }
 
@@ -122,8 +142,23 @@ mod tests {
         check(false, &[("sec-fetch-site", "none")], true);
         check(false, &[("sec-fetch-site", "same-site")], false);
         check(false, &[("sec-fetch-site", "cross-site")], false);
-        check(false, &[("sec-fetch-site", "cross-site"), ("origin", "https://friend.example")], true);
-        check(false, &[("sec-fetch-site", "cross-site"), ("origin", "http://a:1"), ("host", "a:1")], false);
+        check(
+            false,
+            &[
+                ("sec-fetch-site", "cross-site"),
+                ("origin", "https://friend.example"),
+            ],
+            true,
+        );
+        check(
+            false,
+            &[
+                ("sec-fetch-site", "cross-site"),
+                ("origin", "http://a:1"),
+                ("host", "a:1"),
+            ],
+            false,
+        );
         check(false, &[], true);
         check(false, &[("origin", "http://a:1"), ("host", "a:1")], true);
         check(false, &[("origin", "http://a:2"), ("host", "a:1")], false);
@@ -135,10 +170,19 @@ mod tests {
 
     #[test]
     fn sources_can_be_added_to_the_policy() {
-        let extra = [("img-src".to_owned(), "https://i.example".to_owned()), ("font-src".to_owned(), "https://f.example".to_owned())];
+        let extra = [
+            ("img-src".to_owned(), "https://i.example".to_owned()),
+            ("font-src".to_owned(), "https://f.example".to_owned()),
+        ];
         let policy = page_policy("n", &extra);
         assert!(policy.contains("script-src 'nonce-n';"), "{policy}");
-        assert!(policy.contains("img-src 'self' data: blob: https://i.example;"), "{policy}");
-        assert!(policy.ends_with("font-src 'self' https://f.example"), "{policy}");
+        assert!(
+            policy.contains("img-src 'self' data: blob: https://i.example;"),
+            "{policy}"
+        );
+        assert!(
+            policy.ends_with("font-src 'self' https://f.example"),
+            "{policy}"
+        );
     }
 }

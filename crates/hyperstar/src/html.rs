@@ -28,7 +28,10 @@ pub struct Html {
 impl Html {
     /// HTML as it stands. Whatever a person typed must not come in here.
     pub fn raw(html: impl Into<Arc<str>>) -> Self {
-        Self { body: html.into(), title: None }
+        Self {
+            body: html.into(),
+            title: None,
+        }
     }
 
     /// Text, escaped.
@@ -165,7 +168,10 @@ impl ViewError {
 
     /// Any other status, with a sentence for the person.
     pub fn status_with(status: StatusCode, message: impl Into<String>) -> Self {
-        Self(Box::new(Kind::Status { status, message: message.into() }))
+        Self(Box::new(Kind::Status {
+            status,
+            message: message.into(),
+        }))
     }
 
     /// The status that a request for this page is answered with.

@@ -74,7 +74,11 @@ pub(crate) struct Job {
 
 /// What is announced when a path of a store changes.
 pub(crate) fn store_topic(store: u64, path: &str) -> String {
-    if path.is_empty() { format!("store:{store}") } else { format!("store:{store}/{path}") }
+    if path.is_empty() {
+        format!("store:{store}")
+    } else {
+        format!("store:{store}/{path}")
+    }
 }
 
 impl Hub {
@@ -151,7 +155,10 @@ impl Hub {
     /// Runs `work` again and again while an app on this hub is served, `interval` apart. A tick that
     /// comes late is not made up for. `work` must be short: it runs on the server's threads.
     pub fn every(&self, interval: Duration, work: impl FnMut() + Send + 'static) {
-        lock(&self.inner.jobs).push(Job { every: interval, run: Box::new(work) });
+        lock(&self.inner.jobs).push(Job {
+            every: interval,
+            run: Box::new(work),
+        });
     }
 
     /// What happened so far.
@@ -174,7 +181,13 @@ impl Hub {
     /// Adds a listener that everything concerns, until [`Hub::depend`] says what it read.
     pub(crate) fn listen(&self, id: u64, wake: Weak<dyn Wake>) {
         let mut index = self.index();
-        index.listeners.insert(id, Listener { wake, topics: BTreeSet::new() });
+        index.listeners.insert(
+            id,
+            Listener {
+                wake,
+                topics: BTreeSet::new(),
+            },
+        );
         index.broad.insert(id);
     }
 
@@ -193,7 +206,9 @@ impl Hub {
     /// have been announced since `seq`, when nobody knew that it concerns this listener.
     pub(crate) fn depend(&self, id: u64, topics: BTreeSet<Box<str>>, seq: u64) -> bool {
         let mut index = self.index();
-        let Some(listener) = index.listeners.get(&id) else { return false };
+        let Some(listener) = index.listeners.get(&id) else {
+            return false;
+        };
         if listener.topics == topics {
             return false;
         }
@@ -221,12 +236,15 @@ impl Hub {
 
 impl Index {
     fn wakers<'a>(&self, ids: impl Iterator<Item = &'a u64>) -> Vec<Arc<dyn Wake>> {
-        ids.filter_map(|id| self.listeners.get(id)?.wake.upgrade()).collect()
+        ids.filter_map(|id| self.listeners.get(id)?.wake.upgrade())
+            .collect()
     }
 
     fn unlink(&mut self, id: u64) {
         self.broad.remove(&id);
-        let Some(listener) = self.listeners.get_mut(&id) else { return };
+        let Some(listener) = self.listeners.get_mut(&id) else {
+            return;
+        };
         for topic in std::mem::take(&mut listener.topics) {
             if let Some(ids) = self.by_topic.get_mut(&topic) {
                 ids.remove(&id);
@@ -246,7 +264,9 @@ impl Default for Hub {
 
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub").field("stats", &self.stats()).finish_non_exhaustive()
+        f.debug_struct("Hub")
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
     }
 }
 
@@ -327,12 +347,27 @@ mod tests {
     #[test]
     fn an_announcement_concerns_its_path_what_is_above_and_what_is_below() {
         let hub = Hub::new();
-        let reads = ["rooms", "rooms/tea", "rooms/tea/1", "rooms/teapot", "todos", ""];
+        let reads = [
+            "rooms",
+            "rooms/tea",
+            "rooms/tea/1",
+            "rooms/teapot",
+            "todos",
+            "",
+        ];
         let probes: Vec<Arc<Probe>> = reads.iter().map(|_| Arc::default()).collect();
         for (n, (read, probe)) in reads.iter().zip(&probes).enumerate() {
             let wake: Arc<dyn Wake> = probe.clone();
             hub.listen(n as u64, Arc::downgrade(&wake));
-            hub.depend(n as u64, if read.is_empty() { BTreeSet::new() } else { topics(&[read]) }, 0);
+            hub.depend(
+                n as u64,
+                if read.is_empty() {
+                    BTreeSet::new()
+                } else {
+                    topics(&[read])
+                },
+                0,
+            );
         }
         let check = |topic: &str, woken: &[&str]| {
             let before: Vec<u64> = probes.iter().map(|p| p.0.load(Ordering::Relaxed)).collect();
@@ -345,7 +380,10 @@ mod tests {
         };
         check("rooms/tea", &["rooms", "rooms/tea", "rooms/tea/1", ""]);
         check("rooms/tea/1", &["rooms", "rooms/tea", "rooms/tea/1", ""]);
-        check("rooms", &["rooms", "rooms/tea", "rooms/tea/1", "rooms/teapot", ""]);
+        check(
+            "rooms",
+            &["rooms", "rooms/tea", "rooms/tea/1", "rooms/teapot", ""],
+        );
         check("todos", &["todos", ""]);
         check("elsewhere", &[""]);
     }
@@ -357,7 +395,10 @@ mod tests {
         hub.listen(1, Arc::downgrade(&probe));
         let seq = hub.seq();
         hub.notify("b");
-        assert!(!hub.depend(1, topics(&["a"]), seq), "it heard everything until now");
+        assert!(
+            !hub.depend(1, topics(&["a"]), seq),
+            "it heard everything until now"
+        );
         let seq = hub.seq();
         hub.notify("b");
         assert!(hub.depend(1, topics(&["a", "b"]), seq));

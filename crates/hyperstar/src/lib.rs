@@ -88,10 +88,10 @@ pub use hub::{Hub, Stats};
 pub use live::Live;
 pub use platform::{NoRandomness, Platform};
 pub use reply::{ActionError, Answer, Done, IntoReply, Reply};
-#[cfg(feature = "server")]
-pub use server::{ServeError, Server, serve};
 #[cfg(feature = "tls")]
 pub use server::TlsConfig;
+#[cfg(feature = "server")]
+pub use server::{ServeError, Server, serve};
 pub use session::{SESSION_KEYS_MAX, SESSION_VALUE_BYTES_MAX, Session, SessionError};
 #[cfg(feature = "templates")]
 pub use templates::{TemplateError, Templates};

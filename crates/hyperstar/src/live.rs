@@ -34,7 +34,13 @@ struct Inner<T> {
 impl<T> Live<T> {
     pub(crate) fn new(hub: Hub, value: T) -> Self {
         let topic = format!("live:{}", hub.next_id());
-        Self { inner: Arc::new(Inner { hub, topic, value: RwLock::new(value) }) }
+        Self {
+            inner: Arc::new(Inner {
+                hub,
+                topic,
+                value: RwLock::new(value),
+            }),
+        }
     }
 
     /// A copy of the value.
@@ -48,7 +54,13 @@ impl<T> Live<T> {
     /// Looks at the value. `look` must not change this same value.
     pub fn with<R>(&self, look: impl FnOnce(&T) -> R) -> R {
         scope::read(&self.inner.topic);
-        look(&self.inner.value.read().unwrap_or_else(PoisonError::into_inner))
+        look(
+            &self
+                .inner
+                .value
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// Replaces the value.
@@ -59,14 +71,26 @@ impl<T> Live<T> {
     /// Changes the value in place and announces it. `change` must not read this same value through
     /// the handle. If `change` panics, what it did so far stays.
     pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
-        let answer = change(&mut self.inner.value.write().unwrap_or_else(PoisonError::into_inner));
+        let answer = change(
+            &mut self
+                .inner
+                .value
+                .write()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         self.inner.hub.notify(&self.inner.topic);
         answer
     }
 
     /// Changes the value in place; announces it only if `change` says that it did something.
     pub fn update_if(&self, change: impl FnOnce(&mut T) -> bool) -> bool {
-        let changed = change(&mut self.inner.value.write().unwrap_or_else(PoisonError::into_inner));
+        let changed = change(
+            &mut self
+                .inner
+                .value
+                .write()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         if changed {
             self.inner.hub.notify(&self.inner.topic);
         } else {
@@ -79,7 +103,9 @@ impl<T> Live<T> {
 
 impl<T> Clone for Live<T> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone() }
+        Self {
+            inner: self.inner.clone(),
+        }
     }
 }
 

@@ -72,7 +72,9 @@ impl Order {
                 state.next = acked.saturating_add(1).min(seq);
             }
             let settled = acked.min(seq.saturating_sub(1));
-            state.known.retain(|known, answer| *known > settled || answer.is_none());
+            state
+                .known
+                .retain(|known, answer| *known > settled || answer.is_none());
             state.skipped.retain(|skipped| *skipped > settled);
             let is_known = state.known.contains_key(&seq);
             if !is_known && state.known.len() >= KEPT_MAX {
@@ -80,7 +82,10 @@ impl Order {
             }
             if !is_known && seq < state.next && !state.skipped.remove(&seq) {
                 // The page has had the answer, so this is an echo of the network.
-                return Turn::Repeat(Answered { status: StatusCode::NO_CONTENT, body: Bytes::new() });
+                return Turn::Repeat(Answered {
+                    status: StatusCode::NO_CONTENT,
+                    body: Bytes::new(),
+                });
             }
             if !is_known {
                 state.known.insert(seq, None);
@@ -88,7 +93,11 @@ impl Order {
             }
             !is_known
         };
-        if came { self.first(seq).await } else { self.again(seq).await }
+        if came {
+            self.first(seq).await
+        } else {
+            self.again(seq).await
+        }
     }
 
     /// Notes how an action ended, and lets the next one go.
@@ -156,7 +165,12 @@ impl Order {
             match lock(&self.state).known.get(&seq) {
                 Some(Some(answer)) => return Turn::Repeat(answer.clone()),
                 Some(None) => {}
-                None => return Turn::Repeat(Answered { status: StatusCode::NO_CONTENT, body: Bytes::new() }),
+                None => {
+                    return Turn::Repeat(Answered {
+                        status: StatusCode::NO_CONTENT,
+                        body: Bytes::new(),
+                    });
+                }
             }
             changed.await;
         }
@@ -170,7 +184,10 @@ mod tests {
     use super::*;
 
     fn answer(text: &'static str) -> Answered {
-        Answered { status: StatusCode::OK, body: Bytes::from_static(text.as_bytes()) }
+        Answered {
+            status: StatusCode::OK,
+            body: Bytes::from_static(text.as_bytes()),
+        }
     }
 
     /// Lets the numbers arrive in `arrivals` order and gives back the order in which they ran.
@@ -234,9 +251,17 @@ mod tests {
         }
         let more = KEPT_MAX as u64 + 1;
         assert_eq!(order.turn(more, 0).await, Turn::Full);
-        assert_eq!(order.turn(more, more - 1).await, Turn::Run, "acknowledged answers are let go");
+        assert_eq!(
+            order.turn(more, more - 1).await,
+            Turn::Run,
+            "acknowledged answers are let go"
+        );
         order.finish(more, answer("x"));
-        assert_eq!(order.turn(u64::MAX, u64::MAX).await, Turn::Run, "no distance overflows");
+        assert_eq!(
+            order.turn(u64::MAX, u64::MAX).await,
+            Turn::Run,
+            "no distance overflows"
+        );
         order.finish(u64::MAX, answer("x"));
         assert!(lock(&order.state).skipped.len() <= KEPT_MAX);
     }

@@ -28,13 +28,19 @@ impl Platform {
         random: impl Fn(&mut [u8]) -> Result<(), NoRandomness> + Send + Sync + 'static,
         unix_ms: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Self {
-        Self { random: Arc::new(random), unix_ms: Arc::new(unix_ms) }
+        Self {
+            random: Arc::new(random),
+            unix_ms: Arc::new(unix_ms),
+        }
     }
 
     /// The operating system's.
     #[cfg(feature = "std-random")]
     pub fn system() -> Self {
-        Self::new(|buffer| getrandom::fill(buffer).map_err(|_| NoRandomness), system_ms)
+        Self::new(
+            |buffer| getrandom::fill(buffer).map_err(|_| NoRandomness),
+            system_ms,
+        )
     }
 
     /// Milliseconds since 1970, UTC.
@@ -65,7 +71,9 @@ impl Platform {
 #[cfg(feature = "std-random")]
 fn system_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }
 
 impl Default for Platform {

@@ -241,7 +241,11 @@ impl ActionError {
 
     /// Any other status, with a sentence for the person.
     pub fn status_with(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), source: None }
+        Self {
+            status,
+            message: message.into(),
+            source: None,
+        }
     }
 
     pub(crate) fn internal(message: impl Into<String>) -> Self {

@@ -11,7 +11,10 @@ use axum::extract::{RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
+    RETRY_AFTER, SET_COOKIE,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -48,23 +51,33 @@ pub(crate) struct Wire {
 }
 
 /// The routes of an app, below its base.
-pub(crate) fn build(shared: &Arc<Shared>, routes: BTreeMap<String, Route>) -> Result<Router, AppError> {
+pub(crate) fn build(
+    shared: &Arc<Shared>,
+    routes: BTreeMap<String, Route>,
+) -> Result<Router, AppError> {
     let mut taken = matchit::Router::new();
     let mut router = Router::new();
     for (path, route) in routes {
         let full = format!("{}{path}", shared.base);
         let reason = if !path.starts_with('/') {
             Some("it must begin with `/`".to_owned())
-        } else if path.split('/').any(|segment| segment.starts_with(':') || segment.starts_with('*')) {
+        } else if path
+            .split('/')
+            .any(|segment| segment.starts_with(':') || segment.starts_with('*'))
+        {
             Some("parameters are written `{name}`, the rest of a path `{*name}`".to_owned())
         } else {
-            taken.insert(full.clone(), ()).err().map(|error| error.to_string())
+            taken
+                .insert(full.clone(), ())
+                .err()
+                .map(|error| error.to_string())
         };
         if let Some(reason) = reason {
             return Err(AppError::Path { path, reason });
         }
         let (shared, route) = (shared.clone(), Arc::new(route));
-        let handler = move |params: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
+        let handler = move |params: Result<RawPathParams, RawPathParamsRejection>,
+                            request: Request| {
             let (shared, route) = (shared.clone(), route.clone());
             async move {
                 let (parts, body) = request.into_parts();
@@ -75,29 +88,35 @@ pub(crate) fn build(shared: &Arc<Shared>, routes: BTreeMap<String, Route>) -> Re
     }
     let shared = shared.clone();
     let files = format!("{}/_hs/f/{{hash}}/{{*name}}", shared.base);
-    Ok(router.route(&files, any(move |params: RawPathParams, request: Request| {
-        let shared = shared.clone();
-        async move { assets::serve(&shared, &params, &request.into_parts().0) }
-    })))
+    Ok(router.route(
+        &files,
+        any(move |params: RawPathParams, request: Request| {
+            let shared = shared.clone();
+            async move { assets::serve(&shared, &params, &request.into_parts().0) }
+        }),
+    ))
 }
 
 /// Puts the protections around a router.
 pub(crate) fn guarded(router: Router, shared: &Arc<Shared>) -> Router {
     let shared = shared.clone();
-    router.layer(axum::middleware::from_fn(move |request: Request, next: axum::middleware::Next| {
-        let shared = shared.clone();
-        async move {
-            shared.start();
-            let (parts, body) = request.into_parts();
-            let https = is_https(&shared, &parts);
-            let mut response = match guard::admit(&parts.method, &parts.headers, https, &shared.origins) {
-                Ok(()) => next.run(Request::from_parts(parts, body)).await,
-                Err(reason) => refuse(&parts, StatusCode::FORBIDDEN, &reason),
-            };
-            guard::headers(response.headers_mut());
-            response
-        }
-    }))
+    router.layer(axum::middleware::from_fn(
+        move |request: Request, next: axum::middleware::Next| {
+            let shared = shared.clone();
+            async move {
+                shared.start();
+                let (parts, body) = request.into_parts();
+                let https = is_https(&shared, &parts);
+                let mut response =
+                    match guard::admit(&parts.method, &parts.headers, https, &shared.origins) {
+                        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+                        Err(reason) => refuse(&parts, StatusCode::FORBIDDEN, &reason),
+                    };
+                guard::headers(response.headers_mut());
+                response
+            }
+        },
+    ))
 }
 
 /// The answer where there is nothing.
@@ -116,9 +135,16 @@ async fn serve(
 ) -> Response {
     let target = match params {
         Ok(params) => {
-            let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            Target::new(request.uri.path(), params, request.uri.query().unwrap_or_default())
-                .map_err(|error| error.to_string())
+            let params = params
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect();
+            Target::new(
+                request.uri.path(),
+                params,
+                request.uri.query().unwrap_or_default(),
+            )
+            .map_err(|error| error.to_string())
         }
         Err(rejection) => Err(rejection.body_text()),
     };
@@ -133,15 +159,24 @@ async fn serve(
     if !is_page && action.is_none() {
         return wrong_method(&request, &route);
     }
-    let Known { session, set_cookie } = match shared.sessions.of(&request.headers, https) {
+    let Known {
+        session,
+        set_cookie,
+    } = match shared.sessions.of(&request.headers, https) {
         Ok(known) => known,
         Err(error) => {
             tracing::error!(%error, "no session can be made");
-            return refuse(&request, StatusCode::SERVICE_UNAVAILABLE, "The server cannot make sessions now.");
+            return refuse(
+                &request,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The server cannot make sessions now.",
+            );
         }
     };
     let mut response = match (&route.view, method.as_str()) {
-        (Some(view), "GET" | "HEAD") => page(&shared, route.number, view, target, session, &request).await,
+        (Some(view), "GET" | "HEAD") => {
+            page(&shared, route.number, view, target, session, &request).await
+        }
         (Some(view), "POST") => stream(&shared, route.number, view, target, session, &request),
         _ => match action {
             Some(action) => act(&shared, action, target, session, request, body).await,
@@ -181,21 +216,36 @@ async fn page(
     request: &Parts,
 ) -> Response {
     let (Ok(tab), Ok(nonce)) = (shared.platform.token(), shared.platform.token()) else {
-        return refuse(request, StatusCode::SERVICE_UNAVAILABLE, "The server has no randomness now.");
+        return refuse(
+            request,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The server has no randomness now.",
+        );
     };
     // Not remembered: many who load a page never open its stream.
     let viewer = Viewers::passing(&session, &tab, &shared.hub);
     let who = view.audience(&viewer);
     let key = Key::new(number, target.clone(), &who);
     let uri = target.to_uri();
-    let cx = Cx { shared: shared.clone(), target: Arc::new(target) };
+    let cx = Cx {
+        shared: shared.clone(),
+        target: Arc::new(target),
+    };
     match group::first(shared, &key, view, cx, &who).await {
         Ok((html, hash)) => {
-            let load = Load { uri: &uri, hash: &hash, tab: &tab, nonce: &nonce };
+            let load = Load {
+                uri: &uri,
+                hash: &hash,
+                tab: &tab,
+                nonce: &nonce,
+            };
             let document = shared.shell.document(shared, &html, &load);
             let mut response = Response::new(Body::from(document));
             let headers = response.headers_mut();
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+            headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static("text/html; charset=utf-8"),
+            );
             // The document names one tab: a copy from a cache would be a second one of that name.
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             if let Ok(policy) = HeaderValue::from_str(&guard::page_policy(&nonce, &shared.csp)) {
@@ -210,7 +260,11 @@ async fn page(
             if error.is_internal() {
                 tracing::error!(path = uri, %error, "a view failed");
                 let detail = shared.dev.then(|| error.to_string());
-                return document(error.status(), "The page could not be made.", detail.as_deref());
+                return document(
+                    error.status(),
+                    "The page could not be made.",
+                    detail.as_deref(),
+                );
             }
             refuse(request, error.status(), &error.to_string())
         }
@@ -219,7 +273,11 @@ async fn page(
 
 fn redirect(location: &str) -> Response {
     let Ok(location) = HeaderValue::from_str(location) else {
-        return document(StatusCode::INTERNAL_SERVER_ERROR, "The page moved to a place that is no address.", None);
+        return document(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The page moved to a place that is no address.",
+            None,
+        );
     };
     (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
 }
@@ -246,11 +304,17 @@ fn stream(
             Err(_) => return busy(shared, request),
         },
     };
-    let (viewer, place) = match shared.viewers.of(&session, &tab, &shared.hub).and_then(|viewer| Ok((viewer, shared.viewers.enter(&shared.hub)?))) {
+    let (viewer, place) = match shared
+        .viewers
+        .of(&session, &tab, &shared.hub)
+        .and_then(|viewer| Ok((viewer, shared.viewers.enter(&shared.hub)?)))
+    {
         Ok(entered) => entered,
         Err(TooMany) => return busy(shared, request),
     };
-    let shown = hyperstar_sse::last_event_id(headers).filter(|id| id.len() <= 16).map(Arc::from);
+    let shown = hyperstar_sse::last_event_id(headers)
+        .filter(|id| id.len() <= 16)
+        .map(Arc::from);
     let (sender, response) = hyperstar_sse::respond(headers, &shared.stream);
     let mut response = response.map(Body::new);
     if let Ok(build) = HeaderValue::from_str(&shared.build()) {
@@ -262,13 +326,21 @@ fn stream(
     }
     let who = view.audience(&viewer);
     let key = Key::new(number, target.clone(), &who);
-    let cx = Cx { shared: shared.clone(), target: Arc::new(target) };
-    let (group, member) = shared.groups.join(key, view, cx, who, sender.clone(), shown);
+    let cx = Cx {
+        shared: shared.clone(),
+        target: Arc::new(target),
+    };
+    let (group, member) = shared
+        .groups
+        .join(key, view, cx, who, sender.clone(), shown);
     let (number, is_new) = viewer.connect(sender.clone(), group, member);
     if is_new && let Some(hook) = &view.on_join {
         hook(viewer.clone());
     }
-    let cut = request.extensions.get::<Wire>().and_then(|wire| wire.cut.clone());
+    let cut = request
+        .extensions
+        .get::<Wire>()
+        .and_then(|wire| wire.cut.clone());
     let (shared, on_leave) = (shared.clone(), view.on_leave.clone());
     sender.on_close(move |reason| {
         drop(place);
@@ -288,12 +360,16 @@ fn stream(
         if !viewer.disconnect(number) {
             return;
         }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
         let away = Duration::from_millis(shared.limits.leave_ms);
         shared.tasks.spawn_on(
             async move {
                 tokio::time::sleep(away).await;
-                if viewer.has_left(number) && let Some(hook) = on_leave {
+                if viewer.has_left(number)
+                    && let Some(hook) = on_leave
+                {
                     hook(viewer);
                 }
             },
@@ -305,7 +381,9 @@ fn stream(
 
 fn is_tab(tab: &str) -> bool {
     (8..=TAB_BYTES_MAX).contains(&tab.len())
-        && tab.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && tab
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 // ---- Actions --------------------------------------------------------------------------------------
@@ -353,7 +431,9 @@ async fn act(
     // Detached: what was asked is done, whether or not anyone still waits for the answer.
     let shared = shared.clone();
     let task = shared.clone().actions.spawn(async move {
-        let Some((_, seq, acked)) = numbered else { return Some(run(&shared, &action, cx).await) };
+        let Some((_, seq, acked)) = numbered else {
+            return Some(run(&shared, &action, cx).await);
+        };
         let viewer = cx.viewer().clone();
         viewer.touch();
         match viewer.order().turn(seq, acked).await {
@@ -373,18 +453,30 @@ async fn act(
     match task.await {
         Ok(Some(answered)) => answer(&parts.headers, answered),
         Ok(None) => {
-            let mut response = plain(StatusCode::TOO_MANY_REQUESTS, "too many actions of this page are waiting; it tries again");
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            let mut response = plain(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too many actions of this page are waiting; it tries again",
+            );
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
             response
         }
-        Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "the server stopped before this action ended"),
+        Err(_) => plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the server stopped before this action ended",
+        ),
     }
 }
 
 /// `<tab> <number> <answered>`.
 fn number_of(value: &HeaderValue) -> Option<(String, u64, u64)> {
     let mut words = value.to_str().ok()?.split(' ');
-    let (tab, seq, acked) = (words.next()?, words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let (tab, seq, acked) = (
+        words.next()?,
+        words.next()?.parse().ok()?,
+        words.next()?.parse().ok()?,
+    );
     (words.next().is_none() && is_tab(tab) && seq > 0).then(|| (tab.to_owned(), seq, acked))
 }
 
@@ -399,9 +491,12 @@ async fn run(shared: &Arc<Shared>, action: &ActionDef, cx: ActionCx) -> Answered
             Err(ActionError::internal("something went wrong on our side"))
         }
     };
-    let (keeps_state, patches) =
-        result.as_ref().map_or((false, false), |reply| (reply.keeps_state(), reply.patches()));
-    let failed_midway = result.as_ref().is_err_and(|error| error.status().is_server_error());
+    let (keeps_state, patches) = result.as_ref().map_or((false, false), |reply| {
+        (reply.keeps_state(), reply.patches())
+    });
+    let failed_midway = result
+        .as_ref()
+        .is_err_and(|error| error.status().is_server_error());
     if !scope.announced && !keeps_state && (result.is_ok() || failed_midway) {
         // Nobody said what changed, so everything may have.
         shared.hub.notify_all();
@@ -410,21 +505,43 @@ async fn run(shared: &Arc<Shared>, action: &ActionDef, cx: ActionCx) -> Answered
         viewer.disturb();
     }
     match result.and_then(crate::Reply::into_bytes) {
-        Ok(body) if body.is_empty() => Answered { status: StatusCode::NO_CONTENT, body },
-        Ok(body) => Answered { status: StatusCode::OK, body },
+        Ok(body) if body.is_empty() => Answered {
+            status: StatusCode::NO_CONTENT,
+            body,
+        },
+        Ok(body) => Answered {
+            status: StatusCode::OK,
+            body,
+        },
         Err(error) => {
             if error.status().is_server_error() {
-                tracing::error!(action = action.name, error = error.detail(), "an action failed");
+                tracing::error!(
+                    action = action.name,
+                    error = error.detail(),
+                    "an action failed"
+                );
             }
-            let message = if shared.dev { error.detail() } else { error.message().to_owned() };
-            Answered { status: error.status(), body: Bytes::from(message) }
+            let message = if shared.dev {
+                error.detail()
+            } else {
+                error.message().to_owned()
+            };
+            Answered {
+                status: error.status(),
+                body: Bytes::from(message),
+            }
         }
     }
 }
 
 fn answer(headers: &HeaderMap, answered: Answered) -> Response {
     match answered.status {
-        StatusCode::OK => hyperstar_sse::once(headers, &hyperstar_sse::StreamConfig::default(), answered.body).map(Body::new),
+        StatusCode::OK => hyperstar_sse::once(
+            headers,
+            &hyperstar_sse::StreamConfig::default(),
+            answered.body,
+        )
+        .map(Body::new),
         StatusCode::NO_CONTENT => StatusCode::NO_CONTENT.into_response(),
         status => plain(status, answered.body),
     }
@@ -435,8 +552,15 @@ async fn read_body(
     body: Body,
     bytes_max: usize,
 ) -> Result<Bytes, (StatusCode, String)> {
-    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {bytes_max} bytes"));
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let too_large = || {
+        (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is larger than {bytes_max} bytes"),
+        )
+    };
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > bytes_max as u64) {
         return Err(too_large());
     }
@@ -444,8 +568,14 @@ async fn read_body(
     match tokio::time::timeout(Duration::from_millis(BODY_MS), read).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) => Err((StatusCode::BAD_REQUEST, format!("the body could not be read: {error}"))),
-        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive".to_owned())),
+        Ok(Err(error)) => Err((
+            StatusCode::BAD_REQUEST,
+            format!("the body could not be read: {error}"),
+        )),
+        Err(_) => Err((
+            StatusCode::REQUEST_TIMEOUT,
+            "the body took too long to arrive".to_owned(),
+        )),
     }
 }
 
@@ -453,27 +583,45 @@ async fn read_body(
 
 fn busy(shared: &Shared, request: &Parts) -> Response {
     Counters::add(&shared.hub.counters().refused, 1);
-    let mut response = refuse(request, StatusCode::SERVICE_UNAVAILABLE, "The server is full or about to restart; it is worth trying again.");
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    let mut response = refuse(
+        request,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The server is full or about to restart; it is worth trying again.",
+    );
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
 
 /// A refusal that fits who asked: a document for a person, a sentence for a program.
 pub(crate) fn refuse(request: &Parts, status: StatusCode, message: &str) -> Response {
-    let accepts = request.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+    let accepts = request
+        .headers
+        .get(http::header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
     let by_person = request.method == Method::GET
         && accepts.is_some_and(|accepts| accepts.contains("text/html"))
         && !request.headers.contains_key("datastar-request");
-    if by_person { document(status, message, None) } else { plain(status, message.to_owned()) }
+    if by_person {
+        document(status, message, None)
+    } else {
+        plain(status, message.to_owned())
+    }
 }
 
 fn document(status: StatusCode, message: &str, detail: Option<&str>) -> Response {
-    let policy = HeaderValue::from_static("default-src 'none'; style-src-attr 'unsafe-inline'; frame-ancestors 'self'");
+    let policy = HeaderValue::from_static(
+        "default-src 'none'; style-src-attr 'unsafe-inline'; frame-ancestors 'self'",
+    );
     let page = error_page::document(status, message, detail);
     let mut response = Response::new(Body::from(page));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(CONTENT_SECURITY_POLICY, policy);
     response
@@ -483,14 +631,22 @@ fn plain(status: StatusCode, message: impl Into<Bytes>) -> Response {
     let mut response = Response::new(Body::from(message.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
 fn is_https(shared: &Shared, request: &Parts) -> bool {
-    if shared.behind_proxy && let Some(proto) = request.headers.get("x-forwarded-proto") {
+    if shared.behind_proxy
+        && let Some(proto) = request.headers.get("x-forwarded-proto")
+    {
         return proto.as_bytes().eq_ignore_ascii_case(b"https");
     }
-    request.extensions.get::<Wire>().is_some_and(|wire| wire.https)
+    request
+        .extensions
+        .get::<Wire>()
+        .is_some_and(|wire| wire.https)
 }

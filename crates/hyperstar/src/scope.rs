@@ -32,7 +32,10 @@ pub(crate) struct Scope {
 
 impl Scope {
     pub(crate) fn at(base: Arc<str>) -> Self {
-        Self { base, ..Self::default() }
+        Self {
+            base,
+            ..Self::default()
+        }
     }
 }
 
@@ -60,7 +63,9 @@ pub(crate) fn announce() {
 
 /// The path that the running handler's app is mounted at; empty outside of handlers.
 pub(crate) fn base() -> Arc<str> {
-    CURRENT.with_borrow(|current| current.as_ref().map(|scope| scope.base.clone())).unwrap_or_default()
+    CURRENT
+        .with_borrow(|current| current.as_ref().map(|scope| scope.base.clone()))
+        .unwrap_or_default()
 }
 
 fn note(scope: &mut Scope, topic: &str) {
@@ -89,7 +94,10 @@ pub(crate) struct Scoped<T> {
 
 /// Runs `future` inside `scope`.
 pub(crate) fn run<T>(scope: Scope, future: Pin<Box<dyn Future<Output = T> + Send>>) -> Scoped<T> {
-    Scoped { future, scope: Some(scope) }
+    Scoped {
+        future,
+        scope: Some(scope),
+    }
 }
 
 impl<T> Future for Scoped<T> {
@@ -142,7 +150,10 @@ mod tests {
         .await;
         read("outside");
         assert!(matches!(outcome, Outcome::Finished(7)));
-        assert_eq!(scope.topics.iter().map(|t| &**t).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(
+            scope.topics.iter().map(|t| &**t).collect::<Vec<_>>(),
+            ["a", "b"]
+        );
         assert!(scope.announced);
     }
 

@@ -97,16 +97,24 @@ impl Server {
     /// # Errors
     /// [`ServeError::Bind`] with a remedy.
     pub async fn bind(address: impl ToSocketAddrs + fmt::Debug) -> Result<Self, ServeError> {
-        let listener = TcpListener::bind(&address).await.map_err(|source| ServeError::Bind {
-            address: format!("{address:?}").trim_matches('"').to_owned(),
-            hint: match source.kind() {
-                io::ErrorKind::AddrInUse => "another program listens there; stop it or choose another port".to_owned(),
-                io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose a higher one".to_owned(),
-                io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
-                _ => source.to_string(),
-            },
-            source,
-        })?;
+        let listener = TcpListener::bind(&address)
+            .await
+            .map_err(|source| ServeError::Bind {
+                address: format!("{address:?}").trim_matches('"').to_owned(),
+                hint: match source.kind() {
+                    io::ErrorKind::AddrInUse => {
+                        "another program listens there; stop it or choose another port".to_owned()
+                    }
+                    io::ErrorKind::PermissionDenied => {
+                        "ports below 1024 need a privilege; choose a higher one".to_owned()
+                    }
+                    io::ErrorKind::AddrNotAvailable => {
+                        "this machine has no such address".to_owned()
+                    }
+                    _ => source.to_string(),
+                },
+                source,
+            })?;
         Ok(Self {
             listener,
             shutdown: None,
@@ -173,7 +181,9 @@ impl Server {
             #[cfg(feature = "tls")]
             tls: self.tls,
         });
-        let slots = Arc::new(Semaphore::new(self.connections_max.min(Semaphore::MAX_PERMITS)));
+        let slots = Arc::new(Semaphore::new(
+            self.connections_max.min(Semaphore::MAX_PERMITS),
+        ));
         tokio::select! {
             () = shutdown => {}
             () = accept(&self.listener, &host, &slots) => {}
@@ -186,7 +196,9 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("listener", &self.listener).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("listener", &self.listener)
+            .finish_non_exhaustive()
     }
 }
 
@@ -203,7 +215,9 @@ struct Host {
 async fn accept(listener: &TcpListener, host: &Arc<Host>, slots: &Arc<Semaphore>) {
     loop {
         // The semaphore is never closed.
-        let Ok(slot) = slots.clone().acquire_owned().await else { return };
+        let Ok(slot) = slots.clone().acquire_owned().await else {
+            return;
+        };
         match listener.accept().await {
             Ok((socket, _)) => {
                 let host = host.clone();
@@ -232,7 +246,9 @@ impl Host {
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.clone() {
             let handshake = tls.accept(socket);
-            let Ok(Ok(stream)) = tokio::time::timeout(Duration::from_millis(HANDSHAKE_MS), handshake).await else {
+            let Ok(Ok(stream)) =
+                tokio::time::timeout(Duration::from_millis(HANDSHAKE_MS), handshake).await
+            else {
                 return;
             };
             if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
@@ -243,9 +259,16 @@ impl Host {
         self.http1(socket, false).await;
     }
 
-    async fn http1(self: Arc<Self>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, https: bool) {
+    async fn http1(
+        self: Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        https: bool,
+    ) {
         let cut = CancellationToken::new();
-        let wire = Wire { https, cut: Some(cut.clone()) };
+        let wire = Wire {
+            https,
+            cut: Some(cut.clone()),
+        };
         let host = self.clone();
         let service = service_fn(move |request| host.clone().answer(request, wire.clone()));
         let connection = http1::Builder::new()
@@ -279,7 +302,10 @@ impl Host {
         use hyper_util::rt::TokioExecutor;
         // A connection carries all tabs of a browser: one that stalls must not end the others, so
         // there is nothing to cut. Its stream's window bounds what waits for it.
-        let wire = Wire { https: true, cut: None };
+        let wire = Wire {
+            https: true,
+            cut: None,
+        };
         let host = self.clone();
         let service = service_fn(move |request| host.clone().answer(request, wire.clone()));
         let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
@@ -320,7 +346,10 @@ impl Host {
 
     /// Ends in the order that loses nothing: no new work, then the streams, then what still runs.
     async fn drain(&self, limit: Duration) {
-        tracing::info!(app = self.shared.name, "stopping: open pages are told to connect again");
+        tracing::info!(
+            app = self.shared.name,
+            "stopping: open pages are told to connect again"
+        );
         self.draining.cancel();
         self.shared.shutdown.cancel();
         self.shared.viewers.close_all();
@@ -344,7 +373,10 @@ impl Host {
 #[cfg(unix)]
 fn signals() -> io::Result<impl Future<Output = ()> + Send> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -384,7 +416,9 @@ impl TlsConfig {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| ServeError::Tls(format!("the certificate is not PEM: {error}")))?;
         if chain.is_empty() {
-            return Err(ServeError::Tls("there is no `BEGIN CERTIFICATE` in what was given".to_owned()));
+            return Err(ServeError::Tls(
+                "there is no `BEGIN CERTIFICATE` in what was given".to_owned(),
+            ));
         }
         let key = PrivateKeyDer::from_pem_slice(key)
             .map_err(|error| ServeError::Tls(format!("the private key is not PEM: {error}")))?;
@@ -393,7 +427,9 @@ impl TlsConfig {
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
             .map_err(|error| ServeError::Tls(error.to_string()))?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { acceptor: Arc::new(config).into() })
+        Ok(Self {
+            acceptor: Arc::new(config).into(),
+        })
     }
 }
 

@@ -36,7 +36,9 @@ pub const SESSION_KEYS_MAX: usize = 64;
 #[non_exhaustive]
 pub enum SessionError {
     /// The value is too large.
-    #[error("the session value `{key}` has {bytes} bytes; at most {SESSION_VALUE_BYTES_MAX} are kept: put it in the app's store under the session's id")]
+    #[error(
+        "the session value `{key}` has {bytes} bytes; at most {SESSION_VALUE_BYTES_MAX} are kept: put it in the app's store under the session's id"
+    )]
     TooLarge {
         /// The value's key.
         key: String,
@@ -97,7 +99,10 @@ impl Session {
         let sessions = &*self.inner.sessions;
         let bytes = serde_json::to_vec(value)?;
         if bytes.len() > SESSION_VALUE_BYTES_MAX {
-            return Err(SessionError::TooLarge { key: key.to_owned(), bytes: bytes.len() });
+            return Err(SessionError::TooLarge {
+                key: key.to_owned(),
+                bytes: bytes.len(),
+            });
         }
         let path = self.path(key);
         let values = format!("{ROOT}/{}/v", self.inner.id);
@@ -181,7 +186,10 @@ impl Sessions {
         app: &str,
         count_max: usize,
     ) -> Result<Arc<Self>, SessionsError> {
-        let secret = match store.get_bytes(SECRET)?.and_then(|bytes| <[u8; 32]>::try_from(&bytes[..]).ok()) {
+        let secret = match store
+            .get_bytes(SECRET)?
+            .and_then(|bytes| <[u8; 32]>::try_from(&bytes[..]).ok())
+        {
             Some(secret) => secret,
             None => {
                 let secret = platform.random()?;
@@ -189,8 +197,10 @@ impl Sessions {
                 secret
             }
         };
-        let name: String =
-            app.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let name: String = app
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
         let count = AtomicUsize::new(store.children(ROOT)?.len());
         let sessions = Self {
             store,
@@ -206,23 +216,40 @@ impl Sessions {
     }
 
     /// The session that the request's cookie names, or a new one.
-    pub(crate) fn of(self: &Arc<Self>, headers: &HeaderMap, https: bool) -> Result<Known, NoRandomness> {
+    pub(crate) fn of(
+        self: &Arc<Self>,
+        headers: &HeaderMap,
+        https: bool,
+    ) -> Result<Known, NoRandomness> {
         let name = self.cookie_name(https);
         let today = self.today();
-        for pair in headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(';')) {
-            let Some((key, value)) = pair.trim().split_once('=') else { continue };
+        for pair in headers
+            .get_all(COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|text| text.split(';'))
+        {
+            let Some((key, value)) = pair.trim().split_once('=') else {
+                continue;
+            };
             if key != name {
                 continue;
             }
             if let Some((id, issued)) = self.verify(value, today) {
                 let stale = today.saturating_sub(issued) >= REISSUE_DAYS;
                 let set_cookie = stale.then(|| self.issue(id, https, today)).flatten();
-                return Ok(Known { session: self.session(id), set_cookie });
+                return Ok(Known {
+                    session: self.session(id),
+                    set_cookie,
+                });
             }
         }
         let id = self.platform.token()?;
         let set_cookie = self.issue(&id, https, today);
-        Ok(Known { session: self.session(&id), set_cookie })
+        Ok(Known {
+            session: self.session(&id),
+            set_cookie,
+        })
     }
 
     /// Forgets sessions that were not used for too long.
@@ -234,7 +261,10 @@ impl Sessions {
         };
         let mut kept = ids.len();
         for id in ids {
-            let seen: Option<u64> = self.store.get(&format!("{ROOT}/{id}/seen")).unwrap_or_default();
+            let seen: Option<u64> = self
+                .store
+                .get(&format!("{ROOT}/{id}/seen"))
+                .unwrap_or_default();
             if seen.is_none_or(|seen| today.saturating_sub(seen) > self.days_max) {
                 match self.store.remove_all(&format!("{ROOT}/{id}")) {
                     Ok(_) => kept -= 1,
@@ -246,7 +276,12 @@ impl Sessions {
     }
 
     fn session(self: &Arc<Self>, id: &str) -> Session {
-        Session { inner: Arc::new(Inner { id: id.to_owned(), sessions: self.clone() }) }
+        Session {
+            inner: Arc::new(Inner {
+                id: id.to_owned(),
+                sessions: self.clone(),
+            }),
+        }
     }
 
     fn today(&self) -> u64 {
@@ -256,7 +291,11 @@ impl Sessions {
     /// Cookies ignore ports, so each app has a name of its own; over TLS the browser itself promises
     /// by the prefix that no other host and no plain connection set it.
     fn cookie_name(&self, https: bool) -> String {
-        if https { format!("__Host-{}", self.cookie) } else { self.cookie.clone() }
+        if https {
+            format!("__Host-{}", self.cookie)
+        } else {
+            self.cookie.clone()
+        }
     }
 
     fn issue(&self, id: &str, https: bool, today: u64) -> Option<HeaderValue> {
@@ -289,7 +328,8 @@ impl Sessions {
     }
 
     fn hmac(&self, id: &str, issued: u64) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).expect("HMAC takes keys of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.secret).expect("HMAC takes keys of any length");
         mac.update(id.as_bytes());
         mac.update(&issued.to_be_bytes());
         mac

@@ -47,7 +47,12 @@ pub(crate) struct Load<'a> {
 impl Shell {
     pub(crate) fn linked(&self) -> impl Iterator<Item = &str> {
         let own = [CLIENT_CSS, CLIENT_JS, DATASTAR_JS];
-        own.into_iter().chain(self.stylesheets.iter().chain(&self.scripts).map(String::as_str))
+        own.into_iter().chain(
+            self.stylesheets
+                .iter()
+                .chain(&self.scripts)
+                .map(String::as_str),
+        )
     }
 
     /// The whole document, with the first render in it: it can be read without JavaScript.
@@ -57,7 +62,11 @@ impl Shell {
         out.push_str("<!doctype html>\n<html lang=\"");
         escape_into(&mut out, &self.lang);
         // Datastar takes the nonce from here, removes it, and needs no `unsafe-eval` then.
-        out.push_str(&format!("\" data-nonce=\"{nonce}\" data-hs-tab=\"{}\" data-hs-build=\"{}\">\n<head>", load.tab, shared.build()));
+        out.push_str(&format!(
+            "\" data-nonce=\"{nonce}\" data-hs-tab=\"{}\" data-hs-build=\"{}\">\n<head>",
+            load.tab,
+            shared.build()
+        ));
         out.push_str("<meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
         title_into(&mut out, html.title_text().unwrap_or(&self.title));
         for name in std::iter::once(CLIENT_CSS).chain(self.stylesheets.iter().map(String::as_str)) {

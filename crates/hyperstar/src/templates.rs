@@ -43,11 +43,16 @@ impl Templates {
     pub fn inline(
         templates: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
     ) -> Self {
-        let templates: Vec<(String, String)> =
-            templates.into_iter().map(|(name, text)| (name.into(), text.into())).collect();
+        let templates: Vec<(String, String)> = templates
+            .into_iter()
+            .map(|(name, text)| (name.into(), text.into()))
+            .collect();
         let names = templates.iter().map(|(name, _)| name.clone()).collect();
         let source = move |wanted: &str| {
-            templates.iter().find(|(name, _)| name == wanted).map(|(_, text)| text.clone())
+            templates
+                .iter()
+                .find(|(name, _)| name == wanted)
+                .map(|(_, text)| text.clone())
         };
         Self::new(names, Arc::new(source))
     }
@@ -66,7 +71,13 @@ impl Templates {
 
     fn new(names: Vec<String>, source: Source) -> Self {
         let loaded = RwLock::new(Loaded::of(&names, &source));
-        Self { inner: Arc::new(Inner { names, source, loaded }) }
+        Self {
+            inner: Arc::new(Inner {
+                names,
+                source,
+                loaded,
+            }),
+        }
     }
 
     /// Renders a template with values.
@@ -74,9 +85,18 @@ impl Templates {
     /// # Errors
     /// [`TemplateError`], which points at the place in the template.
     pub fn render(&self, name: &str, values: impl Serialize) -> Result<Html, TemplateError> {
-        let loaded = self.inner.loaded.read().unwrap_or_else(PoisonError::into_inner);
-        let rendered = loaded.environment.get_template(name).and_then(|template| template.render(Serde(values)));
-        rendered.map(Html::raw).map_err(|error| TemplateError::new(error, &self.inner.source))
+        let loaded = self
+            .inner
+            .loaded
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let rendered = loaded
+            .environment
+            .get_template(name)
+            .and_then(|template| template.render(Serde(values)));
+        rendered
+            .map(Html::raw)
+            .map_err(|error| TemplateError::new(error, &self.inner.source))
     }
 
     /// Renders a template that stands in a string.
@@ -84,21 +104,45 @@ impl Templates {
     /// # Errors
     /// [`TemplateError`], which points at the place in the template.
     pub fn render_str(&self, text: &str, values: impl Serialize) -> Result<Html, TemplateError> {
-        let loaded = self.inner.loaded.read().unwrap_or_else(PoisonError::into_inner);
-        let rendered = loaded.environment.render_named_str("string.html", text, Serde(values));
+        let loaded = self
+            .inner
+            .loaded
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let rendered = loaded
+            .environment
+            .render_named_str("string.html", text, Serde(values));
         let text = text.to_owned();
         let source: Source = Arc::new(move |_| Some(text.clone()));
-        rendered.map(Html::raw).map_err(|error| TemplateError::new(error, &source))
+        rendered
+            .map(Html::raw)
+            .map_err(|error| TemplateError::new(error, &source))
     }
 
     /// Reads the templates anew; answers whether one has changed.
     pub(crate) fn reload(&self) -> bool {
-        let sources: Vec<_> = self.inner.names.iter().map(|name| (self.inner.source)(name)).collect();
-        if self.inner.loaded.read().unwrap_or_else(PoisonError::into_inner).sources == sources {
+        let sources: Vec<_> = self
+            .inner
+            .names
+            .iter()
+            .map(|name| (self.inner.source)(name))
+            .collect();
+        if self
+            .inner
+            .loaded
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .sources
+            == sources
+        {
             return false;
         }
         let fresh = Loaded::of(&self.inner.names, &self.inner.source);
-        *self.inner.loaded.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        *self
+            .inner
+            .loaded
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = fresh;
         true
     }
 }
@@ -113,7 +157,10 @@ impl Loaded {
         environment.set_loader(move |name| Ok(from(name)));
         environment.set_debug(true);
         let sources = names.iter().map(|name| source(name)).collect();
-        Self { environment, sources }
+        Self {
+            environment,
+            sources,
+        }
     }
 }
 
@@ -149,7 +196,10 @@ impl TemplateError {
             text.push('\n');
             text.push_str(&place);
         }
-        Self { text, source: error }
+        Self {
+            text,
+            source: error,
+        }
     }
 }
 
@@ -158,12 +208,19 @@ fn place(error: &minijinja::Error, source: &Source) -> Option<String> {
     let (name, number) = (error.name()?, error.line()?);
     let text = source(name)?;
     let line = text.lines().nth(number.checked_sub(1)?)?;
-    let start: usize = text.split_inclusive('\n').take(number - 1).map(str::len).sum();
+    let start: usize = text
+        .split_inclusive('\n')
+        .take(number - 1)
+        .map(str::len)
+        .sum();
     let range = error.range().unwrap_or(start..start + line.len());
     let from = range.start.saturating_sub(start).min(line.len());
     let to = range.end.saturating_sub(start).clamp(from, line.len());
     let column = line.get(..from).map_or(0, |before| before.chars().count());
-    let width = line.get(from..to).map_or(1, |part| part.chars().count()).max(1);
+    let width = line
+        .get(from..to)
+        .map_or(1, |part| part.chars().count())
+        .max(1);
     let margin = " ".repeat(number.to_string().len());
     Some(format!(
         "{margin}--> {name}:{number}:{}\n{margin} |\n{number} | {line}\n{margin} | {}{}",
@@ -180,14 +237,18 @@ mod tests {
     #[test]
     fn values_are_escaped_unless_marked() {
         let templates = Templates::inline([("a.txt", "{{ x }} {{ x|safe }}")]);
-        let html = templates.render("a.txt", serde_json::json!({ "x": "<i>" })).expect("it renders");
+        let html = templates
+            .render("a.txt", serde_json::json!({ "x": "<i>" }))
+            .expect("it renders");
         assert_eq!(html.as_str(), "&lt;i&gt; <i>");
     }
 
     #[test]
     fn an_error_points_at_the_place() {
         let templates = Templates::inline([("page.html", "<p>\n  {{ name|shout }}\n</p>")]);
-        let error = templates.render("page.html", serde_json::json!({ "name": "x" })).expect_err("no such filter");
+        let error = templates
+            .render("page.html", serde_json::json!({ "name": "x" }))
+            .expect_err("no such filter");
         let text = error.to_string();
         assert!(text.contains("--> page.html:2:"), "{text}");
         assert!(text.contains("2 |   {{ name|shout }}"), "{text}");
@@ -199,11 +260,17 @@ mod tests {
     fn a_changed_source_is_noticed() {
         let text = Arc::new(RwLock::new("one".to_owned()));
         let source = text.clone();
-        let templates = Templates::new(vec!["t".into()], Arc::new(move |_| Some(source.read().expect("readable").clone())));
+        let templates = Templates::new(
+            vec!["t".into()],
+            Arc::new(move |_| Some(source.read().expect("readable").clone())),
+        );
         assert!(!templates.reload());
         *text.write().expect("writable") = "two".to_owned();
         assert!(templates.reload());
-        assert_eq!(templates.render("t", ()).expect("it renders").as_str(), "two");
+        assert_eq!(
+            templates.render("t", ()).expect("it renders").as_str(),
+            "two"
+        );
         assert!(!templates.reload());
     }
 }

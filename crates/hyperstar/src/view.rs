@@ -4,11 +4,11 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::Cx;
 use crate::html::{Html, ViewError};
 use crate::reply::Answer;
 use crate::session::Session;
 use crate::viewer::Viewer;
-use crate::Cx;
 
 /// The shortest time between two frames of a page, unless the view says otherwise.
 pub const FRAME_MS: u64 = 16;
@@ -61,7 +61,9 @@ impl View {
         F: Fn(Cx) -> R + Send + Sync + 'static,
         R: Answer<Result<Html, ViewError>, M>,
     {
-        Self::with(Render::Shared(Arc::new(move |cx| Box::pin(render(cx).answer()))))
+        Self::with(Render::Shared(Arc::new(move |cx| {
+            Box::pin(render(cx).answer())
+        })))
     }
 
     /// A page per browser: rendered once for all its tabs.
@@ -70,7 +72,9 @@ impl View {
         F: Fn(Cx, Session) -> R + Send + Sync + 'static,
         R: Answer<Result<Html, ViewError>, M>,
     {
-        Self::with(Render::PerSession(Arc::new(move |cx, who| Box::pin(render(cx, who).answer()))))
+        Self::with(Render::PerSession(Arc::new(move |cx, who| {
+            Box::pin(render(cx, who).answer())
+        })))
     }
 
     /// A page per tab.
@@ -79,11 +83,19 @@ impl View {
         F: Fn(Cx, Viewer) -> R + Send + Sync + 'static,
         R: Answer<Result<Html, ViewError>, M>,
     {
-        Self::with(Render::PerViewer(Arc::new(move |cx, who| Box::pin(render(cx, who).answer()))))
+        Self::with(Render::PerViewer(Arc::new(move |cx, who| {
+            Box::pin(render(cx, who).answer())
+        })))
     }
 
     fn with(render: Render) -> Self {
-        Self { render, title: None, frame_ms: FRAME_MS, on_join: None, on_leave: None }
+        Self {
+            render,
+            title: None,
+            frame_ms: FRAME_MS,
+            on_join: None,
+            on_leave: None,
+        }
     }
 
     /// The document's title, unless the render itself says one with [`Html::title`].
@@ -130,7 +142,9 @@ impl View {
         match (&self.render, who) {
             (Render::Shared(render), _) => render(cx),
             (Render::PerSession(render), Who::Session(session)) => render(cx, session.clone()),
-            (Render::PerSession(render), Who::Viewer(viewer)) => render(cx, viewer.session().clone()),
+            (Render::PerSession(render), Who::Viewer(viewer)) => {
+                render(cx, viewer.session().clone())
+            }
             (Render::PerViewer(render), Who::Viewer(viewer)) => render(cx, viewer.clone()),
             (Render::PerSession(_) | Render::PerViewer(_), _) => {
                 unreachable!("`audience` names the part that the view is given")
@@ -146,6 +160,9 @@ impl fmt::Debug for View {
             Render::PerSession(_) => "per session",
             Render::PerViewer(_) => "per viewer",
         };
-        f.debug_struct("View").field("audience", &audience).field("title", &self.title).finish_non_exhaustive()
+        f.debug_struct("View")
+            .field("audience", &audience)
+            .field("title", &self.title)
+            .finish_non_exhaustive()
     }
 }

@@ -65,7 +65,12 @@ struct Stream {
 impl Viewer {
     fn new(id: String, session: Session, hub: Hub) -> Self {
         let topic = format!("viewer:{}", hub.next_id());
-        let line = Line { stream: None, streams: 0, announced: false, seen: Instant::now() };
+        let line = Line {
+            stream: None,
+            streams: 0,
+            announced: false,
+            seen: Instant::now(),
+        };
         Self {
             inner: Arc::new(Inner {
                 id,
@@ -100,7 +105,9 @@ impl Viewer {
     /// kept: at most 64 values of at most 64 KiB of JSON each are.
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> bool {
         let fits = |value: &serde_json::Value| value.to_string().len() <= STATE_VALUE_BYTES_MAX;
-        let Some(value) = serde_json::to_value(value).ok().filter(fits) else { return false };
+        let Some(value) = serde_json::to_value(value).ok().filter(fits) else {
+            return false;
+        };
         {
             let mut state = lock(&self.inner.state);
             if state.len() >= STATE_KEYS_MAX && !state.contains_key(key) {
@@ -122,9 +129,13 @@ impl Viewer {
     /// is then.
     pub fn send(&self, reply: Reply) -> bool {
         let patches = reply.patches();
-        let Ok(bytes) = reply.into_bytes() else { return false };
+        let Ok(bytes) = reply.into_bytes() else {
+            return false;
+        };
         let line = lock(&self.inner.line);
-        let Some(stream) = &line.stream else { return false };
+        let Some(stream) = &line.stream else {
+            return false;
+        };
         let (sender, group, member) = (stream.sender.clone(), stream.group.clone(), stream.member);
         drop(line);
         let sent = if patches {
@@ -170,7 +181,11 @@ impl Viewer {
         let mut line = lock(&self.inner.line);
         line.streams += 1;
         let number = line.streams;
-        let old = line.stream.replace(Stream { sender, group, member });
+        let old = line.stream.replace(Stream {
+            sender,
+            group,
+            member,
+        });
         let is_new = !std::mem::replace(&mut line.announced, true);
         drop(line);
         if let Some(old) = old {
@@ -203,7 +218,10 @@ impl Viewer {
     }
 
     pub(crate) fn close(&self) {
-        let sender = lock(&self.inner.line).stream.as_ref().map(|stream| stream.sender.clone());
+        let sender = lock(&self.inner.line)
+            .stream
+            .as_ref()
+            .map(|stream| stream.sender.clone());
         if let Some(sender) = sender {
             sender.close();
         }
@@ -271,14 +289,19 @@ impl Viewers {
 
     /// Takes a place for a stream; it is given back when the guard is dropped.
     pub(crate) fn enter(self: &Arc<Self>, hub: &Hub) -> Result<Place, TooMany> {
-        let taken = self.connected.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
-            (count < self.streams_max).then_some(count + 1)
-        });
+        let taken = self
+            .connected
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
+                (count < self.streams_max).then_some(count + 1)
+            });
         if taken.is_err() {
             return Err(TooMany);
         }
         Counters::add(&hub.counters().viewers, 1);
-        Ok(Place { viewers: self.clone(), hub: hub.clone() })
+        Ok(Place {
+            viewers: self.clone(),
+            hub: hub.clone(),
+        })
     }
 
     pub(crate) fn connected(&self) -> usize {

@@ -13,15 +13,17 @@ async fn main() -> Result<(), hyperstar::ServeError> {
     let app = App::new(&hub)
         .name("live-server")
         .version(&version)
-        .view("/", move |_cx| html! {
-            p #version { (said) }
-            p #count { (shown.get()) }
-            button #up data-on:click=(action("up")) { "up" }
-            div data-signals:bound="''" {
-                input #line;
-                input #bound data-bind:bound;
-                p #bound-shown data-text="$bound" {}
-                input type="checkbox" name="agree";
+        .view("/", move |_cx| {
+            html! {
+                p #version { (said) }
+                p #count { (shown.get()) }
+                button #up data-on:click=(action("up")) { "up" }
+                div data-signals:bound="''" {
+                    input #line;
+                    input #bound data-bind:bound;
+                    p #bound-shown data-text="$bound" {}
+                    input type="checkbox" name="agree";
+                }
             }
         })
         .action("up", move |_cx| {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hyperstar::{ActionCx, ActionError, App, Done, Hub, Reply, action, action_at};
 use http::Method;
+use hyperstar::{ActionCx, ActionError, App, Done, Hub, Reply, action, action_at};
 use maud::html;
 use serde::Deserialize;
 use serde_json::json;
@@ -27,23 +27,39 @@ fn app(hub: &Hub) -> App {
         .dev(false)
         .view("/", |_cx| html! { p { "x" } })
         .action("done", |_cx| Done)
-        .action("async", |_cx| async { tokio::task::yield_now().await; Done })
-        .action("reply", |_cx| Reply::new().patch(html! { p #a { "b" } }).signals(&json!({ "n": 1 })).script("go()"))
+        .action("async", |_cx| async {
+            tokio::task::yield_now().await;
+            Done
+        })
+        .action("reply", |_cx| {
+            Reply::new()
+                .patch(html! { p #a { "b" } })
+                .signals(&json!({ "n": 1 }))
+                .script("go()")
+        })
         .action("markup", |_cx| html! { p #m { "<" (1) } })
         .action("redirect", |_cx| Reply::new().redirect("/else"))
         .action("echo", |cx: ActionCx| {
             let signals: Signals = cx.signals()?;
             let id: u64 = cx.arg_as("id")?;
-            Ok::<_, ActionError>(Reply::new().signals(&json!({ "text": signals.text, "n": signals.n, "id": id })))
+            Ok::<_, ActionError>(
+                Reply::new().signals(&json!({ "text": signals.text, "n": signals.n, "id": id })),
+            )
         })
         .action("form", |cx: ActionCx| {
             let form: Signals = cx.form()?;
             Ok::<_, ActionError>(Reply::new().signals(&json!({ "text": form.text, "n": form.n })))
         })
-        .action("refuse", |_cx| Err::<Done, _>(ActionError::bad_request("the name is taken")))
-        .action("fail", |_cx| Err::<Done, ActionError>(std::io::Error::other("secret").into()))
+        .action("refuse", |_cx| {
+            Err::<Done, _>(ActionError::bad_request("the name is taken"))
+        })
+        .action("fail", |_cx| {
+            Err::<Done, ActionError>(std::io::Error::other("secret").into())
+        })
         .action("panic", |_cx| -> Done { panic!("secret") })
-        .action_at(&Method::PUT, "/things/{id}", |cx: ActionCx| Reply::new().signals(&json!({ "id": cx.param("id") })))
+        .action_at(&Method::PUT, "/things/{id}", |cx: ActionCx| {
+            Reply::new().signals(&json!({ "id": cx.param("id") }))
+        })
 }
 
 #[tokio::test]
@@ -60,9 +76,20 @@ async fn an_answer_is_204_or_events_or_a_sentence() {
     check("done", 204, "").await;
     check("async", 204, "").await;
     let reply = check("reply", 200, "data: elements <p id=\"a\">b</p>").await;
-    assert_eq!(reply.header("content-type").as_deref(), Some("text/event-stream"));
-    assert_eq!(reply.header("content-encoding"), None, "too small to compress");
-    assert!(reply.text().contains("data: signals {\"n\":1}"), "{}", reply.text());
+    assert_eq!(
+        reply.header("content-type").as_deref(),
+        Some("text/event-stream")
+    );
+    assert_eq!(
+        reply.header("content-encoding"),
+        None,
+        "too small to compress"
+    );
+    assert!(
+        reply.text().contains("data: signals {\"n\":1}"),
+        "{}",
+        reply.text()
+    );
     assert!(reply.text().contains("go()"));
     check("markup", 200, "<p id=\"m\">&lt;1</p>").await;
     check("redirect", 200, "/else").await;
@@ -72,7 +99,10 @@ async fn an_answer_is_204_or_events_or_a_sentence() {
     check("nobody", 404, "").await;
     let put = served.send("PUT /things/a%20b HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
     assert!(put.text().contains("{\"id\":\"a b\"}"), "{}", put.text());
-    assert_eq!(action_at("/things/7").put().to_string(), "@put('/things/7', {requestCancellation: 'disabled'})");
+    assert_eq!(
+        action_at("/things/7").put().to_string(),
+        "@put('/things/7', {requestCancellation: 'disabled'})"
+    );
 }
 
 #[tokio::test]
@@ -85,15 +115,33 @@ async fn signals_arguments_and_forms_are_read_or_refused() {
         assert_eq!(answer.status, status, "{}", answer.text());
         assert!(answer.text().contains(says), "{}", answer.text());
     };
-    check(&echo, br#"{"text":"\u00fc<","n":3}"#, 200, r#"{"id":7,"n":3,"text":"ü<"}"#).await;
+    check(
+        &echo,
+        br#"{"text":"\u00fc<","n":3}"#,
+        200,
+        r#"{"id":7,"n":3,"text":"ü<"}"#,
+    )
+    .await;
     check(&echo, b"", 200, r#""text":"""#).await;
     check(&echo, b"{", 400, "").await;
     check(&echo, b"[1]", 400, "").await;
     check(&echo, br#"{"n":"many"}"#, 400, "n").await;
     check(&echo, b"\xff\xfe", 400, "").await;
     check(&path_of(action("echo")), b"{}", 400, "`id` is missing").await;
-    check(&path_of(action("echo").arg("id", "x")), b"{}", 400, "`id` cannot be read").await;
-    check(&path_of(action("form")), b"text=a+%26&n=2", 200, r#"{"n":2,"text":"a &"}"#).await;
+    check(
+        &path_of(action("echo").arg("id", "x")),
+        b"{}",
+        400,
+        "`id` cannot be read",
+    )
+    .await;
+    check(
+        &path_of(action("form")),
+        b"text=a+%26&n=2",
+        200,
+        r#"{"n":2,"text":"a &"}"#,
+    )
+    .await;
     check(&path_of(action("form")), b"n=%zz", 400, "hexadecimal").await;
 }
 
@@ -126,7 +174,11 @@ fn numbered(action: hyperstar::Action, cookie: &str, seq: u64, acked: u64) -> Ve
 }
 
 async fn cookie(served: &Served) -> String {
-    served.post(&path_of(action("note").arg("n", 0)), "", "{}").await.cookie().unwrap()
+    served
+        .post(&path_of(action("note").arg("n", 0)), "", "{}")
+        .await
+        .cookie()
+        .unwrap()
 }
 
 #[tokio::test]
@@ -157,7 +209,13 @@ async fn a_repeated_action_runs_once_and_gets_the_same_answer() {
     let cookie = cookie(&served).await;
     log.lock().unwrap().clear();
     for _ in 0..3 {
-        assert_eq!(served.send(numbered(action("note"), &cookie, 1, 0)).await.status, 204);
+        assert_eq!(
+            served
+                .send(numbered(action("note"), &cookie, 1, 0))
+                .await
+                .status,
+            204
+        );
     }
     assert_eq!(*log.lock().unwrap(), [1]);
     assert_eq!(hub.stats().actions_repeated, 2);
@@ -169,7 +227,8 @@ async fn an_action_runs_to_its_end_when_its_client_has_gone() {
     let served = Served::start(app).await;
     let before = hub.stats().actions;
     let mut wire = served.connect().await;
-    wire.write(post(&path_of(action("wait").arg("n", 9)), "", "{}")).await;
+    wire.write(post(&path_of(action("wait").arg("n", 9)), "", "{}"))
+        .await;
     until("the action runs", || hub.stats().actions > before).await;
     drop(wire);
     go.notify_one();
@@ -215,7 +274,12 @@ async fn done_refreshes_what_was_written_and_otherwise_everything() {
     let mut on_b = served.stream("/b", "").await;
     on_a.event_with("<p>0</p>").await;
     on_b.event_with("<p>0</p>").await;
-    let counts = || [renders[0].load(Ordering::SeqCst), renders[1].load(Ordering::SeqCst)];
+    let counts = || {
+        [
+            renders[0].load(Ordering::SeqCst),
+            renders[1].load(Ordering::SeqCst),
+        ]
+    };
     assert_eq!(counts(), [1, 1]);
     served.post(&path_of(action("a")), "", "").await;
     on_a.event_with("<p>1</p>").await;

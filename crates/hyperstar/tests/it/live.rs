@@ -14,7 +14,9 @@ use crate::support::{Served, path_of, until};
 fn counter(hub: &Hub) -> (App, hyperstar::Live<i64>) {
     let count = hub.live(0);
     let shown = count.clone();
-    let app = App::new(hub).name("live").view("/", move |_cx| html! { h1 { (shown.get()) } });
+    let app = App::new(hub)
+        .name("live")
+        .view("/", move |_cx| html! { h1 { (shown.get()) } });
     (app, count)
 }
 
@@ -49,20 +51,37 @@ async fn nothing_is_sent_that_is_on_screen_already() {
     let mut first = served.stream("/", "").await;
     first.event_with("<h1>0</h1>").await;
     let id = first.event().await.unwrap();
-    let id = id.strip_prefix("id: ").expect("the id comes after the patch, alone").to_owned();
+    let id = id
+        .strip_prefix("id: ")
+        .expect("the id comes after the patch, alone")
+        .to_owned();
     // As the shell's own stream asks: it holds the first render.
-    let mut second = served.stream("/", &format!("last-event-id: {id}\r\n")).await;
+    let mut second = served
+        .stream("/", &format!("last-event-id: {id}\r\n"))
+        .await;
     assert!(second.is_silent_for(Duration::from_millis(100)).await);
     // As a page that connects again: it hears that it is back, and nothing else.
-    let mut again = served.stream("/", &format!("last-event-id: {id}\r\nhs-again: 1\r\n")).await;
-    assert_eq!(again.event().await.unwrap(), "event: datastar-patch-signals\ndata: signals {}");
+    let mut again = served
+        .stream("/", &format!("last-event-id: {id}\r\nhs-again: 1\r\n"))
+        .await;
+    assert_eq!(
+        again.event().await.unwrap(),
+        "event: datastar-patch-signals\ndata: signals {}"
+    );
     assert!(again.is_silent_for(Duration::from_millis(100)).await);
     hub.notify_all();
-    assert!(second.is_silent_for(Duration::from_millis(100)).await, "it came out the same");
+    assert!(
+        second.is_silent_for(Duration::from_millis(100)).await,
+        "it came out the same"
+    );
     count.set(1);
     second.event_with("<h1>1</h1>").await;
     // And with something else on screen the page is brought up to date.
-    served.stream("/", "last-event-id: something\r\n").await.event_with("<h1>1</h1>").await;
+    served
+        .stream("/", "last-event-id: something\r\n")
+        .await
+        .event_with("<h1>1</h1>")
+        .await;
 }
 
 #[tokio::test]
@@ -85,7 +104,10 @@ async fn a_storm_of_changes_becomes_few_frames_and_ends_with_the_last() {
     stream.event_with("<h1>10000</h1>").await;
     let renders = hub.stats().renders - before.renders;
     let intervals = began.elapsed().as_millis() / 20;
-    assert!(u128::from(renders) <= intervals + 2, "{renders} renders in {intervals} intervals");
+    assert!(
+        u128::from(renders) <= intervals + 2,
+        "{renders} renders in {intervals} intervals"
+    );
 }
 
 /// The one-in-a-thousand case made certain: the change comes while the view renders.
@@ -110,7 +132,8 @@ async fn a_change_during_a_render_is_not_lost() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_soak_of_changes_from_many_threads_ends_with_the_final_state() {
-    let rounds: usize = std::env::var("HYPERSTAR_SOAK_ROUNDS").map_or(40, |text| text.parse().unwrap());
+    let rounds: usize =
+        std::env::var("HYPERSTAR_SOAK_ROUNDS").map_or(40, |text| text.parse().unwrap());
     let hub = Hub::new();
     let count = hub.live(0_usize);
     let topic = hub.live(0_usize);
@@ -150,11 +173,15 @@ async fn a_commit_renders_the_pages_that_read_what_it_wrote() {
     let shown = store.clone();
     let renders = Arc::new(AtomicUsize::new(0));
     let counted = renders.clone();
-    let app = App::new(&hub).store(&store).view("/room/{room}", move |cx: Cx| {
-        counted.fetch_add(1, Ordering::SeqCst);
-        let lines = shown.entries::<String>(&format!("rooms/{}", cx.param("room")))?;
-        Ok::<_, hyperstar::ViewError>(html! { ul { @for (_, line) in lines { li { (line) } } } })
-    });
+    let app = App::new(&hub)
+        .store(&store)
+        .view("/room/{room}", move |cx: Cx| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let lines = shown.entries::<String>(&format!("rooms/{}", cx.param("room")))?;
+            Ok::<_, hyperstar::ViewError>(
+                html! { ul { @for (_, line) in lines { li { (line) } } } },
+            )
+        });
     let served = Served::start(app).await;
     let mut tea = served.stream("/room/tea", "").await;
     let mut cake = served.stream("/room/cake", "").await;
@@ -166,7 +193,11 @@ async fn a_commit_renders_the_pages_that_read_what_it_wrote() {
     store.set("elsewhere", "x").unwrap();
     store.set("rooms/cake/1", "crumbs").unwrap();
     cake.event_with("<li>crumbs</li>").await;
-    assert_eq!(renders.load(Ordering::SeqCst), 4, "one render a commit, of the room it wrote");
+    assert_eq!(
+        renders.load(Ordering::SeqCst),
+        4,
+        "one render a commit, of the room it wrote"
+    );
 }
 
 #[tokio::test]
@@ -185,8 +216,14 @@ async fn audiences_share_what_is_theirs_and_no_more() {
             Ok::<_, hyperstar::ActionError>(Done)
         });
     let served = Served::start(app).await;
-    let ann = format!("cookie: {}\r\n", served.get("/mine").await.cookie().unwrap());
-    let bob = format!("cookie: {}\r\n", served.get("/mine").await.cookie().unwrap());
+    let ann = format!(
+        "cookie: {}\r\n",
+        served.get("/mine").await.cookie().unwrap()
+    );
+    let bob = format!(
+        "cookie: {}\r\n",
+        served.get("/mine").await.cookie().unwrap()
+    );
     let mut ann_1 = served.stream("/mine", &ann).await;
     let mut ann_2 = served.stream("/mine", &ann).await;
     let mut bob_1 = served.stream("/mine", &bob).await;
@@ -195,18 +232,34 @@ async fn audiences_share_what_is_theirs_and_no_more() {
     }
     assert_eq!(hub.stats().groups, 2);
     let before = hub.stats().renders;
-    served.post(&path_of(action("name").arg("n", "Ann")), &ann, "").await;
+    served
+        .post(&path_of(action("name").arg("n", "Ann")), &ann, "")
+        .await;
     ann_1.event_with("name=Ann").await;
     ann_2.event_with("name=Ann").await;
-    assert_eq!(hub.stats().renders - before, 1, "one render for the two tabs of one browser");
+    assert_eq!(
+        hub.stats().renders - before,
+        1,
+        "one render for the two tabs of one browser"
+    );
 
-    let mut tab_1 = served.stream("/tab", &format!("{ann}hs-stream: tab-one-1\r\n")).await;
-    let mut tab_2 = served.stream("/tab", &format!("{ann}hs-stream: tab-two-2\r\n")).await;
+    let mut tab_1 = served
+        .stream("/tab", &format!("{ann}hs-stream: tab-one-1\r\n"))
+        .await;
+    let mut tab_2 = served
+        .stream("/tab", &format!("{ann}hs-stream: tab-two-2\r\n"))
+        .await;
     for tab in [&mut tab_1, &mut tab_2] {
         tab.event_with("tab=0").await;
         tab.event_with("id: ").await;
     }
-    served.post(&path_of(action("tab").arg("n", 5)), &format!("{ann}hs-action: tab-one-1 1 0\r\n"), "").await;
+    served
+        .post(
+            &path_of(action("tab").arg("n", 5)),
+            &format!("{ann}hs-action: tab-one-1 1 0\r\n"),
+            "",
+        )
+        .await;
     tab_1.event_with("tab=5").await;
     assert!(tab_2.is_silent_for(Duration::from_millis(50)).await);
 }
@@ -217,26 +270,53 @@ async fn one_shot_events_reach_one_tab_and_a_private_patch_is_no_frame() {
     let (app, count) = counter(&hub);
     let app = app
         .action("poke", |cx: hyperstar::ActionCx| {
-            let sent = cx.viewer().send(Reply::new().signals(&json!({ "poked": true })));
+            let sent = cx
+                .viewer()
+                .send(Reply::new().signals(&json!({ "poked": true })));
             Reply::new().signals(&json!({ "sent": sent }))
         })
         .action("paint", |cx: hyperstar::ActionCx| {
-            cx.viewer().send(Reply::new().patch(html! { p #note { "private" } }));
+            cx.viewer()
+                .send(Reply::new().patch(html! { p #note { "private" } }));
             Reply::new().unchanged()
         });
     let served = Served::start(app).await;
     let ann = format!("cookie: {}\r\n", served.get("/").await.cookie().unwrap());
-    let mut tab_1 = served.stream("/", &format!("{ann}hs-stream: tab-one-1\r\n")).await;
-    let mut tab_2 = served.stream("/", &format!("{ann}hs-stream: tab-two-2\r\n")).await;
+    let mut tab_1 = served
+        .stream("/", &format!("{ann}hs-stream: tab-one-1\r\n"))
+        .await;
+    let mut tab_2 = served
+        .stream("/", &format!("{ann}hs-stream: tab-two-2\r\n"))
+        .await;
     for tab in [&mut tab_1, &mut tab_2] {
         tab.event_with("<h1>0</h1>").await;
         tab.event_with("id: ").await;
     }
-    let answer = served.post(&path_of(action("poke")), &format!("{ann}hs-action: tab-one-1 1 0\r\n"), "").await;
-    assert!(answer.text().contains("{\"sent\":true}"), "{}", answer.text());
+    let answer = served
+        .post(
+            &path_of(action("poke")),
+            &format!("{ann}hs-action: tab-one-1 1 0\r\n"),
+            "",
+        )
+        .await;
+    assert!(
+        answer.text().contains("{\"sent\":true}"),
+        "{}",
+        answer.text()
+    );
     tab_1.event_with("{\"poked\":true}").await;
-    served.post(&path_of(action("paint")), &format!("{ann}hs-action: tab-one-1 2 0\r\n"), "").await;
-    assert_eq!(tab_1.event().await.unwrap(), "id: -", "what follows is not what the group shows");
+    served
+        .post(
+            &path_of(action("paint")),
+            &format!("{ann}hs-action: tab-one-1 2 0\r\n"),
+            "",
+        )
+        .await;
+    assert_eq!(
+        tab_1.event().await.unwrap(),
+        "id: -",
+        "what follows is not what the group shows"
+    );
     tab_1.event_with("private").await;
     assert!(tab_2.is_silent_for(Duration::from_millis(50)).await);
     count.set(3);
@@ -254,9 +334,15 @@ async fn joining_and_leaving_are_told_once_and_a_reconnect_is_neither() {
     let view = View::shared(|_cx| html! { p { "x" } })
         .on_join(move |viewer| joined.lock().unwrap().push(format!("+{}", viewer.id())))
         .on_leave(move |viewer| left.lock().unwrap().push(format!("-{}", viewer.id())));
-    let limits = hyperstar::Limits { leave_ms: 150, ..Default::default() };
+    let limits = hyperstar::Limits {
+        leave_ms: 150,
+        ..Default::default()
+    };
     let served = Served::start(App::new(&hub).page("/", view).limits(limits)).await;
-    let ann = format!("cookie: {}\r\nhs-stream: tab-one-1\r\n", served.get("/").await.cookie().unwrap());
+    let ann = format!(
+        "cookie: {}\r\nhs-stream: tab-one-1\r\n",
+        served.get("/").await.cookie().unwrap()
+    );
     let mut stream = served.stream("/", &ann).await;
     stream.event_with("<p>x</p>").await;
     drop(stream);
@@ -276,11 +362,13 @@ async fn a_view_that_fails_keeps_the_last_page_and_recovers() {
     let hub = Hub::new();
     let count = hub.live(0);
     let shown = count.clone();
-    let app = App::new(&hub).dev(false).view("/", move |_cx| match shown.get() {
-        1 => Err(hyperstar::ViewError::from(std::io::Error::other("secret"))),
-        2 => panic!("secret"),
-        n => Ok(html! { h1 { (n) } }),
-    });
+    let app = App::new(&hub)
+        .dev(false)
+        .view("/", move |_cx| match shown.get() {
+            1 => Err(hyperstar::ViewError::from(std::io::Error::other("secret"))),
+            2 => panic!("secret"),
+            n => Ok(html! { h1 { (n) } }),
+        });
     let served = Served::start(app).await;
     let mut stream = served.stream("/", "").await;
     stream.event_with("<h1>0</h1>").await;

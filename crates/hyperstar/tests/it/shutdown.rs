@@ -27,15 +27,17 @@ async fn no_action_that_was_answered_is_missing_from_the_store() {
     let hub = Hub::new();
     let store = Store::open(&path).unwrap();
     let written = store.clone();
-    let app = App::new(&hub).store(&store).action("add", move |cx: ActionCx| {
-        let store = written.clone();
-        async move {
-            let n: u64 = cx.arg_as("n")?;
-            tokio::task::yield_now().await;
-            store.set(&format!("n/{n}"), &n)?;
-            Ok::<_, ActionError>(Done)
-        }
-    });
+    let app = App::new(&hub)
+        .store(&store)
+        .action("add", move |cx: ActionCx| {
+            let store = written.clone();
+            async move {
+                let n: u64 = cx.arg_as("n")?;
+                tokio::task::yield_now().await;
+                store.set(&format!("n/{n}"), &n)?;
+                Ok::<_, ActionError>(Done)
+            }
+        });
     let mut served = Served::start(app).await;
     let next = Arc::new(AtomicU64::new(1));
     let answered = Arc::new(std::sync::Mutex::new(Vec::new()));
@@ -45,7 +47,9 @@ async fn no_action_that_was_answered_is_missing_from_the_store() {
             tokio::spawn(async move {
                 loop {
                     let n = next.fetch_add(1, Ordering::SeqCst);
-                    let Ok(socket) = tokio::net::TcpStream::connect(address).await else { return };
+                    let Ok(socket) = tokio::net::TcpStream::connect(address).await else {
+                        return;
+                    };
                     let request = post(&path_of(action("add").arg("n", n)), "", "");
                     if status(socket, &request).await == Some(204) {
                         answered.lock().unwrap().push(n);
@@ -65,7 +69,11 @@ async fn no_action_that_was_answered_is_missing_from_the_store() {
     let answered = answered.lock().unwrap().clone();
     let store = reopen(&path).await;
     for n in answered {
-        assert_eq!(store.get::<u64>(&format!("n/{n}")).unwrap(), Some(n), "answered, and lost");
+        assert_eq!(
+            store.get::<u64>(&format!("n/{n}")).unwrap(),
+            Some(n),
+            "answered, and lost"
+        );
     }
 }
 
@@ -86,7 +94,11 @@ async fn status(mut socket: tokio::net::TcpStream, request: &[u8]) -> Option<u16
     let mut answer = Vec::new();
     // A connection that is reset has no answer, whatever arrived.
     socket.read_to_end(&mut answer).await.ok()?;
-    String::from_utf8_lossy(&answer).split(' ').nth(1)?.parse().ok()
+    String::from_utf8_lossy(&answer)
+        .split(' ')
+        .nth(1)?
+        .parse()
+        .ok()
 }
 
 #[tokio::test]
@@ -114,6 +126,9 @@ async fn an_action_that_was_taken_is_ended_and_answered() {
 #[tokio::test]
 async fn a_taken_address_is_said_with_its_remedy() {
     let served = Served::start(App::new(&Hub::new()).view("/", |_cx| "x")).await;
-    let error = hyperstar::Server::bind(served.address).await.unwrap_err().to_string();
+    let error = hyperstar::Server::bind(served.address)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("another program listens there"), "{error}");
 }

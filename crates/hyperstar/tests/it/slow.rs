@@ -18,7 +18,10 @@ async fn a_viewer_that_stops_reading_delays_nobody_and_is_let_go_and_counted() {
             let n = shown.get();
             html! { p { "n=" (n) ";" } pre { (PreEscaped("x".repeat(512 * 1024))) } }
         })
-        .limits(Limits { stall_ms: 400, ..Default::default() });
+        .limits(Limits {
+            stall_ms: 400,
+            ..Default::default()
+        });
     let served = Served::start(app).await;
     let stalled = served.stream("/", "").await;
     let mut others = Vec::new();
@@ -40,7 +43,10 @@ async fn a_viewer_that_stops_reading_delays_nobody_and_is_let_go_and_counted() {
         slowest = slowest.max(began.elapsed());
     }
     assert_eq!(hub.stats().stalled, 1);
-    assert!(slowest < Duration::from_secs(5), "the others waited {slowest:?}");
+    assert!(
+        slowest < Duration::from_secs(5),
+        "the others waited {slowest:?}"
+    );
     until("its place is free", || hub.stats().viewers == 3).await;
     drop(stalled);
     // And the others go on.
@@ -58,18 +64,28 @@ async fn a_viewer_whose_events_do_not_fit_is_let_go_so_that_it_starts_again() {
         .action("flood", |cx: hyperstar::ActionCx| {
             let mut sent = 0;
             // Never awaits, so nothing is taken in between.
-            while cx.viewer().send(hyperstar::Reply::new().signals(&serde_json::json!({ "n": sent }))) {
+            while cx
+                .viewer()
+                .send(hyperstar::Reply::new().signals(&serde_json::json!({ "n": sent })))
+            {
                 sent += 1;
             }
             hyperstar::Reply::new().signals(&serde_json::json!({ "sent": sent }))
         })
-        .limits(Limits { queue_events_max: 8, ..Default::default() });
+        .limits(Limits {
+            queue_events_max: 8,
+            ..Default::default()
+        });
     let served = Served::start(app).await;
     let cookie = format!("cookie: {}\r\n", served.get("/").await.cookie().unwrap());
-    let mut stream = served.stream("/", &format!("{cookie}hs-stream: tab-one-1\r\n")).await;
+    let mut stream = served
+        .stream("/", &format!("{cookie}hs-stream: tab-one-1\r\n"))
+        .await;
     stream.event_with("<p>x</p>").await;
     let path = crate::support::path_of(hyperstar::action("flood"));
-    let answer = served.post(&path, &format!("{cookie}hs-action: tab-one-1 1 0\r\n"), "").await;
+    let answer = served
+        .post(&path, &format!("{cookie}hs-action: tab-one-1 1 0\r\n"), "")
+        .await;
     assert!(answer.text().contains("{\"sent\":8}"), "{}", answer.text());
     while stream.event().await.is_some() {}
     assert_eq!(hub.stats().overflowed, 1);
@@ -80,11 +96,17 @@ async fn past_the_limit_of_streams_one_is_refused_clearly() {
     let hub = Hub::new();
     let app = App::new(&hub)
         .view("/", |_cx| html! { p { "x" } })
-        .limits(Limits { streams_max: 2, ..Default::default() });
+        .limits(Limits {
+            streams_max: 2,
+            ..Default::default()
+        });
     let served = Served::start(app).await;
     let mut open = vec![served.stream("/", "").await, served.stream("/", "").await];
     let refused = served.post("/", "", "{}").await;
-    assert_eq!((refused.status, refused.header("retry-after").as_deref()), (503, Some("1")));
+    assert_eq!(
+        (refused.status, refused.header("retry-after").as_deref()),
+        (503, Some("1"))
+    );
     assert_eq!(hub.stats().refused, 1);
     open.pop();
     until("the place is free", || hub.stats().viewers == 1).await;

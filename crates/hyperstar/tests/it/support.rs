@@ -27,7 +27,11 @@ impl Served {
         let server = server.shutdown(async move {
             let _ = stopped.await;
         });
-        Self { address, stop: Some(stop), task: tokio::spawn(server.serve(app)) }
+        Self {
+            address,
+            stop: Some(stop),
+            task: tokio::spawn(server.serve(app)),
+        }
     }
 
     /// Begins the shutdown.
@@ -51,7 +55,11 @@ impl Served {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.send(format!("GET {path} HTTP/1.1\r\nhost: {}\r\naccept: text/html\r\nconnection: close\r\n\r\n", self.address)).await
+        self.send(format!(
+            "GET {path} HTTP/1.1\r\nhost: {}\r\naccept: text/html\r\nconnection: close\r\n\r\n",
+            self.address
+        ))
+        .await
     }
 
     pub(crate) async fn post(&self, path: &str, headers: &str, body: impl AsRef<[u8]>) -> Answer {
@@ -61,10 +69,17 @@ impl Served {
     /// Opens a live stream and reads its head.
     pub(crate) async fn stream(&self, path: &str, headers: &str) -> Stream {
         let mut wire = self.connect().await;
-        wire.write(format!("POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: 2\r\n{headers}\r\n{{}}", self.address)).await;
+        wire.write(format!(
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: 2\r\n{headers}\r\n{{}}",
+            self.address
+        ))
+        .await;
         let head = wire.head().await;
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-        Stream { wire, chunks: Vec::new() }
+        Stream {
+            wire,
+            chunks: Vec::new(),
+        }
     }
 }
 
@@ -80,11 +95,16 @@ pub(crate) fn post(path: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8>
 /// The path of an action, as a page would have it.
 pub(crate) fn path_of(action: hyperstar::Action) -> String {
     let text = action.to_string();
-    text.split('\'').nth(1).expect("the address is quoted").to_owned()
+    text.split('\'')
+        .nth(1)
+        .expect("the address is quoted")
+        .to_owned()
 }
 
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(DEADLINE, future).await.expect("it takes far too long")
+    tokio::time::timeout(DEADLINE, future)
+        .await
+        .expect("it takes far too long")
 }
 
 /// Waits until something holds; it is looked at again whenever other tasks have had their turn.
@@ -94,7 +114,10 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    assert!(tokio::time::timeout(DEADLINE, waiting).await.is_ok(), "never: {what}");
+    assert!(
+        tokio::time::timeout(DEADLINE, waiting).await.is_ok(),
+        "never: {what}"
+    );
 }
 
 /// A connection.
@@ -128,13 +151,17 @@ impl Answer {
 pub(crate) fn header(head: &str, name: &str) -> Option<String> {
     head.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
-        key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+        key.eq_ignore_ascii_case(name)
+            .then(|| value.trim().to_owned())
     })
 }
 
 impl Wire {
     pub(crate) async fn new(address: SocketAddr) -> Self {
-        Self { socket: TcpStream::connect(address).await.unwrap(), read: Vec::new() }
+        Self {
+            socket: TcpStream::connect(address).await.unwrap(),
+            read: Vec::new(),
+        }
     }
 
     /// A server may hang up on a request that it refuses before all of it was sent.
@@ -157,7 +184,10 @@ impl Wire {
             }
             match self.more().await {
                 Ok(count) if count > 0 => {}
-                other => panic!("the server hung up before it answered: {other:?} {:?}", String::from_utf8_lossy(&self.read)),
+                other => panic!(
+                    "the server hung up before it answered: {other:?} {:?}",
+                    String::from_utf8_lossy(&self.read)
+                ),
             }
         }
     }
@@ -231,7 +261,10 @@ impl Stream {
     /// Reads until an event contains a text.
     pub(crate) async fn event_with(&mut self, text: &str) -> String {
         loop {
-            let event = self.event().await.unwrap_or_else(|| panic!("the stream ended before {text:?}"));
+            let event = self
+                .event()
+                .await
+                .unwrap_or_else(|| panic!("the stream ended before {text:?}"));
             if event.contains(text) {
                 return event;
             }

@@ -20,15 +20,25 @@ struct Secure {
 
 async fn start() -> Secure {
     let certificate = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let config = TlsConfig::from_pem(certificate.cert.pem().as_bytes(), certificate.signing_key.serialize_pem().as_bytes()).unwrap();
+    let config = TlsConfig::from_pem(
+        certificate.cert.pem().as_bytes(),
+        certificate.signing_key.serialize_pem().as_bytes(),
+    )
+    .unwrap();
     let hub = Hub::new();
     let count = hub.live(0);
     let shown = count.clone();
-    let app = App::new(&hub).name("secure").view("/", move |_cx| html! { h1 { (shown.get()) } });
+    let app = App::new(&hub)
+        .name("secure")
+        .view("/", move |_cx| html! { h1 { (shown.get()) } });
     let server = Server::bind("127.0.0.1:0").await.unwrap().tls(config);
     let address = server.local_addr().unwrap();
     tokio::spawn(server.shutdown(std::future::pending()).serve(app));
-    Secure { address, certificate, count }
+    Secure {
+        address,
+        certificate,
+        count,
+    }
 }
 
 impl Secure {
@@ -43,7 +53,9 @@ impl Secure {
         config.alpn_protocols = vec![alpn.to_vec()];
         let socket = tokio::net::TcpStream::connect(self.address).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
-        within(TlsConnector::from(Arc::new(config)).connect(name, socket)).await.unwrap()
+        within(TlsConnector::from(Arc::new(config)).connect(name, socket))
+            .await
+            .unwrap()
     }
 }
 
@@ -51,12 +63,21 @@ impl Secure {
 async fn http_1_over_tls_has_a_host_cookie() {
     let secure = start().await;
     let mut stream = secure.connect(b"http/1.1").await;
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
     let mut answer = String::new();
     within(stream.read_to_string(&mut answer)).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    let cookie = answer.lines().find(|line| line.starts_with("set-cookie:")).unwrap();
-    assert!(cookie.contains("__Host-hs-secure=") && cookie.contains("; Secure"), "{cookie}");
+    let cookie = answer
+        .lines()
+        .find(|line| line.starts_with("set-cookie:"))
+        .unwrap();
+    assert!(
+        cookie.contains("__Host-hs-secure=") && cookie.contains("; Secure"),
+        "{cookie}"
+    );
 }
 
 #[tokio::test]
@@ -64,11 +85,16 @@ async fn http_2_carries_many_streams_on_one_connection() {
     use http_body_util::BodyExt;
     let secure = start().await;
     let stream = secure.connect(b"h2").await;
-    let (client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let (client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
     tokio::spawn(connection);
     let mut bodies = Vec::new();
     for _ in 0..20 {
-        let request = http::Request::post("https://localhost/").body(String::from("{}")).unwrap();
+        let request = http::Request::post("https://localhost/")
+            .body(String::from("{}"))
+            .unwrap();
         let response = within(client.clone().send_request(request)).await.unwrap();
         assert_eq!(response.version(), http::Version::HTTP_2);
         assert_eq!(response.headers()["content-type"], "text/event-stream");

@@ -10,7 +10,8 @@ const HUNDRED: &str = "(() => { const plus = document.querySelector('.plus'); fo
 /// Waits for the number, and for it to stay: whatever was under way has arrived then.
 async fn settles_at(tab: &Tab, count: u32) -> Result<()> {
     let js = format!("document.querySelector('#count').textContent === '{count}'");
-    tab.wait_for(&js, 60 * SECOND, &format!("the count is {count}")).await?;
+    tab.wait_for(&js, 60 * SECOND, &format!("the count is {count}"))
+        .await?;
     let settled = "new Promise(done => setTimeout(() => done(document.querySelector('#count').textContent), 700))";
     let shown: String = tab.eval(settled).await?;
     ensure!(shown == count.to_string(), "{shown} instead of {count}");

@@ -21,7 +21,11 @@ struct Scene {
 
 impl Scene {
     /// `through`: the address that the tabs use.
-    async fn open(through: Option<&FlakyProxy>, server: Server, data: tempfile::TempDir) -> Result<Self> {
+    async fn open(
+        through: Option<&FlakyProxy>,
+        server: Server,
+        data: tempfile::TempDir,
+    ) -> Result<Self> {
         let chrome = Chrome::launch().await?;
         let tabs = [chrome.tab().await?, chrome.tab().await?];
         let url = through.map_or_else(|| server.url_at(TODO, "/"), |proxy| proxy.url("/"));
@@ -30,20 +34,38 @@ impl Scene {
             tab.wait_for_element("#todos").await?;
         }
         let add = action_of(&tabs[0], "form.adder", "data-on:submit").await?;
-        let scene = Self { server, _data: data, _chrome: chrome, tabs, add };
+        let scene = Self {
+            server,
+            _data: data,
+            _chrome: chrome,
+            tabs,
+            add,
+        };
         scene.shows("before", 10 * SECOND, Instant::now()).await?;
         scene.tabs[0].type_text("#text", "half a sentence").await?;
-        scene.tabs[0].eval::<Option<()>>("document.querySelector('#text').setSelectionRange(4, 6)").await?;
+        scene.tabs[0]
+            .eval::<Option<()>>("document.querySelector('#text').setSelectionRange(4, 6)")
+            .await?;
         Ok(scene)
     }
 
     /// Something is added elsewhere, and both tabs show it soon after `since`.
     async fn shows(&self, text: &str, within: std::time::Duration, since: Instant) -> Result<()> {
-        call(self.server.addr_at(TODO), &self.add, &format!("{{\"text\":\"{text}\"}}")).await?;
+        call(
+            self.server.addr_at(TODO),
+            &self.add,
+            &format!("{{\"text\":\"{text}\"}}"),
+        )
+        .await?;
         for tab in &self.tabs {
             let left = within.saturating_sub(since.elapsed());
             let js = format!("document.querySelector('#todos').innerText.includes({text:?})");
-            tab.wait_for(&js, left, &format!("the list shows {text:?} {within:?} after the server is back")).await?;
+            tab.wait_for(
+                &js,
+                left,
+                &format!("the list shows {text:?} {within:?} after the server is back"),
+            )
+            .await?;
         }
         Ok(())
     }
@@ -51,9 +73,17 @@ impl Scene {
     async fn is_as_it_was(&self) -> Result<()> {
         let focus = self.tabs[0].focus().await?;
         ensure!(focus.id == "text", "the focus is on {focus:?}");
-        ensure!(focus.value.as_deref() == Some("half a sentence"), "{focus:?}");
-        ensure!(format!("{:?}", focus.selection).contains("4, 6"), "the caret moved: {focus:?}");
-        let signal = self.tabs[0].eval::<usize>("document.querySelectorAll('.hs-banner').length").await?;
+        ensure!(
+            focus.value.as_deref() == Some("half a sentence"),
+            "{focus:?}"
+        );
+        ensure!(
+            format!("{:?}", focus.selection).contains("4, 6"),
+            "the caret moved: {focus:?}"
+        );
+        let signal = self.tabs[0]
+            .eval::<usize>("document.querySelectorAll('.hs-banner').length")
+            .await?;
         ensure!(signal == 0, "the banner is still there");
         Ok(())
     }
@@ -106,7 +136,10 @@ async fn after_a_proxy_said_502_for_five_seconds() -> Result<()> {
     tokio::time::sleep(5 * SECOND).await;
     scene.says_that_it_is_away().await?;
     let asked = proxy.requests() - asked;
-    ensure!((6..=40).contains(&asked), "{asked} requests of two tabs in five seconds");
+    ensure!(
+        (6..=40).contains(&asked),
+        "{asked} requests of two tabs in five seconds"
+    );
     proxy.set(Mode::Pass);
     let back = Instant::now();
     scene.shows("after the proxy", BACK_WITHIN, back).await?;

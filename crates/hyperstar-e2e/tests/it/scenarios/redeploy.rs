@@ -12,7 +12,8 @@ async fn an_old_page_reloads_itself_once_and_keeps_what_was_typed() -> Result<()
     tab.open(&server.url("/")).await?;
     tab.wait_for_text("#version", "1").await?;
     tab.type_text("#line", "half a sentence").await?;
-    tab.eval::<Option<()>>("document.querySelector('#line').setSelectionRange(3, 5)").await?;
+    tab.eval::<Option<()>>("document.querySelector('#line').setSelectionRange(3, 5)")
+        .await?;
     tab.eval::<Option<()>>("{ document.querySelector('[name=agree]').checked = true; document.querySelector('#bound').focus() }").await?;
     tab.type_text("#bound", "bound").await?;
     tab.eval::<Option<()>>("{ window.isOld = true; const line = document.querySelector('#line'); line.focus(); line.setSelectionRange(3, 5) }").await?;
@@ -21,19 +22,47 @@ async fn an_old_page_reloads_itself_once_and_keeps_what_was_typed() -> Result<()
     server.start().await?;
     tab.click("#up").await?;
     tab.wait_for_text("#count", "1").await?;
-    ensure!(tab.eval::<bool>("window.isOld === true").await?, "it reloaded without need");
-    tab.eval::<Option<()>>("document.querySelector('#line').focus()").await?;
+    ensure!(
+        tab.eval::<bool>("window.isOld === true").await?,
+        "it reloaded without need"
+    );
+    tab.eval::<Option<()>>("document.querySelector('#line').focus()")
+        .await?;
     server.kill_9().await?;
     let mut server = server.env("APP_VERSION", "2");
     server.start().await?;
-    tab.wait_for("!window.isOld && document.querySelector('#version').innerText === '2'", 10 * SECOND, "the new version").await?;
-    tab.wait_for("document.querySelector('#line').value === 'half a sentence'", 5 * SECOND, "what was typed").await?;
-    tab.wait_for("document.querySelector('#bound-shown').innerText === 'bound'", 5 * SECOND, "the bound signal").await?;
-    ensure!(tab.eval::<bool>("document.querySelector('[name=agree]').checked").await?, "the box is ticked");
+    tab.wait_for(
+        "!window.isOld && document.querySelector('#version').innerText === '2'",
+        10 * SECOND,
+        "the new version",
+    )
+    .await?;
+    tab.wait_for(
+        "document.querySelector('#line').value === 'half a sentence'",
+        5 * SECOND,
+        "what was typed",
+    )
+    .await?;
+    tab.wait_for(
+        "document.querySelector('#bound-shown').innerText === 'bound'",
+        5 * SECOND,
+        "the bound signal",
+    )
+    .await?;
+    ensure!(
+        tab.eval::<bool>("document.querySelector('[name=agree]').checked")
+            .await?,
+        "the box is ticked"
+    );
     let focus = tab.focus().await?;
     ensure!(focus.id == "line", "{focus:?}");
     // And it is live.
     tab.click("#up").await?;
     tab.wait_for_text("#count", "1").await?;
-    tab.wait_for("performance.getEntriesByType('navigation')[0].type === 'reload'", SECOND, "it was a reload").await
+    tab.wait_for(
+        "performance.getEntriesByType('navigation')[0].type === 'reload'",
+        SECOND,
+        "it was a reload",
+    )
+    .await
 }

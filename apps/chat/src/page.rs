@@ -155,7 +155,7 @@ fn composer(room: &str) -> Markup {
                     autocomplete="off" enterkeyhint="send" aria-describedby="error"
                     data-on:input="$error = ''"
                     data-on:keydown=(say().when("evt.key === 'Enter' && !evt.shiftKey && !evt.isComposing").after_running("evt.preventDefault()")) {}
-                button .button.primary.send type="submit" aria-label="Send" { (icon("M5 12h13M12 5.500l6.500 6.500L12 18.500")) }
+                button .button.primary.send type="submit" aria-label="Send" { (icon("M5 12h13M12 5.5l6.5 6.5L12 18.5")) }
             }
         }
     }

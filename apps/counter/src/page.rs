@@ -15,7 +15,7 @@ pub(crate) fn page(count: i64, watching: usize, siblings: &Siblings) -> Markup {
             (number(count))
             div .controls {
                 (button("minus", "Count down", "M5 12h14", on_key("counter/dec", "h", "-"), "H"))
-                (button("reset", "Reset to zero", "M4 4v5h5M4.600 15a8 8 0 1 0 1.200-8.200L4 9", on_key("counter/reset", "r", "0"), "R"))
+                (button("reset", "Reset to zero", "M4 4v5h5M4.6 15a8 8 0 1 0 1.2-8.2L4 9", on_key("counter/reset", "r", "0"), "R"))
                 (button("plus primary", "Count up", "M12 5v14M5 12h14", on_key("counter/inc", "l", "+"), "L"))
             }
             p .hint { "Open this page twice, or hand its address to someone." }

@@ -10,6 +10,7 @@ mod settings;
 mod welcome;
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 use hyperstar::{App, ServeError, Server};
@@ -84,61 +85,75 @@ fn open(settings: &Settings, file: &str) -> anyhow::Result<Store> {
         )
     })?;
     let path = folder.join(file);
-    Store::open(&path).with_context(|| {
-        format!(
-            "cannot open {}; stop what else uses it, or name another folder with HYPERSTAR_DATA",
-            path.display()
-        )
-    })
+    Store::open(&path).context("the data cannot be had (HYPERSTAR_DATA names another folder)")
 }
 
-/// Serves examples as the environment says, until Ctrl-C or SIGTERM.
-///
-/// # Errors
-/// What is wrong with the environment, a port or the data folder, with its remedy.
-pub async fn run(examples: &[Example]) -> anyhow::Result<()> {
+/// Serves examples as the environment says, until Ctrl-C or SIGTERM. What is wrong with the
+/// environment, a port or the data folder is printed in one line, with its remedy.
+pub async fn run(examples: &[Example]) -> ExitCode {
+    match try_run(examples).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn try_run(examples: &[Example]) -> anyhow::Result<()> {
     let gallery = Gallery::bind(Settings::from_env()?, examples).await?;
     print!("{}", gallery.welcome());
     gallery.serve().await
 }
 
-/// Examples that listen, but do not answer yet.
+/// Examples that listen, ready to answer.
 pub struct Gallery {
     settings: Settings,
-    rooms: Vec<Room>,
+    exhibits: Vec<Exhibit>,
 }
 
-struct Room {
+struct Exhibit {
     example: Example,
+    url: String,
     server: Server,
-    address: SocketAddr,
+    app: App,
 }
 
 impl Gallery {
-    /// Takes the ports: all of them, or none.
+    /// Takes the ports and opens the data: all of it, or nothing.
     ///
     /// # Errors
-    /// Which address cannot be had, and what to do.
+    /// What cannot be had, and what to do.
     pub async fn bind(settings: Settings, examples: &[Example]) -> anyhow::Result<Self> {
-        let mut rooms = Vec::new();
+        let mut listening = Vec::new();
+        let mut siblings = Siblings::none();
         for &example in examples {
             let address = settings.address(example.index())?;
             let server = Server::bind(address.as_str()).await.map_err(explain)?;
             let address = server.local_addr()?;
-            rooms.push(Room {
-                example,
-                server,
-                address,
-            });
+            if examples.len() > 1 {
+                siblings = siblings.and(example.name(), &url(address), address.port());
+            }
+            listening.push((example, url(address), server));
         }
-        Ok(Self { settings, rooms })
+        let exhibits = listening.into_iter().map(|(example, url, server)| {
+            let app = example.app(&settings, siblings.clone())?;
+            Ok(Exhibit {
+                example,
+                url,
+                server,
+                app,
+            })
+        });
+        let exhibits = exhibits.collect::<anyhow::Result<_>>()?;
+        Ok(Self { settings, exhibits })
     }
 
     /// What to open in a browser: names and addresses.
     pub fn links(&self) -> Vec<(Example, String)> {
-        self.rooms
+        self.exhibits
             .iter()
-            .map(|room| (room.example, url(room.address)))
+            .map(|exhibit| (exhibit.example, exhibit.url.clone()))
             .collect()
     }
 
@@ -149,16 +164,15 @@ impl Gallery {
 
     /// Ends when this future does, instead of on Ctrl-C or SIGTERM. Called once for each example.
     #[must_use]
-    pub fn shutdown<F: Future<Output = ()> + Send + 'static>(
-        mut self,
-        when: impl Fn() -> F,
-    ) -> Self {
-        for room in std::mem::take(&mut self.rooms) {
-            self.rooms.push(Room {
-                server: room.server.shutdown(when()),
-                ..room
-            });
-        }
+    pub fn shutdown<F>(mut self, when: impl Fn() -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stopping = |exhibit: Exhibit| Exhibit {
+            server: exhibit.server.shutdown(when()),
+            ..exhibit
+        };
+        self.exhibits = self.exhibits.into_iter().map(stopping).collect();
         self
     }
 
@@ -167,26 +181,14 @@ impl Gallery {
     /// # Errors
     /// What made one of the examples stop.
     pub async fn serve(self) -> anyhow::Result<()> {
-        let siblings = self.siblings();
         let mut serving = tokio::task::JoinSet::new();
-        for room in self.rooms {
-            let app = room.example.app(&self.settings, siblings.clone())?;
-            serving.spawn(room.server.serve(app));
+        for exhibit in self.exhibits {
+            serving.spawn(exhibit.server.serve(exhibit.app));
         }
         while let Some(ended) = serving.join_next().await {
             ended.context("an example broke")??;
         }
         Ok(())
-    }
-
-    /// Nobody, where an example runs alone.
-    fn siblings(&self) -> Siblings {
-        if self.rooms.len() < 2 {
-            return Siblings::none();
-        }
-        self.rooms.iter().fold(Siblings::none(), |siblings, room| {
-            siblings.and(room.example.name(), &url(room.address), room.address.port())
-        })
     }
 }
 
@@ -272,7 +274,13 @@ mod tests {
         let first = Gallery::bind(settings.clone(), &[Example::Counter])
             .await
             .unwrap();
-        let port = first.rooms[0].address.port();
+        let port: u16 = first.exhibits[0]
+            .url
+            .rsplit(':')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
         let second = Gallery::bind(Settings { port, ..settings }, &[Example::Counter]).await;
         let message = second.err().unwrap().to_string();
         assert!(

@@ -1,8 +1,10 @@
 //! All four examples in one process: `cargo run`, and follow a link.
 
+use std::process::ExitCode;
+
 use gallery::{Example, run};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     run(&Example::ALL).await
 }

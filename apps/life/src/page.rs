@@ -95,10 +95,10 @@ fn controls(is_running: bool) -> Markup {
             @if is_running {
                 button #run .button.primary type="button" data-on:click=(action("life/pause")) { (icon("M8 5v14M16 5v14")) "Pause" }
             } @else {
-                button #run .button.primary type="button" data-on:click=(action("life/run")) { (icon("M7 4.500v15l12-7.500z")) "Run" }
+                button #run .button.primary type="button" data-on:click=(action("life/run")) { (icon("M7 4.5v15l12-7.5z")) "Run" }
             }
             button #step .button type="button" data-on:click=(action("life/step")) { (icon("M6 5v14l9-7zM19 5v14")) "Step" }
-            button #random .button type="button" data-on:click=(action("life/random")) { (icon("M4 7h3l9 10h4m0 0-2.500-2.500M20 17l-2.500 2.500M4 17h3l2.500-2.800M13 10l3-3h4m0 0-2.500-2.500M20 7l-2.500 2.500")) "Random" }
+            button #random .button type="button" data-on:click=(action("life/random")) { (icon("M4 7h3l9 10h4m0 0-2.5-2.5M20 17l-2.5 2.5M4 17h3l2.5-2.8M13 10l3-3h4m0 0-2.5-2.5M20 7l-2.5 2.5")) "Random" }
             button #clear .button type="button" data-on:click=(action("life/clear")) { (icon("M6 6l12 12M18 6L6 18")) "Clear" }
         }
         p .hint { "Tap or drag on the board: everyone sees your colour." }

@@ -64,7 +64,7 @@ fn row(number: u64, todo: &Todo) -> Markup {
         li #(id) .todo.done[todo.done]
             data-preserve-attr="data-editing" data-attr:data-editing={ "$_editing === '" (id) "'" } {
             button .check type="button" role="checkbox" aria-checked=(if todo.done { "true" } else { "false" }) aria-label={ "Done: " (todo.text) }
-                data-on:click=(action("todo/toggle").arg("id", number).arg("done", !todo.done)) { (icon("M5 12.500l4.500 4.500L19 7.500")) }
+                data-on:click=(action("todo/toggle").arg("id", number).arg("done", !todo.done)) { (icon("M5 12.5l4.5 4.5L19 7.5")) }
             p .text data-on:dblclick=(EDIT) { span { (todo.text) } }
             input .edit id={ "edit-" (number) } data-bind:draft aria-label="Change the text" autocomplete="off" enterkeyhint="done" maxlength=(TEXT_CHARS_MAX)
                 data-on:keydown={ "if (evt.key === 'Escape') $_editing = ''; " (edit.when("evt.key === 'Enter' && !evt.isComposing")) }

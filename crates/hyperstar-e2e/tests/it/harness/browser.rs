@@ -118,12 +118,7 @@ async fn a_failed_wait_says_what_was_there() -> Result<()> {
     ] {
         assert!(error.contains(part), "`{part}` is not in:\n{error}");
     }
-    let path = error
-        .lines()
-        .find_map(|line| line.strip_prefix("  screenshot: "));
-    let path = path.with_context(|| format!("no screenshot in:\n{error}"))?;
-    assert!(std::fs::read(path)?.starts_with(b"\x89PNG"));
-    std::fs::remove_file(path)?;
+    remove_screenshot(&error)?;
 
     let wait = tab
         .wait_for("nothing.at.all", SECOND / 10, "it exists")
@@ -133,7 +128,17 @@ async fn a_failed_wait_says_what_was_there() -> Result<()> {
         error.contains("ReferenceError: nothing is not defined"),
         "{error}"
     );
-    Ok(())
+    remove_screenshot(&error)
+}
+
+/// The screenshot that the error names exists; it is not one of a failed test, so it goes.
+fn remove_screenshot(error: &str) -> Result<()> {
+    let path = error
+        .lines()
+        .find_map(|line| line.strip_prefix("  screenshot: "));
+    let path = path.with_context(|| format!("no screenshot in:\n{error}"))?;
+    assert!(std::fs::read(path)?.starts_with(b"\x89PNG"));
+    Ok(std::fs::remove_file(path)?)
 }
 
 #[tokio::test]

@@ -1,0 +1,85 @@
+//! What an update weighs on a connection.
+
+use std::io::Read;
+
+use anyhow::{Result, ensure};
+
+use super::{ENCODINGS, PAUSE, Plan};
+use crate::child::Server;
+use crate::figures::median;
+use crate::load::Streams;
+use crate::page::{FIRST, Page};
+use crate::server::Subject;
+
+/// Bytes of one encoding.
+pub(crate) struct Weight {
+    /// Payload of an update.
+    pub(crate) body: f64,
+    /// The same with the framing of its chunks.
+    pub(crate) wire: f64,
+    /// Payload of what a viewer gets on joining.
+    pub(crate) first: f64,
+}
+
+/// Counts an update in every encoding: one stream each, of one server.
+pub(crate) fn measure(plan: &Plan, subject: Subject, page: Page) -> Result<Vec<Weight>> {
+    let mut server = Server::start(subject, page, plan.core)?;
+    let mut streams = Streams::to(server.address)?.keep_bodies();
+    let count = ENCODINGS.len();
+    streams.grow_to(count, |number| subject.request(ENCODINGS[number].1, number))?;
+    streams.settle(PAUSE * 5)?;
+    let sizes = |streams: &Streams| -> Vec<(u64, u64)> {
+        streams.iter().map(|stream| (stream.response.body_bytes, stream.response.wire_bytes)).collect()
+    };
+    let first = sizes(&streams);
+    let mut samples = vec![(Vec::new(), Vec::new()); count];
+    let mut before = first.clone();
+    for _ in 0..plan.updates {
+        streams.expect(1);
+        let since = server.begin_change()?;
+        streams.arrivals(since)?;
+        server.end_change()?;
+        streams.settle(PAUSE)?;
+        let now = sizes(&streams);
+        for ((bodies, wires), (before, now)) in samples.iter_mut().zip(before.iter().zip(&now)) {
+            bodies.push((now.0 - before.0) as f64);
+            wires.push((now.1 - before.1) as f64);
+        }
+        before = now;
+    }
+    for (stream, (name, encoding)) in streams.iter().zip(ENCODINGS) {
+        ensure!(
+            stream.response.header("content-encoding") == encoding,
+            "{} does not answer with {name}",
+            subject.name()
+        );
+        let body = decode(encoding, stream.kept.as_deref().unwrap_or_default());
+        for number in FIRST..=FIRST + plan.updates as u64 {
+            let marker = Page::marker(number);
+            ensure!(body.contains(&marker), "{}: the {name} stream never shows {number}", subject.name());
+        }
+    }
+    let weigh = |((bodies, wires), first): (&(Vec<f64>, Vec<f64>), &(u64, u64))| Weight {
+        body: median(bodies),
+        wire: median(wires),
+        first: first.0 as f64,
+    };
+    Ok(samples.iter().zip(&first).map(weigh).collect())
+}
+
+/// What can be read of a body that has not ended.
+fn decode(encoding: Option<&str>, body: &[u8]) -> String {
+    let mut reader: Box<dyn Read + '_> = match encoding {
+        Some("zstd") => match zstd::stream::read::Decoder::with_buffer(body) {
+            Ok(decoder) => Box::new(decoder),
+            Err(_) => return String::new(),
+        },
+        Some("br") => Box::new(brotli::Decompressor::new(body, 4_096)),
+        Some("gzip") => Box::new(flate2::bufread::GzDecoder::new(body)),
+        _ => Box::new(body),
+    };
+    let mut decoded = Vec::new();
+    // It ends with an error where the stream is not over: what came before it counts.
+    let _ = reader.read_to_end(&mut decoded);
+    String::from_utf8_lossy(&decoded).into_owned()
+}

@@ -1,0 +1,93 @@
+//! What the benchmark runs on.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit};
+use rustix::thread::CpuSet;
+
+/// Lets this process, and its children, open as many descriptors as the system allows.
+pub(crate) fn raise_descriptors() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    // If it stays as it is, fewer streams are opened and the report says so.
+    let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// How many streams the descriptors of one process allow.
+pub(crate) fn streams_max() -> usize {
+    let limit = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(100)
+}
+
+/// How many processors this process may use.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, Into::into)
+}
+
+/// Keeps this process on one processor; its threads that are made later, too.
+pub(crate) fn pin(core: usize) -> Result<()> {
+    let mut set = CpuSet::new();
+    set.set(core);
+    rustix::thread::sched_setaffinity(None, &set).with_context(|| format!("cannot stay on processor {core}"))
+}
+
+/// Processor time of this process so far, in nanoseconds.
+pub(crate) fn cpu_ns() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    // Neither is ever negative.
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// How long the threads of a process were ready to run but had no processor.
+pub(crate) fn waited(pid: u32) -> Result<Duration> {
+    let mut waited_ns = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
+        // On the processor, waiting for it, and how often. A thread that just ended has none.
+        let times = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        waited_ns += times.split(' ').nth(1).and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
+    }
+    Ok(Duration::from_nanos(waited_ns))
+}
+
+/// The machine in a few words each.
+pub(crate) fn facts() -> Vec<(&'static str, String)> {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo");
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let rustc = Command::new("rustc").arg("--version").output().ok();
+    let rustc = rustc.map_or_else(|| "unknown".to_owned(), |out| String::from_utf8_lossy(&out.stdout).trim().to_owned());
+    let load = read("/proc/loadavg");
+    vec![
+        ("processors", format!("{} x {}", cores(), model.map_or("unknown", |(_, model)| model.trim()))),
+        ("kernel", format!("Linux {}", read("/proc/sys/kernel/osrelease").trim())),
+        ("rustc", rustc),
+        ("build", if cfg!(debug_assertions) { "debug: figures mean nothing" } else { "release" }.to_owned()),
+        ("load before", load.split(' ').take(3).collect::<Vec<_>>().join(" ")),
+        ("descriptors", format!("{} streams at most", streams_max())),
+    ]
+}
+
+/// Memory of a process, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Memory {
+    /// Resident: what it holds in RAM.
+    pub(crate) rss: u64,
+    /// Of that, what is not backed by a file: heap and stacks.
+    pub(crate) anonymous: u64,
+    /// Resident, with shared pages divided among those who share them.
+    pub(crate) pss: u64,
+}
+
+/// The memory of a process now.
+pub(crate) fn memory(pid: u32) -> Result<Memory> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let field = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let kib: u64 = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0);
+        kib * 1_024
+    };
+    Ok(Memory { rss: field("Rss"), anonymous: field("Anonymous"), pss: field("Pss") })
+}

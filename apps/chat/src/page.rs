@@ -145,16 +145,16 @@ fn follows(before: Option<&Message>, said: &Message) -> bool {
 }
 
 fn composer(room: &str) -> Markup {
-    let say = || action("chat/say").arg("room", room);
     html! {
-        form .composer data-on:submit=(say()) data-effect=(look::take_said("text")) {
+        // One at a time: what is typed while a message is on its way stays in the field.
+        form .composer data-indicator:_saying data-on:submit=(action("chat/say").arg("room", room).when("!$_saying"))
+            data-effect=(look::take_said("text")) {
             p #error .error role="alert" data-text="$error" {}
             div .row {
                 label .sr-only for="text" { "Your message" }
                 textarea #text .field rows="1" data-bind:text placeholder={ "Say something in " (room) } maxlength=(TEXT_CHARS_MAX)
-                    autocomplete="off" enterkeyhint="send" aria-describedby="error"
-                    data-on:input="$error = ''"
-                    data-on:keydown=(say().when("evt.key === 'Enter' && !evt.shiftKey && !evt.isComposing").after_running("evt.preventDefault()")) {}
+                    autocomplete="off" enterkeyhint="send" aria-describedby="error" data-on:input="$error = ''"
+                    data-on:keydown="if (evt.key === 'Enter' && !evt.shiftKey && !evt.isComposing) { evt.preventDefault(); el.form.requestSubmit() }" {}
                 button .button.primary.send type="submit" aria-label="Send" { (icon("M5 12h13M12 5.5l6.5 6.5L12 18.5")) }
             }
         }

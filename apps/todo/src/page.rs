@@ -39,7 +39,9 @@ pub(crate) fn page(
 
 fn adder() -> Markup {
     html! {
-        form .adder data-on:submit=(action("todo/add")) data-effect=(look::take_said("text")) {
+        // One at a time: what is typed while a todo is on its way stays in the field.
+        form .adder data-indicator:_adding data-on:submit=(action("todo/add").when("!$_adding"))
+            data-effect=(look::take_said("text")) {
             label .sr-only for="text" { "What is there to do?" }
             input #text .field data-bind:text placeholder="What is there to do?" autocomplete="off" enterkeyhint="done"
                 maxlength=(TEXT_CHARS_MAX) aria-describedby="error" data-on:input="$error = ''";

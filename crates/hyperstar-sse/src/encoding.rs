@@ -94,7 +94,8 @@ fn is_available(encoding: Encoding) -> bool {
 }
 
 /// Chooses the encoding for a client: the one that it weighs highest among those offered, the
-/// earlier offered one where it weighs them equally. Anything unreadable, and no header, is identity.
+/// earlier offered one where it weighs them equally. One that names identity and weighs it above all
+/// that is offered gets that. Anything unreadable, and no header, is identity.
 ///
 /// ```
 /// use hyperstar_sse::{Compression, Encoding, negotiate};
@@ -115,12 +116,11 @@ pub fn negotiate(headers: &HeaderMap, compression: &Compression) -> Encoding {
         .flat_map(|value| value.split(','))
         .filter_map(weighed)
         .collect();
-    let weight = |token: &str| {
+    let named = |token: &str| {
         let named = accepted.iter().find(|(name, _)| name == token);
-        named
-            .or_else(|| accepted.iter().find(|(name, _)| name == "*"))
-            .map_or(0, |(_, weight)| *weight)
+        named.map(|(_, weight)| *weight)
     };
+    let weight = |token: &str| named(token).or_else(|| named("*")).unwrap_or(0);
     let mut best = (Encoding::Identity, 0);
     for encoding in compression
         .order
@@ -133,7 +133,10 @@ pub fn negotiate(headers: &HeaderMap, compression: &Compression) -> Encoding {
             best = (encoding, weight);
         }
     }
-    best.0
+    match named(Encoding::Identity.token()) {
+        Some(plain) if plain > best.1 => Encoding::Identity,
+        _ => best.0,
+    }
 }
 
 /// `gzip;q=0.5` as its name and the weight in thousandths.

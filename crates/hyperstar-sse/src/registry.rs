@@ -83,6 +83,9 @@ pub struct Membership<K> {
     shared: Weak<Shared<K>>,
     topic: Arc<str>,
     id: u64,
+    /// What takes the stream out when it ends; without it, one that changes rooms for days would
+    /// gather them.
+    hook: u64,
 }
 
 impl<K: Clone + Eq + Hash + Send + Sync + 'static> Registry<K> {
@@ -129,7 +132,7 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Registry<K> {
                 .insert(id, member);
         }
         let (shared, ended) = (Arc::downgrade(&self.shared), topic.clone());
-        sender.on_close(move |_| {
+        let hook = sender.hook(move |_| {
             if let Some(shared) = shared.upgrade() {
                 shared.leave(&ended, id);
             }
@@ -138,6 +141,7 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Registry<K> {
             shared: Arc::downgrade(&self.shared),
             topic,
             id,
+            hook,
         })
     }
 
@@ -145,11 +149,10 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Registry<K> {
     /// Answers how many it was given to.
     pub fn broadcast(&self, topic: &str, frame: impl Into<Bytes>) -> usize {
         let frame = frame.into();
-        let members = self.senders(topic);
-        members
+        self.senders(topic)
             .iter()
-            .for_each(|sender| sender.frame(frame.clone()));
-        members.len()
+            .filter(|sender| sender.show(frame.clone()))
+            .count()
     }
 
     /// Sends an event to all of a topic. A client whose queue is full is let go, since it would miss
@@ -250,27 +253,24 @@ impl<K> Shared<K> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn leave(&self, topic: &str, id: u64) {
-        // Dropped after the lock is released.
-        let _member = {
-            let mut state = self.lock();
-            let Some(members) = state.topics.get_mut(topic) else {
-                return;
-            };
-            let member = members.remove(&id);
-            if members.is_empty() {
-                state.topics.remove(topic);
-            }
-            state.members -= usize::from(member.is_some());
-            member
-        };
+    /// Answers the member, so that it is dropped after the lock is released.
+    fn leave(&self, topic: &str, id: u64) -> Option<Member<K>> {
+        let mut state = self.lock();
+        let members = state.topics.get_mut(topic)?;
+        let member = members.remove(&id);
+        if members.is_empty() {
+            state.topics.remove(topic);
+        }
+        state.members -= usize::from(member.is_some());
+        member
     }
 }
 
 impl<K> Drop for Membership<K> {
     fn drop(&mut self) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.leave(&self.topic, self.id);
+        let shared = self.shared.upgrade();
+        if let Some(member) = shared.and_then(|shared| shared.leave(&self.topic, self.id)) {
+            member.sender.unhook(self.hook);
         }
     }
 }

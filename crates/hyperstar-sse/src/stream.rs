@@ -110,7 +110,7 @@ struct State {
     frame: Option<(u64, Bytes)>,
     queue: VecDeque<(u64, Bytes)>,
     queue_bytes: usize,
-    /// Numbers what is set, so that frames and events keep their order.
+    /// Numbers what is set, so that frames and events keep their order, and hooks can be taken back.
     clock: u64,
     /// Since when something waits.
     waiting_since: Option<Instant>,
@@ -121,7 +121,7 @@ struct State {
     closed: Option<CloseReason>,
     body: Option<Waker>,
     closed_wakers: Vec<Waker>,
-    hooks: Vec<Hook>,
+    hooks: Vec<(u64, Hook)>,
 }
 
 /// Makes a stream: what goes into the sender comes out of the body, encoded.
@@ -151,16 +151,25 @@ pub fn stream(config: &StreamConfig, encoding: Encoding) -> (Sender, Body) {
 impl Sender {
     /// Sets the state to show. A frame that was not taken yet is replaced.
     pub fn frame(&self, frame: impl Into<Bytes>) {
+        self.show(frame.into());
+    }
+
+    /// Sets the state to show; answers whether the stream took it.
+    pub(crate) fn show(&self, frame: Bytes) -> bool {
         let mut state = self.shared.lock();
         if state.is_over() {
-            return;
+            return false;
         }
         if state.has_stalled(self.shared.stall) {
-            return state.close(CloseReason::Stalled).finish(state);
+            state.close(CloseReason::Stalled).finish(state);
+            return false;
         }
         let at = state.tick();
-        state.frame = Some((at, frame.into()));
-        state.wake();
+        let replaced = state.frame.replace((at, frame));
+        state.offered().wake(state);
+        // Freed without the lock: it may be large, and what owns it may run code of its own.
+        drop(replaced);
+        true
     }
 
     /// Queues an event.
@@ -185,14 +194,14 @@ impl Sender {
         let at = state.tick();
         state.queue_bytes = bytes;
         state.queue.push_back((at, event));
-        state.wake();
+        state.offered().wake(state);
         Ok(())
     }
 
     /// Ends the stream after what is queued.
     pub fn close(&self) {
         let mut state = self.shared.lock();
-        state.end();
+        state.end().wake(state);
     }
 
     /// Ends the stream now; what waits is dropped.
@@ -256,14 +265,31 @@ impl Sender {
     /// Runs `hook` once when the stream is over; at once if it is already. It runs where the end is
     /// noticed, holding no lock, and should be short.
     pub fn on_close(&self, hook: impl FnOnce(CloseReason) + Send + 'static) {
+        self.hook(hook);
+    }
+
+    /// As [`Self::on_close`]; answers the number to [`Self::unhook`] by.
+    pub(crate) fn hook(&self, hook: impl FnOnce(CloseReason) + Send + 'static) -> u64 {
         let mut state = self.shared.lock();
+        let at = state.tick();
         match state.closed {
             Some(reason) => {
                 drop(state);
                 hook(reason);
             }
-            None => state.hooks.push(Box::new(hook)),
+            None => state.hooks.push((at, Box::new(hook))),
         }
+        at
+    }
+
+    /// Takes a hook back that did not run yet.
+    pub(crate) fn unhook(&self, hook: u64) {
+        let mut state = self.shared.lock();
+        let at = state.hooks.iter().position(|(at, _)| *at == hook);
+        let taken = at.map(|at| state.hooks.remove(at));
+        drop(state);
+        // What it holds is dropped without the lock.
+        drop(taken);
     }
 
     /// Whether this is the same stream as another.
@@ -286,7 +312,7 @@ impl Drop for Sender {
         let mut state = self.shared.lock();
         state.senders -= 1;
         if state.senders == 0 {
-            state.end();
+            state.end().wake(state);
         }
     }
 }
@@ -306,12 +332,35 @@ impl Shared {
         // What it guards is whole between statements, and hooks run outside of it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Writing to memory does not fail, so this is our bug or the encoder's.
+    fn encoder_failed(&self) {
+        tracing::error!("an encoder failed; its stream ends");
+        let mut state = self.lock();
+        if state.closed.is_none() {
+            state.close(CloseReason::Ended).finish(state);
+        }
+    }
+}
+
+/// Who is to be woken once the lock is released.
+#[must_use]
+struct Woken(Option<Waker>);
+
+impl Woken {
+    fn wake(self, state: MutexGuard<'_, State>) {
+        drop(state);
+        if let Some(waker) = self.0 {
+            waker.wake();
+        }
+    }
 }
 
 /// What is to be done once the lock is released.
+#[must_use]
 struct Closing {
     reason: CloseReason,
-    hooks: Vec<Hook>,
+    hooks: Vec<(u64, Hook)>,
     wakers: Vec<Waker>,
 }
 
@@ -319,7 +368,9 @@ impl Closing {
     fn finish(self, state: MutexGuard<'_, State>) {
         drop(state);
         self.wakers.into_iter().for_each(Waker::wake);
-        self.hooks.into_iter().for_each(|hook| hook(self.reason));
+        for (_, hook) in self.hooks {
+            hook(self.reason);
+        }
     }
 }
 
@@ -338,21 +389,17 @@ impl State {
             .is_some_and(|since| since.elapsed() >= stall)
     }
 
-    /// Notes that something waits and calls the body, which the server polls then.
-    fn wake(&mut self) {
+    /// Notes that something waits; the body is to be woken, since the server polls it then.
+    fn offered(&mut self) -> Woken {
         if self.waiting_since.is_none() {
             self.waiting_since = Some(Instant::now());
         }
-        if let Some(waker) = self.body.take() {
-            waker.wake();
-        }
+        Woken(self.body.take())
     }
 
-    fn end(&mut self) {
+    fn end(&mut self) -> Woken {
         self.ending = true;
-        if let Some(waker) = self.body.take() {
-            waker.wake();
-        }
+        Woken(self.body.take())
     }
 
     fn close(&mut self, reason: CloseReason) -> Closing {
@@ -456,34 +503,29 @@ impl http_body::Body for Body {
             }
         };
         let mut state = shared.lock();
-        let taken = match encoder {
-            None => state.take(),
-            Some(encoder) => {
-                // All that waits shares one flush.
-                let mut some = false;
-                let mut encoded = Ok(());
-                while let Some(bytes) = state.take() {
-                    some = true;
-                    encoded = encoded.and_then(|()| encoder.put(&bytes));
+        if let Some(bytes) = state.take() {
+            let encoded = match encoder {
+                None => {
+                    drop(state);
+                    Ok(bytes)
                 }
-                match encoded.and_then(|()| {
-                    if some {
-                        encoder.flush().map(Some)
-                    } else {
-                        Ok(None)
-                    }
-                }) {
-                    Ok(bytes) => bytes,
-                    Err(error) => {
-                        tracing::error!(%error, "an encoder failed; its stream ends");
-                        state.ending = true;
-                        None
-                    }
+                Some(encoder) => {
+                    // All that waits shares one flush. It is encoded without the lock, since a
+                    // publisher is not to wait for that.
+                    let mut taken = vec![bytes];
+                    taken.extend(std::iter::from_fn(|| state.take()));
+                    drop(state);
+                    taken
+                        .iter()
+                        .try_for_each(|bytes| encoder.put(bytes))
+                        .and_then(|()| encoder.flush())
                 }
-            }
-        };
-        if let Some(bytes) = taken {
-            drop(state);
+            };
+            let Ok(bytes) = encoded else {
+                shared.encoder_failed();
+                self.inner = Inner::Last(None);
+                return Poll::Ready(None);
+            };
             if let Some(keep_alive) = keep_alive {
                 keep_alive.restart();
             }
@@ -521,13 +563,12 @@ impl http_body::Body for Body {
             None => Ok(Bytes::from_static(KEEP_ALIVE)),
             Some(encoder) => encoder.put(KEEP_ALIVE).and_then(|()| encoder.flush()),
         };
-        match beat {
-            Ok(beat) => Poll::Ready(Some(Ok(Frame::data(beat)))),
-            Err(error) => {
-                tracing::error!(%error, "an encoder failed; its stream ends");
-                Poll::Ready(None)
-            }
-        }
+        let Ok(beat) = beat else {
+            shared.encoder_failed();
+            self.inner = Inner::Last(None);
+            return Poll::Ready(None);
+        };
+        Poll::Ready(Some(Ok(Frame::data(beat))))
     }
 
     fn is_end_stream(&self) -> bool {

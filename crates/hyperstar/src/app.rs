@@ -11,6 +11,7 @@ use axum::routing::MethodRouter;
 use http::Method;
 use hyperstar_sse::{Compression, StreamConfig};
 use hyperstar_store::{Store, StoreError};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,6 +33,9 @@ use crate::{ActionCx, Cx, Hub, router};
 pub struct Limits {
     /// The largest body of a request, in bytes (1 MiB); past it: 413.
     pub body_bytes_max: usize,
+    /// The most bytes of all bodies that are being read or worked on (256 MiB); past it: 503 with
+    /// `Retry-After`.
+    pub bodies_bytes_max: usize,
     /// The most open streams (20,000); past it: 503 with `Retry-After`.
     pub streams_max: usize,
     /// The most sessions that keep values (100,000); past it setting one is an error.
@@ -52,6 +56,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes_max: 1024 * 1024,
+            bodies_bytes_max: 256 * 1024 * 1024,
             streams_max: 20_000,
             sessions_max: 100_000,
             queue_events_max: 64,
@@ -483,6 +488,9 @@ impl App {
             platform: self.platform,
             sessions,
             viewers: Arc::new(Viewers::new(self.limits.streams_max)),
+            bodies: Arc::new(Semaphore::new(
+                self.limits.bodies_bytes_max.min(Semaphore::MAX_PERMITS),
+            )),
             limits: self.limits,
             groups: Groups::default(),
             version: self.version,
@@ -561,6 +569,8 @@ pub(crate) struct Shared {
     pub(crate) platform: Platform,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) viewers: Arc<Viewers>,
+    /// One permit a byte of body.
+    pub(crate) bodies: Arc<Semaphore>,
     pub(crate) groups: Groups,
     pub(crate) version: String,
     pub(crate) shell: Shell,

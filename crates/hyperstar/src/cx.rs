@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use hyperstar_datastar::{Signals, SignalsError};
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::Shared;
 use crate::session::Session;
@@ -230,11 +231,15 @@ pub(crate) struct ActionParts {
     pub(crate) shared: Arc<Shared>,
     pub(crate) target: Target,
     pub(crate) viewer: Viewer,
+    /// Its place among the tab's actions.
+    pub(crate) number: Option<u64>,
     pub(crate) method: Method,
     /// As it came: Datastar's signals are in it.
     pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The body's share of what all bodies may take; given back when the action has ended.
+    pub(crate) _share: Option<OwnedSemaphorePermit>,
     pub(crate) signals: std::sync::OnceLock<Result<Signals, String>>,
 }
 
@@ -297,8 +302,14 @@ impl ActionCx {
         parts
             .signals
             .get_or_init(|| {
-                Signals::parse(&parts.method, parts.query.as_deref(), &parts.body)
-                    .map_err(|error| error.to_string())
+                let bytes_max = parts.shared.limits.body_bytes_max;
+                Signals::parse_limited(
+                    &parts.method,
+                    parts.query.as_deref(),
+                    &parts.body,
+                    bytes_max,
+                )
+                .map_err(|error| error.to_string())
             })
             .as_ref()
             .map_err(|error| ActionError::bad_request(error.clone()))
@@ -322,6 +333,18 @@ impl ActionCx {
     /// Which tab asks. For a request that did not come from a page, a viewer that nothing reaches.
     pub fn viewer(&self) -> &Viewer {
         &self.inner.viewer
+    }
+
+    /// Names this one command, however often it arrives: the same click has the same key, also at the
+    /// server's successor. `None` for a request that no page made.
+    ///
+    /// This server runs a command once by itself. After a crash it no longer knows which ones it ran:
+    /// an action whose second run would do harm writes the key in the same transaction as its
+    /// effect, and does nothing if it is there already.
+    pub fn key(&self) -> Option<String> {
+        self.inner
+            .number
+            .map(|number| format!("{}-{number}", self.viewer().id()))
     }
 
     /// The hub that the app is on.

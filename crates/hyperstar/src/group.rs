@@ -225,10 +225,10 @@ impl Group {
     }
 
     pub(crate) fn leave(self: &Arc<Self>, member: u64) {
-        let is_empty = {
+        // Dropped after the lock is released: the end of a stream wakes its connection.
+        let (_member, is_empty) = {
             let mut state = lock(&self.state);
-            state.members.remove(&member);
-            state.members.is_empty()
+            (state.members.remove(&member), state.members.is_empty())
         };
         if is_empty {
             self.cx.shared.groups.close_if_empty(self);

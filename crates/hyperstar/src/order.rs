@@ -21,6 +21,10 @@ pub(crate) const GAP_MS: u64 = 2_000;
 /// The most actions of one tab that wait or whose answers are kept; more are refused.
 pub(crate) const KEPT_MAX: usize = 256;
 
+/// The largest answer that is kept. A repeated action whose answer was larger is told that it is
+/// done; the pages follow through their streams as always.
+pub(crate) const ANSWER_BYTES_MAX: usize = 16 * 1024;
+
 /// How an action was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answered {
@@ -101,7 +105,13 @@ impl Order {
     }
 
     /// Notes how an action ended, and lets the next one go.
-    pub(crate) fn finish(&self, seq: u64, answer: Answered) {
+    pub(crate) fn finish(&self, seq: u64, mut answer: Answered) {
+        if answer.body.len() > ANSWER_BYTES_MAX {
+            answer = Answered {
+                status: StatusCode::NO_CONTENT,
+                body: Bytes::new(),
+            };
+        }
         {
             let mut state = lock(&self.state);
             state.running = false;

@@ -10,16 +10,17 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
     RETRY_AFTER, SET_COOKIE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyperstar_datastar::PatchSignals;
 use hyperstar_sse::CloseReason;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::{ActionDef, AppError, Route, Shared};
 use crate::cx::{ActionCx, ActionParts, Cx, Target};
@@ -412,19 +413,21 @@ async fn act(
         },
         None => Viewers::passing(&session, "-", &shared.hub),
     };
-    let body = match read_body(&parts.headers, body, shared.limits.body_bytes_max).await {
-        Ok(body) => body,
-        Err((status, reason)) => return plain(status, reason),
+    let (body, share) = match read_body(shared, &parts.headers, body).await {
+        Ok(read) => read,
+        Err(unread) => return unread.answer(shared, &parts),
     };
     let cx = ActionCx {
         inner: Arc::new(ActionParts {
             shared: shared.clone(),
             target,
             viewer,
+            number: numbered.as_ref().map(|(_, number, _)| *number),
             method: parts.method,
             query: parts.uri.query().map(str::to_owned),
             headers: parts.headers.clone(),
             body,
+            _share: share,
             signals: std::sync::OnceLock::new(),
         }),
     };
@@ -547,35 +550,78 @@ fn answer(headers: &HeaderMap, answered: Answered) -> Response {
     }
 }
 
+/// Why a body was not read.
+enum Unread {
+    /// This much is allowed.
+    TooLarge(usize),
+    Broken(String),
+    Late,
+    /// All bodies together take as much as they may.
+    Busy,
+}
+
+impl Unread {
+    fn answer(self, shared: &Shared, request: &Parts) -> Response {
+        match self {
+            Self::TooLarge(bytes_max) => plain(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the body is larger than {bytes_max} bytes"),
+            ),
+            Self::Broken(reason) => plain(
+                StatusCode::BAD_REQUEST,
+                format!("the body could not be read: {reason}"),
+            ),
+            Self::Late => plain(
+                StatusCode::REQUEST_TIMEOUT,
+                "the body took too long to arrive",
+            ),
+            Self::Busy => busy(shared, request),
+        }
+    }
+}
+
+/// Reads a body, taking its share of what all bodies may take as it arrives: who announces much and
+/// sends little holds little.
 async fn read_body(
+    shared: &Shared,
     headers: &HeaderMap,
-    body: Body,
-    bytes_max: usize,
-) -> Result<Bytes, (StatusCode, String)> {
-    let too_large = || {
-        (
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body is larger than {bytes_max} bytes"),
-        )
-    };
+    mut body: Body,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Unread> {
+    let bytes_max = shared.limits.body_bytes_max;
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > bytes_max as u64) {
-        return Err(too_large());
+        return Err(Unread::TooLarge(bytes_max));
     }
-    let read = Limited::new(body, bytes_max).collect();
-    match tokio::time::timeout(Duration::from_millis(BODY_MS), read).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) => Err((
-            StatusCode::BAD_REQUEST,
-            format!("the body could not be read: {error}"),
-        )),
-        Err(_) => Err((
-            StatusCode::REQUEST_TIMEOUT,
-            "the body took too long to arrive".to_owned(),
-        )),
+    let reading = async {
+        let mut bytes = BytesMut::new();
+        let mut share: Option<OwnedSemaphorePermit> = None;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| Unread::Broken(error.to_string()))?;
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            if bytes.len() + data.len() > bytes_max {
+                return Err(Unread::TooLarge(bytes_max));
+            }
+            let count = u32::try_from(data.len()).map_err(|_| Unread::TooLarge(bytes_max))?;
+            let more = shared
+                .bodies
+                .clone()
+                .try_acquire_many_owned(count)
+                .map_err(|_| Unread::Busy)?;
+            match &mut share {
+                Some(share) => share.merge(more),
+                None => share = Some(more),
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok((bytes.freeze(), share))
+    };
+    match tokio::time::timeout(Duration::from_millis(BODY_MS), reading).await {
+        Ok(read) => read,
+        Err(_) => Err(Unread::Late),
     }
 }
 

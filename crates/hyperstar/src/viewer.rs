@@ -217,21 +217,27 @@ impl Viewer {
         line.stream.is_none() && line.streams == number && std::mem::take(&mut line.announced)
     }
 
+    fn sender(&self) -> Option<Sender> {
+        let line = lock(&self.inner.line);
+        line.stream.as_ref().map(|stream| stream.sender.clone())
+    }
+
     pub(crate) fn close(&self) {
-        let sender = lock(&self.inner.line)
-            .stream
-            .as_ref()
-            .map(|stream| stream.sender.clone());
-        if let Some(sender) = sender {
+        if let Some(sender) = self.sender() {
             sender.close();
         }
     }
 
-    fn is_forgotten(&self, now: Instant) -> bool {
+    /// Since when it has had neither a stream nor an action; `None` while it has.
+    fn away_since(&self) -> Option<Instant> {
         let line = lock(&self.inner.line);
-        line.stream.is_none()
-            && now.duration_since(line.seen) > Duration::from_millis(FORGET_MS)
-            && self.inner.order.is_idle()
+        (line.stream.is_none() && self.inner.order.is_idle()).then_some(line.seen)
+    }
+
+    fn is_forgotten(&self, now: Instant) -> bool {
+        let patience = Duration::from_millis(FORGET_MS);
+        self.away_since()
+            .is_some_and(|since| now.duration_since(since) > patience)
     }
 }
 
@@ -272,7 +278,7 @@ impl Viewers {
             return Ok(viewer.clone());
         }
         if known.len() >= self.known_max {
-            Self::forget_old(&mut known);
+            Self::forget_oldest(&mut known);
             if known.len() >= self.known_max {
                 return Err(TooMany);
             }
@@ -308,8 +314,13 @@ impl Viewers {
         self.connected.load(Ordering::Relaxed)
     }
 
+    /// Forgets who is gone, and lets go who has stalled while there was nothing new to send.
     pub(crate) fn sweep(&self) {
         Self::forget_old(&mut lock(&self.known));
+        let all: Vec<Viewer> = lock(&self.known).values().cloned().collect();
+        for sender in all.iter().filter_map(Viewer::sender) {
+            sender.sweep();
+        }
     }
 
     /// Ends all streams after what is queued, so that their pages connect again.
@@ -321,6 +332,19 @@ impl Viewers {
     fn forget_old(known: &mut HashMap<(String, String), Viewer>) {
         let now = Instant::now();
         known.retain(|_, viewer| !viewer.is_forgotten(now));
+    }
+
+    /// Makes room: those who are away make way for those who come, the longest away first.
+    fn forget_oldest(known: &mut HashMap<(String, String), Viewer>) {
+        let mut away: Vec<(Instant, (String, String))> = known
+            .iter()
+            .filter_map(|(key, viewer)| Some((viewer.away_since()?, key.clone())))
+            .collect();
+        away.sort_unstable_by_key(|(since, _)| *since);
+        let enough = known.len() / 4 + 1;
+        for (_, key) in away.into_iter().take(enough) {
+            known.remove(&key);
+        }
     }
 }
 

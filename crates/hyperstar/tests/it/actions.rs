@@ -222,6 +222,25 @@ async fn a_repeated_action_runs_once_and_gets_the_same_answer() {
 }
 
 #[tokio::test]
+async fn a_command_has_one_key_however_often_it_arrives() {
+    let hub = Hub::new();
+    let keys = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = keys.clone();
+    let app = App::new(&hub)
+        .name("order")
+        .action("note", move |cx: ActionCx| {
+            seen.lock().unwrap().push(cx.key());
+            Done
+        });
+    let served = Served::start(app).await;
+    let ann = cookie(&served).await;
+    served.send(numbered(action("note"), &ann, 1, 0)).await;
+    served.send(numbered(action("note"), &ann, 2, 1)).await;
+    let expected = [None, Some(format!("{TAB}-1")), Some(format!("{TAB}-2"))];
+    assert_eq!(*keys.lock().unwrap(), expected);
+}
+
+#[tokio::test]
 async fn an_action_runs_to_its_end_when_its_client_has_gone() {
     let (app, log, go, hub) = recorder();
     let served = Served::start(app).await;

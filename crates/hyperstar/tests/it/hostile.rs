@@ -321,6 +321,50 @@ async fn a_client_that_dawdles_over_its_head_or_body_is_hung_up_on() {
 }
 
 #[tokio::test]
+async fn bodies_together_take_no_more_than_they_may() {
+    let hub = Hub::new();
+    let limits = hyperstar::Limits {
+        bodies_bytes_max: 300_000,
+        ..Default::default()
+    };
+    let app = App::new(&hub).action("x", |_cx| Done).limits(limits);
+    let served = Served::start(app).await;
+    let path = path_of(action("x"));
+    let head = |length: usize| {
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+        )
+    };
+    // Three that have sent most of what they announced, and wait.
+    let mut slow = Vec::new();
+    for _ in 0..3 {
+        let mut wire = served.connect().await;
+        wire.write(head(100_000)).await;
+        wire.write(vec![b'x'; 90_000]).await;
+        slow.push(wire);
+    }
+    // Which of the next ones is too much depends on what has arrived; one of them is.
+    let mut refused = 0;
+    for _ in 0..50 {
+        let answer = served
+            .send([head(90_000).into_bytes(), vec![b'x'; 90_000]].concat())
+            .await;
+        assert!([204, 503].contains(&answer.status), "{}", answer.status);
+        refused += usize::from(answer.status == 503);
+    }
+    assert!(refused > 0);
+    drop(slow);
+    let mut last = 503;
+    while last == 503 {
+        last = served
+            .send([head(90_000).into_bytes(), vec![b'x'; 90_000]].concat())
+            .await
+            .status;
+    }
+    assert_eq!(last, 204, "their share is given back");
+}
+
+#[tokio::test]
 async fn many_tabs_and_distances_leave_no_trace() {
     let target = Target::start().await;
     let cookie = target.served.get("/").await.cookie().unwrap();

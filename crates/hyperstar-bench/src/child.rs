@@ -24,7 +24,9 @@ impl Server {
     /// Starts this program again as a server, on processor `core` if one is given.
     pub(crate) fn start(subject: Subject, page: Page, core: Option<usize>) -> Result<Self> {
         use clap::ValueEnum;
-        let name = subject.to_possible_value().context("every subject has a name")?;
+        let name = subject
+            .to_possible_value()
+            .context("every subject has a name")?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["serve", name.get_name(), "--page", page.name()]);
         if let Some(core) = core {
@@ -38,8 +40,16 @@ impl Server {
         let out = child.stdout.take().context("its output was asked for")?;
         let mut line = String::new();
         BufReader::new(out).read_line(&mut line)?;
-        let address = line.trim().parse().with_context(|| format!("{} did not start", subject.name()))?;
-        Ok(Self { child, address, subject, control: Control::to(address)? })
+        let address = line
+            .trim()
+            .parse()
+            .with_context(|| format!("{} did not start", subject.name()))?;
+        Ok(Self {
+            child,
+            address,
+            subject,
+            control: Control::to(address)?,
+        })
     }
 
     /// Changes the page.
@@ -74,7 +84,12 @@ impl Server {
     }
 
     /// Opens streams of this server until there are `count`, and waits for their first render.
-    pub(crate) fn open(&self, streams: &mut Streams, count: usize, encoding: Option<&'static str>) -> Result<()> {
+    pub(crate) fn open(
+        &self,
+        streams: &mut Streams,
+        count: usize,
+        encoding: Option<&'static str>,
+    ) -> Result<()> {
         streams.grow_to(count, |number| self.subject.request(encoding, number))?;
         streams.settle(Duration::from_millis(100))
     }

@@ -25,7 +25,8 @@ mod tests {
     #[test]
     fn percentiles_are_by_nearest_rank() {
         let samples: Vec<f64> = (1..=200).rev().map(f64::from).collect();
-        let check = |percent: f64, expected: f64| assert_eq!(percentile(&samples, percent), expected);
+        let check =
+            |percent: f64, expected: f64| assert_eq!(percentile(&samples, percent), expected);
         check(50.0, 100.0);
         check(99.0, 198.0);
         check(100.0, 200.0);

@@ -8,6 +8,7 @@ mod memory;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use clap::ValueEnum;
 
 use crate::figures::{median, ms};
 use crate::machine;
@@ -19,8 +20,12 @@ use crate::table::{Table, figure, ratio, verdict};
 pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 
 /// Encodings with their `accept-encoding`.
-pub(crate) const ENCODINGS: [(&str, Option<&str>); 4] =
-    [("identity", None), ("zstd", Some("zstd")), ("brotli", Some("br")), ("gzip", Some("gzip"))];
+pub(crate) const ENCODINGS: [(&str, Option<&str>); 4] = [
+    ("identity", None),
+    ("zstd", Some("zstd")),
+    ("brotli", Some("br")),
+    ("gzip", Some("gzip")),
+];
 
 const RENDERS_MAX: f64 = 1.0;
 const BYTES_MAX: f64 = 40.0;
@@ -45,9 +50,23 @@ pub(crate) struct Options {
     /// Also measure a clean build and count dependencies; takes minutes
     #[arg(long)]
     build: bool,
+    /// Measure this part alone
+    #[arg(long, value_enum)]
+    only: Option<Part>,
     /// Let server and client run on any processor instead of one each
     #[arg(long)]
     no_pin: bool,
+}
+
+/// A part of the measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Renders per change, and the way of a change to the last viewer
+    Delivery,
+    /// Bytes per update
+    Bytes,
+    /// Memory per open stream
+    Idle,
 }
 
 /// What the options come to.
@@ -70,11 +89,24 @@ pub(crate) struct Plan {
 impl Plan {
     fn new(options: &Options) -> Self {
         let fits = machine::streams_max();
-        let viewers = if options.quick { options.viewers.min(100) } else { options.viewers }.clamp(1, fits);
+        let viewers = if options.quick {
+            options.viewers.min(100)
+        } else {
+            options.viewers
+        }
+        .clamp(1, fits);
         Self {
             viewers,
-            rounds: if options.quick { 1 } else { options.rounds.max(1) },
-            changes: if options.quick { options.changes.min(15) } else { options.changes.max(1) },
+            rounds: if options.quick {
+                1
+            } else {
+                options.rounds.max(1)
+            },
+            changes: if options.quick {
+                options.changes.min(15)
+            } else {
+                options.changes.max(1)
+            },
             updates: if options.quick { 15 } else { 200 },
             idle: vec![viewers, viewers.saturating_mul(5).min(fits)],
             idle_compressed: viewers.min(200),
@@ -95,7 +127,10 @@ struct Goal {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let began = Instant::now();
     let plan = Plan::new(options);
-    println!("# cargo xtask bench {}\n", std::env::args().skip(1).collect::<Vec<_>>().join(" "));
+    println!(
+        "# cargo xtask bench {}\n",
+        std::env::args().skip(1).collect::<Vec<_>>().join(" ")
+    );
     for (name, fact) in machine::facts() {
         println!("- {name}: {fact}");
     }
@@ -104,13 +139,24 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         println!("- pinned: the server to processor {core}, the client to processor 1");
     }
     if plan.idle[1] < plan.viewers * 5 {
-        println!("- descriptors do not allow {} streams: idle memory is measured at {}", plan.viewers * 5, plan.idle[1]);
+        println!(
+            "- descriptors do not allow {} streams: idle memory is measured at {}",
+            plan.viewers * 5,
+            plan.idle[1]
+        );
     }
     println!();
     let mut goals = Vec::new();
-    delivery(&plan, &mut goals)?;
-    update_bytes(&plan, &mut goals)?;
-    idle_memory(&plan, &mut goals)?;
+    let wants = |part| options.only.is_none_or(|only| only == part);
+    if wants(Part::Delivery) {
+        delivery(&plan, &mut goals)?;
+    }
+    if wants(Part::Bytes) {
+        update_bytes(&plan, &mut goals)?;
+    }
+    if wants(Part::Idle) {
+        idle_memory(&plan, &mut goals)?;
+    }
     if options.build {
         build::report()?;
     }
@@ -118,7 +164,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut table = Table::new(&["goal", "at most", "result", ""]);
     for goal in goals {
         let result = format!("{} {}", figure(goal.result), goal.unit);
-        table.row([goal.what, format!("{} {}", figure(goal.at_most), goal.unit), result, verdict(goal.result, goal.at_most).to_owned()]);
+        table.row([
+            goal.what,
+            format!("{} {}", figure(goal.at_most), goal.unit),
+            result,
+            verdict(goal.result, goal.at_most).to_owned(),
+        ]);
     }
     println!("{table}\nTook {:.0} s.", began.elapsed().as_secs_f64());
     Ok(())
@@ -126,10 +177,30 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// Renders per change, and how long a change takes to the last viewer.
 fn delivery(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
-    let cases = [(Page::Counter, "identity", None), (Page::Dashboard, "identity", None), (Page::Dashboard, "zstd", Some("zstd"))];
-    let mut counts = Table::new(&["per change", "page", "renders", "hashes", "events encoded", "frames"]);
+    let cases = [
+        (Page::Counter, "identity", None),
+        (Page::Dashboard, "identity", None),
+        (Page::Dashboard, "zstd", Some("zstd")),
+    ];
+    let mut counts = Table::new(&[
+        "per change",
+        "page",
+        "renders",
+        "hashes",
+        "events encoded",
+        "frames",
+    ]);
     let mut times = Table::new(&[
-        "server", "page", "encoding", "p50 ms", "p99 ms", "quietest p99", "median viewer ms", "waited ms", "server µs", "client µs",
+        "server",
+        "page",
+        "encoding",
+        "p50 ms",
+        "p99 ms",
+        "quietest p99",
+        "median viewer ms",
+        "waited ms",
+        "server µs",
+        "client µs",
     ]);
     let mut compared = Table::new(&["ours / peer", "encoding", "p50", "p99", "server CPU"]);
     for (page, name, encoding) in cases {
@@ -165,18 +236,42 @@ fn delivery(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
                 figure(median(&run.client_us)),
             ]);
         }
-        let [ours, peer, ..] = runs.as_slice() else { continue };
+        let [ours, peer, ..] = runs.as_slice() else {
+            continue;
+        };
         let over = |percent: f64| ratio(ours.last_ms(percent), peer.last_ms(percent));
         let cpu = ratio(median(&ours.server_us), median(&peer.server_us));
-        compared.row([page.name().to_owned(), name.to_owned(), over(50.0), over(99.0), cpu]);
+        compared.row([
+            page.name().to_owned(),
+            name.to_owned(),
+            over(50.0),
+            over(99.0),
+            cpu,
+        ]);
         if encoding.is_none() {
             let changes = ours.changes as f64;
-            for (what, count) in [("renders", ours.stats.renders), ("hashes", ours.stats.hashes)] {
-                let what = format!("{what} per change, {} viewers, {}", plan.viewers, page.name());
-                goals.push(Goal { what, at_most: RENDERS_MAX, result: count as f64 / changes, unit: "" });
+            for (what, count) in [
+                ("renders", ours.stats.renders),
+                ("hashes", ours.stats.hashes),
+            ] {
+                let what = format!(
+                    "{what} per change, {} viewers, {}",
+                    plan.viewers,
+                    page.name()
+                );
+                goals.push(Goal {
+                    what,
+                    at_most: RENDERS_MAX,
+                    result: count as f64 / changes,
+                    unit: "",
+                });
             }
             goals.push(Goal {
-                what: format!("change -> last of {} viewers, p99, {}", plan.viewers, page.name()),
+                what: format!(
+                    "change -> last of {} viewers, p99, {}",
+                    plan.viewers,
+                    page.name()
+                ),
                 at_most: P99_MS_MAX,
                 result: ours.last_ms(99.0),
                 unit: "ms",
@@ -189,7 +284,10 @@ fn delivery(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
             });
         }
     }
-    println!("## 1. Renders and hashes, {} viewers\n\n{counts}", plan.viewers);
+    println!(
+        "## 1. Renders and hashes, {} viewers\n\n{counts}",
+        plan.viewers
+    );
     println!(
         "## 2. A change to the last of {} viewers\n\nOver {} changes in {} rounds, from before the change is asked for until the client has read it. The servers run side by side and change in turn. \"Quietest\": in the round where it was lowest. \"Waited\": how long, per change, server and client were ready to run while other programs had their processors. \"µs\": processor time per viewer and update.\n\n{times}\n{compared}",
         plan.viewers,
@@ -201,7 +299,15 @@ fn delivery(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
 
 fn update_bytes(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
     let mut table = Table::new(&[
-        "page", "encoding", "ours", "ours on the wire", "peer", "peer on the wire", "ours / peer", "ours first", "peer first",
+        "page",
+        "encoding",
+        "ours",
+        "ours on the wire",
+        "peer",
+        "peer on the wire",
+        "ours / peer",
+        "ours first",
+        "peer first",
     ]);
     for page in [Page::Counter, Page::Dashboard] {
         let ours = bytes::measure(plan, Subject::Hyperstar, page)?;
@@ -237,10 +343,24 @@ fn update_bytes(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
 
 fn idle_memory(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
     let mut table = Table::new(&[
-        "page", "encoding", "streams", "ours RSS", "ours PSS", "ours anonymous", "peer RSS", "peer PSS", "peer anonymous", "ours / peer",
+        "page",
+        "encoding",
+        "streams",
+        "ours RSS",
+        "ours PSS",
+        "ours anonymous",
+        "peer RSS",
+        "peer PSS",
+        "peer anonymous",
+        "ours / peer",
     ]);
     let kib = |samples: &[machine::Memory], field: fn(&machine::Memory) -> u64| {
-        median(&samples.iter().map(|memory| field(memory) as f64 / 1_024.0).collect::<Vec<_>>())
+        median(
+            &samples
+                .iter()
+                .map(|memory| field(memory) as f64 / 1_024.0)
+                .collect::<Vec<_>>(),
+        )
     };
     let cases = [
         (Page::Counter, 0, plan.rounds, plan.idle.clone()),
@@ -251,16 +371,32 @@ fn idle_memory(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
     ];
     for (page, encoding, rounds, counts) in cases {
         let (name, encoding) = ENCODINGS[encoding];
-        let (mut ours, mut peer) = (vec![Vec::new(); counts.len()], vec![Vec::new(); counts.len()]);
+        let (mut ours, mut peer) = (
+            vec![Vec::new(); counts.len()],
+            vec![Vec::new(); counts.len()],
+        );
         for _ in 0..rounds {
-            for (subject, samples) in [(Subject::Hyperstar, &mut ours), (Subject::Datastar, &mut peer)] {
+            for (subject, samples) in [
+                (Subject::Hyperstar, &mut ours),
+                (Subject::Datastar, &mut peer),
+            ] {
                 let measured = memory::measure(plan, subject, page, encoding, &counts)?;
-                ensure!(measured.len() == counts.len(), "one figure is due for each number of streams");
-                samples.iter_mut().zip(measured).for_each(|(samples, memory)| samples.push(memory));
+                ensure!(
+                    measured.len() == counts.len(),
+                    "one figure is due for each number of streams"
+                );
+                samples
+                    .iter_mut()
+                    .zip(measured)
+                    .for_each(|(samples, memory)| samples.push(memory));
             }
         }
         for (at, count) in counts.iter().enumerate() {
-            let fields: [fn(&machine::Memory) -> u64; 3] = [|memory| memory.rss, |memory| memory.pss, |memory| memory.anonymous];
+            let fields: [fn(&machine::Memory) -> u64; 3] = [
+                |memory| memory.rss,
+                |memory| memory.pss,
+                |memory| memory.anonymous,
+            ];
             let mut row = vec![page.name().to_owned(), name.to_owned(), count.to_string()];
             row.extend(fields.iter().map(|field| figure(kib(&ours[at], *field))));
             row.extend(fields.iter().map(|field| figure(kib(&peer[at], *field))));

@@ -54,7 +54,13 @@ pub(crate) struct Request {
 
 impl Request {
     fn encode(&self, address: SocketAddr) -> String {
-        let Self { method, path, encoding, headers, body } = self;
+        let Self {
+            method,
+            path,
+            encoding,
+            headers,
+            body,
+        } = self;
         let mut text = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\n{BROWSER_HEADERS}");
         if let Some(encoding) = encoding {
             text.push_str(&format!("accept-encoding: {encoding}\r\n"));
@@ -63,7 +69,10 @@ impl Request {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
         if !body.is_empty() {
-            text.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
+            text.push_str(&format!(
+                "content-type: application/json\r\ncontent-length: {}\r\n",
+                body.len()
+            ));
         }
         text.push_str("\r\n");
         text.push_str(body);
@@ -113,15 +122,26 @@ impl Streams {
     }
 
     /// Opens streams until there are `count`, and returns once each has been answered.
-    pub(crate) fn grow_to(&mut self, count: usize, request: impl Fn(usize) -> Request) -> Result<()> {
+    pub(crate) fn grow_to(
+        &mut self,
+        count: usize,
+        request: impl Fn(usize) -> Request,
+    ) -> Result<()> {
         while self.streams.len() < count {
             let from = self.streams.len();
             for number in from..count.min(from + CONNECT_BATCH) {
-                self.open(&request(number)).with_context(|| format!("cannot open stream {number}"))?;
+                self.open(&request(number))
+                    .with_context(|| format!("cannot open stream {number}"))?;
             }
             let began = Instant::now();
-            while !self.streams[from..].iter().all(|stream| stream.response.has_head()) {
-                ensure!(began.elapsed() < PATIENCE, "the server does not answer stream {from} and those after it");
+            while !self.streams[from..]
+                .iter()
+                .all(|stream| stream.response.has_head())
+            {
+                ensure!(
+                    began.elapsed() < PATIENCE,
+                    "the server does not answer stream {from} and those after it"
+                );
                 self.turn(Duration::from_millis(50))?;
             }
         }
@@ -138,7 +158,12 @@ impl Streams {
         let data = epoll::EventData::new_u64(self.streams.len() as u64);
         epoll::add(&self.epoll, &socket, data, epoll::EventFlags::IN)?;
         let kept = self.keep_bodies.then(Vec::new);
-        self.streams.push(Stream { socket, response: Response::new(), kept, chunks_due: 0 });
+        self.streams.push(Stream {
+            socket,
+            response: Response::new(),
+            kept,
+            chunks_due: 0,
+        });
         Ok(())
     }
 
@@ -150,7 +175,10 @@ impl Streams {
     pub(crate) fn settle(&mut self, quiet: Duration) -> Result<()> {
         let (began, mut last) = (Instant::now(), Instant::now());
         while last.elapsed() < quiet {
-            ensure!(began.elapsed() < PATIENCE, "the server does not fall silent");
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "the server does not fall silent"
+            );
             if self.turn(quiet.saturating_sub(last.elapsed()))? > 0 {
                 last = Instant::now();
             }
@@ -171,8 +199,14 @@ impl Streams {
     pub(crate) fn arrivals(&mut self, since: Instant) -> Result<Vec<Duration>> {
         let mut arrivals = Vec::with_capacity(self.behind);
         while self.behind > 0 {
-            ensure!(since.elapsed() < PATIENCE, "{} streams never got an update", self.behind);
-            self.turn_into(Duration::from_millis(50), |now| arrivals.push(now.duration_since(since)))?;
+            ensure!(
+                since.elapsed() < PATIENCE,
+                "{} streams never got an update",
+                self.behind
+            );
+            self.turn_into(Duration::from_millis(50), |now| {
+                arrivals.push(now.duration_since(since))
+            })?;
         }
         Ok(arrivals)
     }
@@ -183,9 +217,16 @@ impl Streams {
 
     /// Waits once and reads what is there; answers how many bytes that was.
     fn turn_into(&mut self, wait: Duration, mut arrived: impl FnMut(Instant)) -> Result<usize> {
-        let timeout = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
+        let timeout = Timespec {
+            tv_sec: wait.as_secs() as i64,
+            tv_nsec: i64::from(wait.subsec_nanos()),
+        };
         self.events.clear();
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout)) {
+        match epoll::wait(
+            &self.epoll,
+            spare_capacity(&mut self.events),
+            Some(&timeout),
+        ) {
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => return Ok(0),
             Err(error) => return Err(error.into()),
@@ -220,7 +261,11 @@ impl Stream {
                 ensure!(!self.response.has_ended(), "the server ended a stream");
                 Ok(bytes)
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                Ok(0)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -242,7 +287,10 @@ impl Control {
 
     /// Sends a request and does not wait for its answer: [`Control::receive`] does.
     pub(crate) fn send(&mut self, method: &str, path: &str) -> Result<()> {
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: 0\r\n\r\n", self.address);
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: 0\r\n\r\n",
+            self.address
+        );
         Ok(self.socket.write_all(request.as_bytes())?)
     }
 
@@ -255,7 +303,10 @@ impl Control {
                 return Ok(body);
             }
             let bytes = self.socket.read(&mut buffer)?;
-            ensure!(bytes > 0, "the server closed the connection instead of answering");
+            ensure!(
+                bytes > 0,
+                "the server closed the connection instead of answering"
+            );
             answer.extend_from_slice(&buffer[..bytes]);
         }
     }
@@ -269,11 +320,14 @@ impl Control {
 /// The body of an answer that is complete.
 fn whole(answer: &[u8]) -> Result<Option<String>> {
     let text = String::from_utf8_lossy(answer);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return Ok(None) };
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return Ok(None);
+    };
     ensure!(head.starts_with("HTTP/1.1 2"), "the server answered {head}");
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse::<usize>())
     });
     let length = length.context("the answer has no `content-length`")??;
     Ok((body.len() >= length).then(|| body.to_owned()))

@@ -12,13 +12,23 @@ use rustix::thread::CpuSet;
 pub(crate) fn raise_descriptors() {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     // If it stays as it is, fewer streams are opened and the report says so.
-    let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    let _ = rustix::process::setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
 }
 
 /// How many streams the descriptors of one process allow.
 pub(crate) fn streams_max() -> usize {
-    let limit = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(100)
+    let limit = rustix::process::getrlimit(Resource::Nofile)
+        .current
+        .unwrap_or(u64::MAX);
+    usize::try_from(limit)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(100)
 }
 
 /// How many processors this process may use.
@@ -30,7 +40,8 @@ pub(crate) fn cores() -> usize {
 pub(crate) fn pin(core: usize) -> Result<()> {
     let mut set = CpuSet::new();
     set.set(core);
-    rustix::thread::sched_setaffinity(None, &set).with_context(|| format!("cannot stay on processor {core}"))
+    rustix::thread::sched_setaffinity(None, &set)
+        .with_context(|| format!("cannot stay on processor {core}"))
 }
 
 /// Processor time of this process so far, in nanoseconds.
@@ -46,7 +57,11 @@ pub(crate) fn waited(pid: u32) -> Result<Duration> {
     for task in fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
         // On the processor, waiting for it, and how often. A thread that just ended has none.
         let times = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-        waited_ns += times.split(' ').nth(1).and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
+        waited_ns += times
+            .split(' ')
+            .nth(1)
+            .and_then(|ns| ns.parse::<u64>().ok())
+            .unwrap_or(0);
     }
     Ok(Duration::from_nanos(waited_ns))
 }
@@ -55,16 +70,42 @@ pub(crate) fn waited(pid: u32) -> Result<Duration> {
 pub(crate) fn facts() -> Vec<(&'static str, String)> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let rustc = Command::new("rustc").arg("--version").output().ok();
-    let rustc = rustc.map_or_else(|| "unknown".to_owned(), |out| String::from_utf8_lossy(&out.stdout).trim().to_owned());
+    let rustc = rustc.map_or_else(
+        || "unknown".to_owned(),
+        |out| String::from_utf8_lossy(&out.stdout).trim().to_owned(),
+    );
     let load = read("/proc/loadavg");
     vec![
-        ("processors", format!("{} x {}", cores(), model.map_or("unknown", |(_, model)| model.trim()))),
-        ("kernel", format!("Linux {}", read("/proc/sys/kernel/osrelease").trim())),
+        (
+            "processors",
+            format!(
+                "{} x {}",
+                cores(),
+                model.map_or("unknown", |(_, model)| model.trim())
+            ),
+        ),
+        (
+            "kernel",
+            format!("Linux {}", read("/proc/sys/kernel/osrelease").trim()),
+        ),
         ("rustc", rustc),
-        ("build", if cfg!(debug_assertions) { "debug: figures mean nothing" } else { "release" }.to_owned()),
-        ("load before", load.split(' ').take(3).collect::<Vec<_>>().join(" ")),
+        (
+            "build",
+            if cfg!(debug_assertions) {
+                "debug: figures mean nothing"
+            } else {
+                "release"
+            }
+            .to_owned(),
+        ),
+        (
+            "load before",
+            load.split(' ').take(3).collect::<Vec<_>>().join(" "),
+        ),
         ("descriptors", format!("{} streams at most", streams_max())),
     ]
 }
@@ -85,9 +126,17 @@ pub(crate) fn memory(pid: u32) -> Result<Memory> {
     let path = format!("/proc/{pid}/smaps_rollup");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     let field = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        let kib: u64 = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0);
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let kib: u64 = line
+            .and_then(|line| line.split_whitespace().next()?.parse().ok())
+            .unwrap_or(0);
         kib * 1_024
     };
-    Ok(Memory { rss: field("Rss"), anonymous: field("Anonymous"), pss: field("Pss") })
+    Ok(Memory {
+        rss: field("Rss"),
+        anonymous: field("Anonymous"),
+        pss: field("Pss"),
+    })
 }

@@ -25,7 +25,10 @@ fn main() -> anyhow::Result<()> {
     use clap::Parser;
 
     #[derive(Parser)]
-    #[command(name = "hyperstar-bench", about = "Benchmarks of Hyperstar, beside its peers")]
+    #[command(
+        name = "hyperstar-bench",
+        about = "Benchmarks of Hyperstar, beside its peers"
+    )]
     enum Command {
         /// The live path: renders, bytes, memory, latency; with --build also what it takes to compile
         Live(live::Options),

@@ -43,16 +43,35 @@ impl Page {
 fn dashboard(number: u64, press: &str) -> String {
     let mut html = String::with_capacity(13 * 1_024);
     html.push_str("<header class=\"top\"><nav aria-label=\"Main\"><ul>");
-    for name in ["Overview", "Orders", "Customers", "Stock", "Suppliers", "Reports", "Settings"] {
-        let _ = write!(html, "<li><a class=\"nav-link\" href=\"/{}\">{name}</a></li>", name.to_lowercase());
+    for name in [
+        "Overview",
+        "Orders",
+        "Customers",
+        "Stock",
+        "Suppliers",
+        "Reports",
+        "Settings",
+    ] {
+        let _ = write!(
+            html,
+            "<li><a class=\"nav-link\" href=\"/{}\">{name}</a></li>",
+            name.to_lowercase()
+        );
     }
     html.push_str("</ul></nav></header><section class=\"figures\">");
     let _ = write!(
         html,
         "<div class=\"figure\"><h2>Orders today</h2><p class=\"value\">{number}</p><button class=\"button primary\" data-on:click=\"{press}\">Add one</button></div>"
     );
-    for (name, value) in [("Revenue", "48,210 €"), ("Open tickets", "37"), ("Visitors", "9,114")] {
-        let _ = write!(html, "<div class=\"figure\"><h2>{name}</h2><p class=\"value\">{value}</p></div>");
+    for (name, value) in [
+        ("Revenue", "48,210 €"),
+        ("Open tickets", "37"),
+        ("Visitors", "9,114"),
+    ] {
+        let _ = write!(
+            html,
+            "<div class=\"figure\"><h2>{name}</h2><p class=\"value\">{value}</p></div>"
+        );
     }
     html.push_str("</section><table class=\"orders\"><thead><tr><th>Order</th><th>Customer</th><th>Article</th><th>Quantity</th><th>Total</th><th>State</th></tr></thead><tbody>");
     let mut random = 0x2545_F491_u32;
@@ -63,8 +82,27 @@ fn dashboard(number: u64, press: &str) -> String {
         random ^= random << 5;
         random % among
     };
-    let customers = ["Akinyi", "Bergström", "Castellanos", "Dimitrova", "Eberhardt", "Fukuda", "Grabowski", "Haddad", "Ivanova", "Jørgensen"];
-    let articles = ["Oak table", "Desk lamp", "Linen curtain", "Cast-iron pan", "Wool blanket", "Folding chair", "Glass carafe"];
+    let customers = [
+        "Akinyi",
+        "Bergström",
+        "Castellanos",
+        "Dimitrova",
+        "Eberhardt",
+        "Fukuda",
+        "Grabowski",
+        "Haddad",
+        "Ivanova",
+        "Jørgensen",
+    ];
+    let articles = [
+        "Oak table",
+        "Desk lamp",
+        "Linen curtain",
+        "Cast-iron pan",
+        "Wool blanket",
+        "Folding chair",
+        "Glass carafe",
+    ];
     let states = ["paid", "packed", "sent", "delivered", "returned"];
     for _ in 0..40 {
         let order = pick(900_000) + 100_000;
@@ -91,7 +129,11 @@ mod tests {
     fn the_pages_have_the_size_that_the_report_says() {
         let bytes = |page: Page| page.html(FIRST, "@post('/inc')").len();
         assert!(bytes(Page::Counter) < 100);
-        assert!((10_000..14_000).contains(&bytes(Page::Dashboard)), "{}", bytes(Page::Dashboard));
+        assert!(
+            (10_000..14_000).contains(&bytes(Page::Dashboard)),
+            "{}",
+            bytes(Page::Dashboard)
+        );
     }
 
     #[test]
@@ -99,7 +141,11 @@ mod tests {
         for page in [Page::Counter, Page::Dashboard] {
             let html = page.html(FIRST + 7, "");
             assert_eq!(html.matches(&Page::marker(FIRST + 7)).count(), 1);
-            assert_eq!(html, page.html(FIRST, "").replace(&FIRST.to_string(), &(FIRST + 7).to_string()));
+            assert_eq!(
+                html,
+                page.html(FIRST, "")
+                    .replace(&FIRST.to_string(), &(FIRST + 7).to_string())
+            );
         }
     }
 }

@@ -52,9 +52,13 @@ impl Subject {
                 headers: vec![("hs-stream", format!("bench-tab-{number:012}"))],
                 body: "{}",
             },
-            Self::Datastar | Self::Floor => {
-                Request { method: "GET", path: format!("{path}?datastar=%7B%7D"), encoding, headers: Vec::new(), body: "" }
-            }
+            Self::Datastar | Self::Floor => Request {
+                method: "GET",
+                path: format!("{path}?datastar=%7B%7D"),
+                encoding,
+                headers: Vec::new(),
+                body: "",
+            },
         }
     }
 }
@@ -91,7 +95,10 @@ pub(crate) struct Stats {
 impl Stats {
     /// As JSON, with the processor time as it is now.
     fn to_json(self) -> String {
-        let now = Self { cpu_ns: machine::cpu_ns(), ..self };
+        let now = Self {
+            cpu_ns: machine::cpu_ns(),
+            ..self
+        };
         serde_json::json!(now).to_string()
     }
 
@@ -114,7 +121,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return floor::run(options);
     }
     // As many workers as processors that it may use: one if it is pinned.
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         match options.subject {
             Subject::Hyperstar => ours::run(options).await,
@@ -126,7 +135,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Tells whoever started this where it listens.
 fn announce(address: SocketAddr) -> Result<()> {
     let mut out = std::io::stdout();
-    writeln!(out, "{address}").and_then(|()| out.flush()).context("cannot say where the server listens")
+    writeln!(out, "{address}")
+        .and_then(|()| out.flush())
+        .context("cannot say where the server listens")
 }
 
 /// Ends when standard input does: no server outlives the benchmark that started it.

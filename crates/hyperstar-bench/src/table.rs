@@ -10,7 +10,10 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(head: &[&str]) -> Self {
-        Self { head: head.iter().map(|cell| (*cell).to_owned()).collect(), rows: Vec::new() }
+        Self {
+            head: head.iter().map(|cell| (*cell).to_owned()).collect(),
+            rows: Vec::new(),
+        }
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -22,19 +25,33 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = || std::iter::once(&self.head).chain(&self.rows);
         let widths: Vec<usize> = (0..self.head.len())
-            .map(|column| lines().filter_map(|cells| cells.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+            .map(|column| {
+                lines()
+                    .filter_map(|cells| cells.get(column))
+                    .map(|cell| cell.chars().count())
+                    .max()
+                    .unwrap_or(0)
+            })
             .collect();
         for (number, cells) in lines().enumerate() {
             for (column, width) in widths.iter().enumerate() {
                 let cell = cells.get(column).map_or("", String::as_str);
                 // Names to the left, figures to the right.
-                if column == 0 { write!(f, "| {cell:<width$} ")? } else { write!(f, "| {cell:>width$} ")? }
+                if column == 0 {
+                    write!(f, "| {cell:<width$} ")?
+                } else {
+                    write!(f, "| {cell:>width$} ")?
+                }
             }
             writeln!(f, "|")?;
             if number == 0 {
                 for (column, width) in widths.iter().enumerate() {
                     let dashes = "-".repeat(*width);
-                    if column == 0 { write!(f, "|-{dashes}-")? } else { write!(f, "|-{dashes}:")? }
+                    if column == 0 {
+                        write!(f, "|-{dashes}-")?
+                    } else {
+                        write!(f, "|-{dashes}:")?
+                    }
                 }
                 writeln!(f, "|")?;
             }
@@ -54,7 +71,11 @@ pub(crate) fn figure(value: f64) -> String {
 
 /// How ours compares with the peer's.
 pub(crate) fn ratio(ours: f64, peer: f64) -> String {
-    if peer > 0.0 { format!("{:.2}", ours / peer) } else { "-".to_owned() }
+    if peer > 0.0 {
+        format!("{:.2}", ours / peer)
+    } else {
+        "-".to_owned()
+    }
 }
 
 /// A goal beside what came of it.

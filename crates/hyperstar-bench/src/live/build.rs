@@ -11,25 +11,57 @@ use crate::table::Table;
 
 /// Builds `hyperstar` into an empty folder and counts what it depends on.
 pub(crate) fn report() -> Result<()> {
-    let mut table = Table::new(&["`hyperstar`", "dependencies", "clean build s", "clean release build s"]);
-    for (name, features) in [("default features", &[][..]), ("no default features", &["--no-default-features"][..])] {
+    let mut table = Table::new(&[
+        "`hyperstar`",
+        "dependencies",
+        "clean build s",
+        "clean release build s",
+    ]);
+    for (name, features) in [
+        ("default features", &[][..]),
+        ("no default features", &["--no-default-features"][..]),
+    ] {
         let dependencies = dependencies(features)?;
         let times = [build(features, &[])?, build(features, &["--release"])?];
-        table.row(std::iter::once(name.to_owned()).chain([dependencies.to_string()]).chain(times.map(|s| format!("{s:.0}"))));
+        table.row(
+            std::iter::once(name.to_owned())
+                .chain([dependencies.to_string()])
+                .chain(times.map(|s| format!("{s:.0}"))),
+        );
     }
-    println!("## 5. Compiling\n\nPackages that it depends on, all the way down, without those that only build or test; sources are fetched already.\n\n{table}");
+    println!(
+        "## 5. Compiling\n\nPackages that it depends on, all the way down, without those that only build or test; sources are fetched already.\n\n{table}"
+    );
     Ok(())
 }
 
 /// Different packages below `hyperstar`.
 fn dependencies(features: &[&str]) -> Result<usize> {
     let output = cargo()
-        .args(["tree", "--package", "hyperstar", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+        .args([
+            "tree",
+            "--package",
+            "hyperstar",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ])
         .args(features)
         .output()?;
-    ensure!(output.status.success(), "`cargo tree` failed: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "`cargo tree` failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8_lossy(&output.stdout);
-    let packages: BTreeSet<&str> = text.lines().map(|line| line.trim_end_matches(" (*)")).filter(|line| !line.is_empty()).collect();
+    let packages: BTreeSet<&str> = text
+        .lines()
+        .map(|line| line.trim_end_matches(" (*)"))
+        .filter(|line| !line.is_empty())
+        .collect();
     // One of them is `hyperstar` itself.
     Ok(packages.len().saturating_sub(1))
 }

@@ -21,6 +21,13 @@ pub(crate) struct Weight {
     pub(crate) first: f64,
 }
 
+/// Bytes of each update.
+#[derive(Clone, Default)]
+struct Samples {
+    bodies: Vec<f64>,
+    wires: Vec<f64>,
+}
+
 /// Counts an update in every encoding: one stream each, of one server.
 pub(crate) fn measure(plan: &Plan, subject: Subject, page: Page) -> Result<Vec<Weight>> {
     let mut server = Server::start(subject, page, plan.core)?;
@@ -29,10 +36,13 @@ pub(crate) fn measure(plan: &Plan, subject: Subject, page: Page) -> Result<Vec<W
     streams.grow_to(count, |number| subject.request(ENCODINGS[number].1, number))?;
     streams.settle(PAUSE * 5)?;
     let sizes = |streams: &Streams| -> Vec<(u64, u64)> {
-        streams.iter().map(|stream| (stream.response.body_bytes, stream.response.wire_bytes)).collect()
+        streams
+            .iter()
+            .map(|stream| (stream.response.body_bytes, stream.response.wire_bytes))
+            .collect()
     };
     let first = sizes(&streams);
-    let mut samples = vec![(Vec::new(), Vec::new()); count];
+    let mut samples = vec![Samples::default(); count];
     let mut before = first.clone();
     for _ in 0..plan.updates {
         streams.expect(1);
@@ -41,9 +51,9 @@ pub(crate) fn measure(plan: &Plan, subject: Subject, page: Page) -> Result<Vec<W
         server.end_change()?;
         streams.settle(PAUSE)?;
         let now = sizes(&streams);
-        for ((bodies, wires), (before, now)) in samples.iter_mut().zip(before.iter().zip(&now)) {
-            bodies.push((now.0 - before.0) as f64);
-            wires.push((now.1 - before.1) as f64);
+        for (samples, (before, now)) in samples.iter_mut().zip(before.iter().zip(&now)) {
+            samples.bodies.push((now.0 - before.0) as f64);
+            samples.wires.push((now.1 - before.1) as f64);
         }
         before = now;
     }
@@ -56,15 +66,19 @@ pub(crate) fn measure(plan: &Plan, subject: Subject, page: Page) -> Result<Vec<W
         let body = decode(encoding, stream.kept.as_deref().unwrap_or_default());
         for number in FIRST..=FIRST + plan.updates as u64 {
             let marker = Page::marker(number);
-            ensure!(body.contains(&marker), "{}: the {name} stream never shows {number}", subject.name());
+            ensure!(
+                body.contains(&marker),
+                "{}: the {name} stream never shows {number}",
+                subject.name()
+            );
         }
     }
-    let weigh = |((bodies, wires), first): (&(Vec<f64>, Vec<f64>), &(u64, u64))| Weight {
-        body: median(bodies),
-        wire: median(wires),
+    let weights = samples.iter().zip(&first).map(|(samples, first)| Weight {
+        body: median(&samples.bodies),
+        wire: median(&samples.wires),
         first: first.0 as f64,
-    };
-    Ok(samples.iter().zip(&first).map(weigh).collect())
+    });
+    Ok(weights.collect())
 }
 
 /// What can be read of a body that has not ended.

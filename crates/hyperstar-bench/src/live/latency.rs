@@ -41,7 +41,11 @@ impl Run {
 
     /// A percentile of the round in which it was lowest: the one that other programs disturbed least.
     pub(crate) fn quietest_ms(&self, percent: f64) -> f64 {
-        self.last_ms.iter().map(|round| percentile(round, percent)).min_by(f64::total_cmp).unwrap_or(0.0)
+        self.last_ms
+            .iter()
+            .map(|round| percentile(round, percent))
+            .min_by(f64::total_cmp)
+            .unwrap_or(0.0)
     }
 }
 
@@ -88,12 +92,20 @@ pub(crate) fn rounds(
 }
 
 impl Audience {
-    fn open(plan: &Plan, subject: Subject, page: Page, encoding: Option<&'static str>) -> Result<Self> {
+    fn open(
+        plan: &Plan,
+        subject: Subject,
+        page: Page,
+        encoding: Option<&'static str>,
+    ) -> Result<Self> {
         let mut server = Server::start(subject, page, plan.core)?;
         let mut streams = Streams::to(server.address)?;
         server.open(&mut streams, plan.viewers, encoding)?;
         let chunks = chunks_per_change(&mut server, &mut streams)?;
-        let counts_before = streams.iter().map(|stream| stream.response.chunks).collect();
+        let counts_before = streams
+            .iter()
+            .map(|stream| stream.response.chunks)
+            .collect();
         let (before, waited_before) = (server.stats()?, server.waited()?);
         Ok(Self {
             server,
@@ -126,14 +138,21 @@ impl Audience {
         let waited = self.server.waited()?.saturating_sub(self.waited_before) + self.waited_client;
         self.streams.settle(PAUSE)?;
         for (stream, count) in self.streams.iter().zip(self.counts_before) {
-            let (got, due) = (stream.response.chunks - count, self.chunks * plan.changes as u64);
+            let (got, due) = (
+                stream.response.chunks - count,
+                self.chunks * plan.changes as u64,
+            );
             let name = self.server.subject.name();
-            ensure!(got == due, "{name}: {got} chunks came where {due} were due, so the times mean nothing");
+            ensure!(
+                got == due,
+                "{name}: {got} chunks came where {due} were due, so the times mean nothing"
+            );
         }
         let updates = (plan.changes * plan.viewers) as f64;
         run.last_ms.push(self.last_ms);
         run.server_us.push(stats.cpu_ns as f64 / 1_000.0 / updates);
-        run.client_us.push(self.client_ns as f64 / 1_000.0 / updates);
+        run.client_us
+            .push(self.client_ns as f64 / 1_000.0 / updates);
         run.waited_ms.push(ms(waited) / plan.changes as f64);
         run.stats.renders += stats.renders;
         run.stats.hashes += stats.hashes;
@@ -146,7 +165,10 @@ impl Audience {
 
 /// How many chunks an update has; every stream must agree.
 fn chunks_per_change(server: &mut Server, streams: &mut Streams) -> Result<u64> {
-    let before: Vec<u64> = streams.iter().map(|stream| stream.response.chunks).collect();
+    let before: Vec<u64> = streams
+        .iter()
+        .map(|stream| stream.response.chunks)
+        .collect();
     for _ in 0..WARM_UP {
         streams.expect(1);
         let since = server.begin_change()?;
@@ -154,7 +176,11 @@ fn chunks_per_change(server: &mut Server, streams: &mut Streams) -> Result<u64> 
         server.end_change()?;
         streams.settle(QUIET)?;
     }
-    let mut counts: Vec<u64> = streams.iter().zip(before).map(|(stream, before)| stream.response.chunks - before).collect();
+    let mut counts: Vec<u64> = streams
+        .iter()
+        .zip(before)
+        .map(|(stream, before)| stream.response.chunks - before)
+        .collect();
     counts.dedup();
     match counts.as_slice() {
         [count] if *count > 0 && count % WARM_UP == 0 => Ok(count / WARM_UP),

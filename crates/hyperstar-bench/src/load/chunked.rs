@@ -35,7 +35,13 @@ enum State {
 
 impl Response {
     pub(crate) fn new() -> Self {
-        Self { state: State::Head, head: Vec::new(), chunks: 0, body_bytes: 0, wire_bytes: 0 }
+        Self {
+            state: State::Head,
+            head: Vec::new(),
+            chunks: 0,
+            body_bytes: 0,
+            wire_bytes: 0,
+        }
     }
 
     /// Whether the head has been read.
@@ -91,7 +97,11 @@ impl Response {
                 }
                 State::Break(left) => {
                     rest = &rest[1..];
-                    self.state = if left == 1 { State::Size(0, false) } else { State::Break(left - 1) };
+                    self.state = if left == 1 {
+                        State::Size(0, false)
+                    } else {
+                        State::Break(left - 1)
+                    };
                 }
                 State::End => return Ok(()),
             }
@@ -103,7 +113,10 @@ impl Response {
         let before = self.head.len();
         self.head.extend_from_slice(bytes);
         let from = before.saturating_sub(3);
-        let Some(at) = self.head[from..].windows(4).position(|four| four == b"\r\n\r\n") else {
+        let Some(at) = self.head[from..]
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+        else {
             if self.head.len() > HEAD_BYTES_MAX {
                 bail!("the head of the response has more than {HEAD_BYTES_MAX} bytes");
             }
@@ -111,9 +124,16 @@ impl Response {
         };
         let end = from + at + 4;
         self.head.truncate(end);
-        let status = self.head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+        let status = self
+            .head
+            .split(|byte| *byte == b' ')
+            .nth(1)
+            .unwrap_or_default();
         if status != b"200" {
-            bail!("the server answered {}", String::from_utf8_lossy(&self.head).trim_end());
+            bail!(
+                "the server answered {}",
+                String::from_utf8_lossy(&self.head).trim_end()
+            );
         }
         self.header("transfer-encoding")
             .filter(|value| value.eq_ignore_ascii_case("chunked"))
@@ -136,7 +156,9 @@ mod tests {
             let mut response = Response::new();
             let mut body = Vec::new();
             for piece in WIRE.chunks(size) {
-                response.feed(piece, |bytes| body.extend_from_slice(bytes)).unwrap();
+                response
+                    .feed(piece, |bytes| body.extend_from_slice(bytes))
+                    .unwrap();
             }
             assert_eq!(body, b"hello0123456789", "in pieces of {size}");
             assert_eq!((response.chunks, response.body_bytes), (2, 15));
@@ -153,6 +175,9 @@ mod tests {
             assert!(error.contains(message), "{error}");
         };
         check(b"HTTP/1.1 503 Busy\r\n\r\n", "503 Busy");
-        check(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", "not chunked");
+        check(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+            "not chunked",
+        );
     }
 }

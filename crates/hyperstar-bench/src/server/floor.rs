@@ -24,8 +24,15 @@ struct State {
 pub(super) fn run(options: &Options) -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", options.port))?;
     announce(listener.local_addr()?)?;
-    let state = State { number: FIRST, stats: Stats::default(), viewers: Vec::new() };
-    let floor = Arc::new(Floor { page: options.page, state: Mutex::new(state) });
+    let state = State {
+        number: FIRST,
+        stats: Stats::default(),
+        viewers: Vec::new(),
+    };
+    let floor = Arc::new(Floor {
+        page: options.page,
+        state: Mutex::new(state),
+    });
     std::thread::spawn(move || {
         for socket in listener.incoming().flatten() {
             // A connection says late what it wants: it must not hold up the next.
@@ -57,7 +64,11 @@ impl Floor {
                 state.viewers.push(socket);
                 return Ok(());
             };
-            write!(socket, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())?;
+            write!(
+                socket,
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            )?;
         }
     }
 
@@ -66,7 +77,9 @@ impl Floor {
         state.number += 1;
         let frame = state.frame(self.page);
         state.stats.frames += state.viewers.len() as u64;
-        state.viewers.retain_mut(|viewer| viewer.write_all(&frame).is_ok());
+        state
+            .viewers
+            .retain_mut(|viewer| viewer.write_all(&frame).is_ok());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -80,7 +93,9 @@ impl State {
         self.stats.renders += 1;
         self.stats.encoded += 1;
         let html = page.html(self.number, "@post('/inc')");
-        let event = format!("event: datastar-patch-elements\ndata: elements <main id=\"page\">{html}</main>\n\n");
+        let event = format!(
+            "event: datastar-patch-elements\ndata: elements <main id=\"page\">{html}</main>\n\n"
+        );
         format!("{:x}\r\n{event}\r\n", event.len()).into_bytes()
     }
 }

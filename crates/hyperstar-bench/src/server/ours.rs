@@ -15,7 +15,9 @@ pub(super) async fn run(options: &Options) -> Result<()> {
     let counted = hub.clone();
     let app = App::new(&hub)
         .name("bench")
-        .view(PAGE, move |_cx| Html::raw(page.html(shown.get(), &action("inc").to_string())))
+        .view(PAGE, move |_cx| {
+            Html::raw(page.html(shown.get(), &action("inc").to_string()))
+        })
         .action("inc", move |_cx| {
             pressed.update(|number| *number += 1);
             Done
@@ -40,7 +42,10 @@ pub(super) async fn run(options: &Options) -> Result<()> {
                 .to_json()
             }),
         );
-    let server = Server::bind(("127.0.0.1", options.port)).await?.shutdown(orphaned()).drain_ms(500);
+    let server = Server::bind(("127.0.0.1", options.port))
+        .await?
+        .shutdown(orphaned())
+        .drain_ms(500);
     announce(server.local_addr()?)?;
     server.serve(app).await?;
     Ok(())

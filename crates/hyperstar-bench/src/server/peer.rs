@@ -35,7 +35,9 @@ struct Peer {
 impl Peer {
     fn render(&self) -> String {
         self.renders.fetch_add(1, Ordering::Relaxed);
-        let inner = self.page.html(self.number.load(Ordering::Relaxed), "@post('/inc')");
+        let inner = self
+            .page
+            .html(self.number.load(Ordering::Relaxed), "@post('/inc')");
         format!("<main id=\"page\">{inner}</main>")
     }
 
@@ -75,18 +77,20 @@ pub(super) async fn run(options: &Options) -> Result<()> {
 
 async fn page(State(peer): State<Peer>) -> impl IntoResponse {
     let mut updates = peer.updates.subscribe();
-    Sse::new(stream_fn(move |mut yielder: Yielder<Result<Event, Infallible>>| async move {
-        let first = peer.render();
-        yielder.yield_item(Ok(peer.event(first))).await;
-        loop {
-            let html = match updates.recv().await {
-                Ok(html) => html,
-                Err(RecvError::Lagged(_)) => continue,
-                Err(RecvError::Closed) => break,
-            };
-            yielder.yield_item(Ok(peer.event(html))).await;
-        }
-    }))
+    Sse::new(stream_fn(
+        move |mut yielder: Yielder<Result<Event, Infallible>>| async move {
+            let first = peer.render();
+            yielder.yield_item(Ok(peer.event(first))).await;
+            loop {
+                let html = match updates.recv().await {
+                    Ok(html) => html,
+                    Err(RecvError::Lagged(_)) => continue,
+                    Err(RecvError::Closed) => break,
+                };
+                yielder.yield_item(Ok(peer.event(html))).await;
+            }
+        },
+    ))
     .keep_alive(KeepAlive::default())
 }
 
@@ -99,5 +103,11 @@ async fn change(State(peer): State<Peer>) {
 async fn stats(State(peer): State<Peer>) -> String {
     let encoded = peer.encoded.load(Ordering::Relaxed);
     let renders = peer.renders.load(Ordering::Relaxed);
-    Stats { renders, encoded, frames: encoded, ..Stats::default() }.to_json()
+    Stats {
+        renders,
+        encoded,
+        frames: encoded,
+        ..Stats::default()
+    }
+    .to_json()
 }

@@ -9,7 +9,10 @@ fn a_quick_run_reports_every_goal() {
         .args(["live", "--quick", "--viewers", "20", "--no-pin"])
         .output()
         .unwrap();
-    let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    let (out, err) = (
+        String::from_utf8_lossy(&run.stdout),
+        String::from_utf8_lossy(&run.stderr),
+    );
     assert!(run.status.success(), "{out}\n{err}");
     for expected in [
         "# cargo xtask bench live --quick",
@@ -21,6 +24,9 @@ fn a_quick_run_reports_every_goal() {
         "| bytes per update, dashboard, gzip",
         "| idle memory per stream at 100, counter",
     ] {
-        assert!(out.contains(expected), "there is no {expected:?} in:\n{out}");
+        assert!(
+            out.contains(expected),
+            "there is no {expected:?} in:\n{out}"
+        );
     }
 }

@@ -7,7 +7,8 @@ use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -36,15 +37,13 @@ async fn main() -> io::Result<()> {
     }
 }
 
-/// Serves the page and the streams. A tick is smaller than a packet: without `TCP_NODELAY` it could
-/// wait for the client to acknowledge the one before.
+/// Serves the page and the streams; its connections end with it.
 pub(crate) async fn serve(listener: TcpListener, viewers: Registry<()>) -> io::Result<()> {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 let (tcp, _) = accepted?;
-                tcp.set_nodelay(true)?;
                 connections.spawn(connection(tcp, viewers.clone()));
             }
             Some(_) = connections.join_next() => {}
@@ -61,7 +60,12 @@ pub(crate) async fn tick(viewers: Registry<()>, every: Duration) {
     }
 }
 
+/// A tick is smaller than a packet: without `TCP_NODELAY` it could wait for the client to acknowledge
+/// the one before.
 async fn connection(tcp: TcpStream, viewers: Registry<()>) {
+    if let Err(error) = tcp.set_nodelay(true) {
+        eprintln!("no TCP_NODELAY: {error}");
+    }
     let service = service_fn(|request| {
         let response = answer(&request, &viewers);
         async { Ok::<_, Infallible>(response) }
@@ -77,9 +81,13 @@ type Answer = Response<Either<Full<Bytes>, Body>>;
 
 fn answer(request: &Request<Incoming>, viewers: &Registry<()>) -> Answer {
     match request.uri().path() {
-        "/" => whole(StatusCode::OK, PAGE.to_owned()),
+        "/" => whole(StatusCode::OK, "text/html", PAGE.to_owned()),
         "/ticks" => ticks(request, viewers),
-        path => whole(StatusCode::NOT_FOUND, format!("nothing at {path}")),
+        path => whole(
+            StatusCode::NOT_FOUND,
+            "text/plain",
+            format!("nothing at {path}"),
+        ),
     }
 }
 
@@ -94,13 +102,19 @@ fn ticks(request: &Request<Incoming>, viewers: &Registry<()>) -> Answer {
             sender.on_close(move |_| drop(membership));
             response.map(Either::Right)
         }
-        Err(full) => whole(StatusCode::SERVICE_UNAVAILABLE, full.to_string()),
+        Err(full) => whole(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "text/plain",
+            full.to_string(),
+        ),
     }
 }
 
-fn whole(status: StatusCode, text: String) -> Answer {
+fn whole(status: StatusCode, kind: &'static str, text: String) -> Answer {
     let mut response = Response::new(Either::Left(Full::from(text)));
     *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 

@@ -1,0 +1,27 @@
+//! The tests of the crate, in one binary.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics, in its helpers too"
+)]
+
+mod client;
+mod clocks;
+#[cfg(any(feature = "zstd", feature = "brotli", feature = "gzip"))]
+mod codecs;
+mod event_source;
+mod events;
+mod keep_alive;
+mod negotiation;
+mod registry;
+mod sending;
+mod sockets;
+mod stalls;
+mod support;
+mod wake_ups;
+
+#[path = "../../examples/axum_clock.rs"]
+#[allow(dead_code, reason = "its `main` is not called")]
+mod axum_clock;
+#[path = "../../examples/hyper_clock.rs"]
+#[allow(dead_code, reason = "its `main` is not called")]
+mod hyper_clock;

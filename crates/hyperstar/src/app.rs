@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -612,9 +612,9 @@ impl Shared {
             shared.sessions.sweep()
         });
         if self.dev {
-            let mut seen = self.files_seen();
+            let mut build = self.build();
             self.timer(Duration::from_millis(DEV_POLL_MS), move |shared| {
-                shared.reload_files(&mut seen)
+                shared.reload_files(&mut build)
             });
         }
     }
@@ -635,45 +635,31 @@ impl Shared {
         });
     }
 
-    fn files_seen(&self) -> u64 {
-        let assets = self
-            .assets
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut hashes: Vec<&str> = assets.values().map(|asset| asset.hash.as_str()).collect();
-        hashes.sort_unstable();
-        use std::hash::{DefaultHasher, Hash, Hasher};
-        let mut hasher = DefaultHasher::new();
-        hashes.hash(&mut hasher);
-        hasher.finish()
-    }
-
-    /// In dev: notices changed files. A changed template renders anew; a changed asset changes the
-    /// shell, so the pages are told to connect again, notice, and reload.
-    fn reload_files(self: &Arc<Self>, seen: &mut u64) {
+    /// In dev: notices changed files. What the pages link in their head changes the shell, so they are
+    /// told to connect again, notice, and reload; anything else renders anew.
+    fn reload_files(self: &Arc<Self>, build: &mut String) {
+        let mut changed = false;
         {
-            let mut assets = self
-                .assets
-                .write()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut assets = self.assets.write().unwrap_or_else(PoisonError::into_inner);
             for asset in assets.values_mut() {
                 if let Some(fresh) = asset.reread() {
                     *asset = Arc::new(fresh);
+                    changed = true;
                 }
             }
         }
-        let now = self.files_seen();
-        if now != *seen {
-            *seen = now;
-            tracing::info!(app = self.name, "assets changed; the open pages reload");
-            self.viewers.close_all();
-        }
         #[cfg(feature = "templates")]
-        if self.templates.reload() {
+        let changed = self.templates.reload() || changed;
+        let now = self.build();
+        if *build != now {
+            *build = now;
             tracing::info!(
                 app = self.name,
-                "templates changed; the open pages render anew"
+                "linked files changed; the open pages reload"
             );
+            self.viewers.close_all();
+        } else if changed {
+            tracing::info!(app = self.name, "files changed; the open pages render anew");
             self.hub.notify_all();
         }
     }
@@ -681,7 +667,7 @@ impl Shared {
     pub(crate) fn asset(&self, name: &str) -> Option<Arc<Asset>> {
         self.assets
             .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .unwrap_or_else(PoisonError::into_inner)
             .get(name)
             .cloned()
     }

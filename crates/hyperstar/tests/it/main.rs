@@ -7,6 +7,7 @@ mod assets;
 mod hostile;
 mod live;
 mod pages;
+mod reload;
 mod sessions;
 mod shutdown;
 mod slow;

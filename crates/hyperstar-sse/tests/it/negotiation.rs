@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue};
 use hyperstar_sse::Encoding::{Brotli, Gzip, Identity, Zstd};
-use hyperstar_sse::{Compression, Encoding, StreamConfig, last_event_id, negotiate, respond};
+use hyperstar_sse::{Compression, StreamConfig, last_event_id, negotiate, respond};
 
 fn headers(values: &[&[u8]]) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -21,7 +21,7 @@ fn the_documented_order_is_zstd_brotli_gzip() {
 #[cfg(all(feature = "zstd", feature = "brotli", feature = "gzip"))]
 #[test]
 fn a_client_gets_what_it_likes_best_among_what_is_offered() {
-    let check = |values: &[&[u8]], expected: Encoding| {
+    let check = |values: &[&[u8]], expected: hyperstar_sse::Encoding| {
         assert_eq!(
             negotiate(&headers(values), &Compression::default()),
             expected,
@@ -82,17 +82,18 @@ fn a_client_gets_what_it_likes_best_among_what_is_offered() {
 #[cfg(all(feature = "zstd", feature = "brotli", feature = "gzip"))]
 #[test]
 fn only_what_is_offered_is_taken() {
-    let check = |order: &[Encoding], accept: &[u8], expected: Encoding| {
-        let compression = Compression {
-            order: order.to_vec(),
-            ..Compression::default()
+    let check =
+        |order: &[hyperstar_sse::Encoding], accept: &[u8], expected: hyperstar_sse::Encoding| {
+            let compression = Compression {
+                order: order.to_vec(),
+                ..Compression::default()
+            };
+            assert_eq!(
+                negotiate(&headers(&[accept]), &compression),
+                expected,
+                "{order:?}"
+            );
         };
-        assert_eq!(
-            negotiate(&headers(&[accept]), &compression),
-            expected,
-            "{order:?}"
-        );
-    };
     check(&[], b"zstd, *", Identity);
     check(&[Gzip], b"zstd, br, gzip;q=0.1", Gzip);
     check(&[Gzip, Zstd], b"zstd, gzip", Gzip);

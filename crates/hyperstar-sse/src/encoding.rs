@@ -102,6 +102,7 @@ fn is_available(encoding: Encoding) -> bool {
 ///
 /// let mut headers = http::HeaderMap::new();
 /// headers.insert("accept-encoding", "gzip, br;q=0.5".parse()?);
+/// # #[cfg(feature = "gzip")]
 /// assert_eq!(negotiate(&headers, &Compression::default()), Encoding::Gzip);
 /// assert_eq!(negotiate(&headers, &Compression::off()), Encoding::Identity);
 /// # Ok::<(), http::header::InvalidHeaderValue>(())

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue};
 use hyperstar_sse::Encoding::{Brotli, Gzip, Identity, Zstd};
-use hyperstar_sse::{Compression, StreamConfig, last_event_id, negotiate, respond};
+use hyperstar_sse::{Compression, StreamConfig, compress, last_event_id, negotiate, respond};
 
 fn headers(values: &[&[u8]]) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -101,14 +101,26 @@ fn only_what_is_offered_is_taken() {
     check(&[Identity, Zstd], b"zstd, identity", Identity);
 }
 
-#[cfg(not(any(feature = "zstd", feature = "brotli", feature = "gzip")))]
 #[test]
 fn what_is_not_compiled_in_is_passed_over() {
-    let wishes = headers(&[b"zstd, br, gzip, *"]);
-    assert_eq!(negotiate(&wishes, &Compression::default()), Identity);
-    for encoding in [Identity, Gzip, Brotli, Zstd] {
-        assert_eq!(hyperstar_sse::compress(b"text", encoding), None);
+    let codecs = [
+        (Zstd, cfg!(feature = "zstd")),
+        (Brotli, cfg!(feature = "brotli")),
+        (Gzip, cfg!(feature = "gzip")),
+    ];
+    for (encoding, is_compiled_in) in codecs {
+        let wish = headers(&[encoding.token().as_bytes()]);
+        let expected = if is_compiled_in { encoding } else { Identity };
+        assert_eq!(negotiate(&wish, &Compression::default()), expected);
+        assert_eq!(compress(b"text", encoding).is_some(), is_compiled_in);
     }
+    let first = codecs.iter().find(|(_, is_compiled_in)| *is_compiled_in);
+    let expected = first.map_or(Identity, |(encoding, _)| *encoding);
+    assert_eq!(
+        negotiate(&headers(&[b"*"]), &Compression::default()),
+        expected
+    );
+    assert_eq!(compress(b"text", Identity), None);
 }
 
 #[test]

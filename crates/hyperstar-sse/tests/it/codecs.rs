@@ -88,7 +88,9 @@ fn decode(encoding: Encoding, bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut decoded = Vec::new();
     match encoding {
         #[cfg(feature = "zstd")]
-        Encoding::Zstd => decoded = zstd::decode_all(bytes)?,
+        Encoding::Zstd => {
+            zstd::stream::read::Decoder::new(bytes)?.read_to_end(&mut decoded)?;
+        }
         #[cfg(feature = "brotli")]
         Encoding::Brotli => {
             brotli::Decompressor::new(bytes, 512).read_to_end(&mut decoded)?;

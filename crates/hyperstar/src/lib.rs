@@ -79,6 +79,9 @@ mod templates;
 mod view;
 mod viewer;
 
+#[cfg(feature = "test")]
+pub mod test;
+
 pub use action::{Action, action, action_at};
 pub use app::{App, AppError, Limits};
 pub use assets::Assets;

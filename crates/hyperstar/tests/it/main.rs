@@ -4,6 +4,7 @@
 
 mod actions;
 mod assets;
+mod browser;
 mod hostile;
 mod live;
 mod pages;

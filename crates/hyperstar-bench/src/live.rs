@@ -7,14 +7,11 @@ mod memory;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::figures::{median, ms};
 use crate::machine;
-use crate::page::Page;
-use crate::server::Subject;
-use crate::table::{Table, figure, ratio, verdict};
+use crate::table::{Table, figure, verdict};
 
 /// Longer than the shortest time between two frames: a change after it is shown at once.
 pub(crate) const PAUSE: Duration = Duration::from_millis(20);
@@ -26,11 +23,6 @@ pub(crate) const ENCODINGS: [(&str, Option<&str>); 4] = [
     ("brotli", Some("br")),
     ("gzip", Some("gzip")),
 ];
-
-const RENDERS_MAX: f64 = 1.0;
-const BYTES_MAX: f64 = 40.0;
-const IDLE_KIB_MAX: f64 = 16.0;
-const P99_MS_MAX: f64 = 20.0;
 
 /// How much is measured.
 #[derive(clap::Args, Clone, Debug)]
@@ -117,7 +109,7 @@ impl Plan {
 }
 
 /// A goal and what came of it, for the summary at the end.
-struct Goal {
+pub(crate) struct Goal {
     what: String,
     at_most: f64,
     result: f64,
@@ -149,13 +141,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut goals = Vec::new();
     let wants = |part| options.only.is_none_or(|only| only == part);
     if wants(Part::Delivery) {
-        delivery(&plan, &mut goals)?;
+        latency::report(&plan, &mut goals)?;
     }
     if wants(Part::Bytes) {
-        update_bytes(&plan, &mut goals)?;
+        bytes::report(&plan, &mut goals)?;
     }
     if wants(Part::Idle) {
-        idle_memory(&plan, &mut goals)?;
+        memory::report(&plan, &mut goals)?;
     }
     if options.build {
         build::report()?;
@@ -173,254 +165,4 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     println!("{table}\nTook {:.0} s.", began.elapsed().as_secs_f64());
     Ok(())
-}
-
-/// Renders per change, and how long a change takes to the last viewer.
-fn delivery(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
-    let cases = [
-        (Page::Counter, "identity", None),
-        (Page::Dashboard, "identity", None),
-        (Page::Dashboard, "zstd", Some("zstd")),
-    ];
-    let mut counts = Table::new(&[
-        "per change",
-        "page",
-        "renders",
-        "hashes",
-        "events encoded",
-        "frames",
-    ]);
-    let mut times = Table::new(&[
-        "server",
-        "page",
-        "encoding",
-        "p50 ms",
-        "p99 ms",
-        "quietest p99",
-        "median viewer ms",
-        "waited ms",
-        "server µs",
-        "client µs",
-    ]);
-    let mut compared = Table::new(&["ours / peer", "encoding", "p50", "p99", "server CPU"]);
-    for (page, name, encoding) in cases {
-        let mut subjects = vec![Subject::Hyperstar, Subject::Datastar];
-        if encoding.is_none() {
-            subjects.push(Subject::Floor);
-        }
-        let runs = latency::rounds(plan, &subjects, page, encoding)?;
-        for (subject, run) in subjects.iter().zip(&runs) {
-            let changes = run.changes as f64;
-            if encoding.is_none() {
-                let per = |count: u64| figure(count as f64 / changes);
-                let stats = run.stats;
-                counts.row([
-                    subject.name().to_owned(),
-                    page.name().to_owned(),
-                    per(stats.renders),
-                    per(stats.hashes),
-                    per(stats.encoded),
-                    per(stats.frames),
-                ]);
-            }
-            times.row([
-                subject.name().to_owned(),
-                page.name().to_owned(),
-                name.to_owned(),
-                figure(run.last_ms(50.0)),
-                figure(run.last_ms(99.0)),
-                figure(run.quietest_ms(99.0)),
-                figure(median(&run.median_ms)),
-                figure(median(&run.waited_ms)),
-                figure(median(&run.server_us)),
-                figure(median(&run.client_us)),
-            ]);
-        }
-        let [ours, peer, ..] = runs.as_slice() else {
-            continue;
-        };
-        let over = |percent: f64| ratio(ours.last_ms(percent), peer.last_ms(percent));
-        let cpu = ratio(median(&ours.server_us), median(&peer.server_us));
-        compared.row([
-            page.name().to_owned(),
-            name.to_owned(),
-            over(50.0),
-            over(99.0),
-            cpu,
-        ]);
-        if encoding.is_none() {
-            let changes = ours.changes as f64;
-            for (what, count) in [
-                ("renders", ours.stats.renders),
-                ("hashes", ours.stats.hashes),
-            ] {
-                let what = format!(
-                    "{what} per change, {} viewers, {}",
-                    plan.viewers,
-                    page.name()
-                );
-                goals.push(Goal {
-                    what,
-                    at_most: RENDERS_MAX,
-                    result: count as f64 / changes,
-                    unit: "",
-                });
-            }
-            goals.push(Goal {
-                what: format!(
-                    "change -> last of {} viewers, p99, {}",
-                    plan.viewers,
-                    page.name()
-                ),
-                at_most: P99_MS_MAX,
-                result: ours.last_ms(99.0),
-                unit: "ms",
-            });
-            goals.push(Goal {
-                what: format!("the same in the quietest round, {}", page.name()),
-                at_most: P99_MS_MAX,
-                result: ours.quietest_ms(99.0),
-                unit: "ms",
-            });
-        }
-    }
-    println!(
-        "## 1. Renders and hashes, {} viewers\n\n{counts}",
-        plan.viewers
-    );
-    println!(
-        "## 2. A change to the last of {} viewers\n\nOver {} changes in {} rounds, from before the change is asked for until the client has read it. The servers run side by side and change in turn. \"Quietest\": in the round where it was lowest. \"Waited\": how long, per change, server and client were ready to run while other programs had their processors. \"µs\": processor time per viewer and update.\n\n{times}\n{compared}",
-        plan.viewers,
-        plan.changes * plan.rounds,
-        plan.rounds
-    );
-    Ok(())
-}
-
-fn update_bytes(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
-    let mut table = Table::new(&[
-        "page",
-        "encoding",
-        "ours",
-        "ours on the wire",
-        "peer",
-        "peer on the wire",
-        "ours / peer",
-        "ours first",
-        "peer first",
-    ]);
-    for page in [Page::Counter, Page::Dashboard] {
-        let ours = bytes::measure(plan, Subject::Hyperstar, page)?;
-        let peer = bytes::measure(plan, Subject::Datastar, page)?;
-        for ((name, encoding), (ours, peer)) in ENCODINGS.into_iter().zip(ours.iter().zip(&peer)) {
-            table.row([
-                page.name().to_owned(),
-                name.to_owned(),
-                figure(ours.body),
-                figure(ours.wire),
-                figure(peer.body),
-                figure(peer.wire),
-                ratio(ours.body, peer.body),
-                figure(ours.first),
-                figure(peer.first),
-            ]);
-            if encoding.is_some() {
-                goals.push(Goal {
-                    what: format!("bytes per update, {}, {name}", page.name()),
-                    at_most: BYTES_MAX,
-                    result: ours.body,
-                    unit: "B",
-                });
-            }
-        }
-    }
-    println!(
-        "## 3. Bytes per update and connection\n\nMedians of {} updates of one number: the payload of the body's chunks, and with the framing of chunks. \"First\" is what a viewer gets on joining.\n\n{table}",
-        plan.updates
-    );
-    Ok(())
-}
-
-fn idle_memory(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
-    let mut table = Table::new(&[
-        "page",
-        "encoding",
-        "streams",
-        "ours RSS",
-        "ours PSS",
-        "ours anonymous",
-        "peer RSS",
-        "peer PSS",
-        "peer anonymous",
-        "ours / peer",
-    ]);
-    let kib = |samples: &[machine::Memory], field: fn(&machine::Memory) -> u64| {
-        median(
-            &samples
-                .iter()
-                .map(|memory| field(memory) as f64 / 1_024.0)
-                .collect::<Vec<_>>(),
-        )
-    };
-    let cases = [
-        (Page::Counter, 0, plan.rounds, plan.idle.clone()),
-        (Page::Dashboard, 0, 1, plan.idle.clone()),
-        (Page::Dashboard, 1, 1, vec![plan.idle_compressed]),
-        (Page::Dashboard, 2, 1, vec![plan.idle_compressed]),
-        (Page::Dashboard, 3, 1, vec![plan.idle_compressed]),
-    ];
-    for (page, encoding, rounds, counts) in cases {
-        let (name, encoding) = ENCODINGS[encoding];
-        let (mut ours, mut peer) = (
-            vec![Vec::new(); counts.len()],
-            vec![Vec::new(); counts.len()],
-        );
-        for _ in 0..rounds {
-            for (subject, samples) in [
-                (Subject::Hyperstar, &mut ours),
-                (Subject::Datastar, &mut peer),
-            ] {
-                let measured = memory::measure(plan, subject, page, encoding, &counts)?;
-                ensure!(
-                    measured.len() == counts.len(),
-                    "one figure is due for each number of streams"
-                );
-                samples
-                    .iter_mut()
-                    .zip(measured)
-                    .for_each(|(samples, memory)| samples.push(memory));
-            }
-        }
-        for (at, count) in counts.iter().enumerate() {
-            let fields: [fn(&machine::Memory) -> u64; 3] = [
-                |memory| memory.rss,
-                |memory| memory.pss,
-                |memory| memory.anonymous,
-            ];
-            let mut row = vec![page.name().to_owned(), name.to_owned(), count.to_string()];
-            row.extend(fields.iter().map(|field| figure(kib(&ours[at], *field))));
-            row.extend(fields.iter().map(|field| figure(kib(&peer[at], *field))));
-            row.push(ratio(kib(&ours[at], fields[0]), kib(&peer[at], fields[0])));
-            table.row(row);
-            if encoding.is_none() {
-                goals.push(Goal {
-                    what: format!("idle memory per stream at {count}, {}", page.name()),
-                    at_most: IDLE_KIB_MAX,
-                    result: kib(&ours[at], fields[0]),
-                    unit: "KiB",
-                });
-            }
-        }
-    }
-    println!(
-        "## 4. Idle memory per open stream\n\nKiB of the server's process, the difference to {} streams over the streams added; each has had its first render and {} updates. The kernel's socket buffers are not in it.\n\n{table}",
-        memory::BASE_STREAMS,
-        memory::UPDATES
-    );
-    Ok(())
-}
-
-/// In milliseconds, for tables.
-pub(crate) fn all_ms(durations: &[Duration]) -> Vec<f64> {
-    durations.iter().map(|duration| ms(*duration)).collect()
 }

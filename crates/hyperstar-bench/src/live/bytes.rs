@@ -4,21 +4,69 @@ use std::io::Read;
 
 use anyhow::{Result, ensure};
 
-use super::{ENCODINGS, PAUSE, Plan};
+use super::{ENCODINGS, Goal, PAUSE, Plan};
 use crate::child::Server;
 use crate::figures::median;
 use crate::load::Streams;
 use crate::page::{FIRST, Page};
 use crate::server::Subject;
+use crate::table::{Table, figure, ratio};
+
+const BYTES_MAX: f64 = 40.0;
+
+/// Every encoding of both pages, ours and the peer's.
+pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
+    let mut table = Table::new(&[
+        "page",
+        "encoding",
+        "ours",
+        "ours on the wire",
+        "peer",
+        "peer on the wire",
+        "ours / peer",
+        "ours first",
+        "peer first",
+    ]);
+    for page in [Page::Counter, Page::Dashboard] {
+        let ours = measure(plan, Subject::Hyperstar, page)?;
+        let peer = measure(plan, Subject::Datastar, page)?;
+        for ((name, encoding), (ours, peer)) in ENCODINGS.into_iter().zip(ours.iter().zip(&peer)) {
+            table.row([
+                page.name().to_owned(),
+                name.to_owned(),
+                figure(ours.body),
+                figure(ours.wire),
+                figure(peer.body),
+                figure(peer.wire),
+                ratio(ours.body, peer.body),
+                figure(ours.first),
+                figure(peer.first),
+            ]);
+            if encoding.is_some() {
+                goals.push(Goal {
+                    what: format!("bytes per update, {}, {name}", page.name()),
+                    at_most: BYTES_MAX,
+                    result: ours.body,
+                    unit: "B",
+                });
+            }
+        }
+    }
+    println!(
+        "## 3. Bytes per update and connection\n\nMedians of {} updates of one number: the payload of the body's chunks, and with the framing of chunks. \"First\" is what a viewer gets on joining.\n\n{table}",
+        plan.updates
+    );
+    Ok(())
+}
 
 /// Bytes of one encoding.
-pub(crate) struct Weight {
+struct Weight {
     /// Payload of an update.
-    pub(crate) body: f64,
+    body: f64,
     /// The same with the framing of its chunks.
-    pub(crate) wire: f64,
+    wire: f64,
     /// Payload of what a viewer gets on joining.
-    pub(crate) first: f64,
+    first: f64,
 }
 
 /// Bytes of each update.
@@ -29,7 +77,7 @@ struct Samples {
 }
 
 /// Counts an update in every encoding: one stream each, of one server.
-pub(crate) fn measure(plan: &Plan, subject: Subject, page: Page) -> Result<Vec<Weight>> {
+fn measure(plan: &Plan, subject: Subject, page: Page) -> Result<Vec<Weight>> {
     let mut server = Server::start(subject, page, plan.core)?;
     let mut streams = Streams::to(server.address)?.keep_bodies();
     let count = ENCODINGS.len();

@@ -4,49 +4,175 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::{PAUSE, Plan, all_ms};
+use super::{Goal, PAUSE, Plan};
 use crate::child::Server;
-use crate::figures::{ms, percentile};
+use crate::figures::{median, ms, percentile};
 use crate::load::Streams;
 use crate::machine;
 use crate::page::Page;
 use crate::server::{Stats, Subject};
+use crate::table::{Table, figure, ratio};
 
 /// Changes before the measured ones: they warm everything up and tell how many chunks one has.
 const WARM_UP: u64 = 5;
+/// A change is disturbed if server and client waited longer for their processors, in milliseconds.
+const DISTURBED_MS: f64 = 1.0;
 const QUIET: Duration = Duration::from_millis(60);
+
+const RENDERS_MAX: f64 = 1.0;
+const P99_MS_MAX: f64 = 20.0;
+
+/// Renders per change, and how long a change takes to the last viewer.
+pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
+    let cases = [
+        (Page::Counter, "identity", None),
+        (Page::Dashboard, "identity", None),
+        (Page::Dashboard, "zstd", Some("zstd")),
+    ];
+    let mut counts = Table::new(&[
+        "per change",
+        "page",
+        "renders",
+        "hashes",
+        "events encoded",
+        "frames",
+    ]);
+    let mut times = Table::new(&[
+        "server",
+        "page",
+        "encoding",
+        "p50 ms",
+        "p99 ms",
+        "undisturbed",
+        "their p50",
+        "their p99",
+        "median viewer ms",
+        "waited ms",
+        "server µs",
+        "client µs",
+    ]);
+    let mut compared = Table::new(&["ours / peer", "encoding", "p50", "p99", "server CPU"]);
+    for (page, name, encoding) in cases {
+        let mut subjects = vec![Subject::Hyperstar, Subject::Datastar];
+        if encoding.is_none() {
+            subjects.push(Subject::Floor);
+        }
+        let runs = rounds(plan, &subjects, page, encoding)?;
+        for (subject, run) in subjects.iter().zip(&runs) {
+            let changes = run.changes as f64;
+            if encoding.is_none() {
+                let per = |count: u64| figure(count as f64 / changes);
+                let stats = run.stats;
+                counts.row([
+                    subject.name().to_owned(),
+                    page.name().to_owned(),
+                    per(stats.renders),
+                    per(stats.hashes),
+                    per(stats.encoded),
+                    per(stats.frames),
+                ]);
+            }
+            times.row([
+                subject.name().to_owned(),
+                page.name().to_owned(),
+                name.to_owned(),
+                figure(percentile(&run.last_ms, 50.0)),
+                figure(percentile(&run.last_ms, 99.0)),
+                run.undisturbed_ms.len().to_string(),
+                figure(percentile(&run.undisturbed_ms, 50.0)),
+                figure(percentile(&run.undisturbed_ms, 99.0)),
+                figure(median(&run.median_ms)),
+                figure(median(&run.waited_ms)),
+                figure(median(&run.server_us)),
+                figure(median(&run.client_us)),
+            ]);
+        }
+        let [ours, peer, ..] = runs.as_slice() else {
+            continue;
+        };
+        let over = |percent: f64| {
+            ratio(
+                percentile(&ours.last_ms, percent),
+                percentile(&peer.last_ms, percent),
+            )
+        };
+        let cpu = ratio(median(&ours.server_us), median(&peer.server_us));
+        compared.row([
+            page.name().to_owned(),
+            name.to_owned(),
+            over(50.0),
+            over(99.0),
+            cpu,
+        ]);
+        if encoding.is_none() {
+            let changes = ours.changes as f64;
+            for (what, count) in [
+                ("renders", ours.stats.renders),
+                ("hashes", ours.stats.hashes),
+            ] {
+                let what = format!(
+                    "{what} per change, {} viewers, {}",
+                    plan.viewers,
+                    page.name()
+                );
+                goals.push(Goal {
+                    what,
+                    at_most: RENDERS_MAX,
+                    result: count as f64 / changes,
+                    unit: "",
+                });
+            }
+            goals.push(Goal {
+                what: format!(
+                    "change -> last of {} viewers, p99, {}",
+                    plan.viewers,
+                    page.name()
+                ),
+                at_most: P99_MS_MAX,
+                result: percentile(&ours.last_ms, 99.0),
+                unit: "ms",
+            });
+            goals.push(Goal {
+                what: format!(
+                    "the same, {} undisturbed changes, {}",
+                    ours.undisturbed_ms.len(),
+                    page.name()
+                ),
+                at_most: P99_MS_MAX,
+                result: percentile(&ours.undisturbed_ms, 99.0),
+                unit: "ms",
+            });
+        }
+    }
+    println!(
+        "## 1. Renders and hashes, {} viewers\n\n{counts}",
+        plan.viewers
+    );
+    println!(
+        "## 2. A change to the last of {} viewers\n\nOver {} changes in {} rounds, from before the change is asked for until the client has read it. The servers run side by side and change in turn. \"Waited\": the median of how long, per change, server and client were ready to run while other programs had their processors. \"Undisturbed\": changes where that was at most {DISTURBED_MS} ms. \"µs\": processor time per viewer and update.\n\n{times}\n{compared}",
+        plan.viewers,
+        plan.changes * plan.rounds,
+        plan.rounds
+    );
+    Ok(())
+}
 
 /// What all rounds of one server brought.
 #[derive(Default)]
-pub(crate) struct Run {
-    /// A change to its last viewer, one figure a change, round by round.
-    last_ms: Vec<Vec<f64>>,
+struct Run {
+    /// A change to its last viewer, one figure a change.
+    last_ms: Vec<f64>,
+    /// The same for those changes that other programs did not disturb.
+    undisturbed_ms: Vec<f64>,
     /// A change to the viewer in the middle, one figure a change.
-    pub(crate) median_ms: Vec<f64>,
+    median_ms: Vec<f64>,
     /// Processor time per viewer and update, one figure a round.
-    pub(crate) server_us: Vec<f64>,
-    pub(crate) client_us: Vec<f64>,
-    /// How long server and client could have run but other programs did, per change; one figure a
-    /// round.
-    pub(crate) waited_ms: Vec<f64>,
-    pub(crate) stats: Stats,
-    pub(crate) changes: usize,
-}
-
-impl Run {
-    /// A percentile over the changes of all rounds.
-    pub(crate) fn last_ms(&self, percent: f64) -> f64 {
-        percentile(&self.last_ms.concat(), percent)
-    }
-
-    /// A percentile of the round in which it was lowest: the one that other programs disturbed least.
-    pub(crate) fn quietest_ms(&self, percent: f64) -> f64 {
-        self.last_ms
-            .iter()
-            .map(|round| percentile(round, percent))
-            .min_by(f64::total_cmp)
-            .unwrap_or(0.0)
-    }
+    server_us: Vec<f64>,
+    client_us: Vec<f64>,
+    /// How long server and client could have run but other programs did, one figure a change.
+    waited_ms: Vec<f64>,
+    stats: Stats,
+    changes: usize,
 }
 
 /// One server with its viewers.
@@ -57,15 +183,12 @@ struct Audience {
     chunks: u64,
     before: Stats,
     counts_before: Vec<u64>,
-    waited_before: Duration,
-    waited_client: Duration,
     client_ns: u64,
-    last_ms: Vec<f64>,
 }
 
 /// Measures servers that run side by side: they change in turn, so that what else the machine does
 /// falls on all of them alike.
-pub(crate) fn rounds(
+fn rounds(
     plan: &Plan,
     subjects: &[Subject],
     page: Page,
@@ -106,36 +229,41 @@ impl Audience {
             .iter()
             .map(|stream| stream.response.chunks)
             .collect();
-        let (before, waited_before) = (server.stats()?, server.waited()?);
+        let before = server.stats()?;
         Ok(Self {
             server,
             streams,
             chunks,
             before,
             counts_before,
-            waited_before,
-            waited_client: Duration::ZERO,
             client_ns: 0,
-            last_ms: Vec::new(),
         })
     }
 
     fn change(&mut self, run: &mut Run) -> Result<()> {
-        let (client_ns, waited) = (machine::cpu_ns(), machine::waited(std::process::id())?);
+        let waited = |server: &Server| -> Result<f64> {
+            Ok(ms(server.waited()? + machine::waited(std::process::id())?))
+        };
+        let waited_before = waited(&self.server)?;
+        let client_ns = machine::cpu_ns();
         self.streams.expect(self.chunks);
         let since = self.server.begin_change()?;
-        let arrivals = all_ms(&self.streams.arrivals(since)?);
-        self.server.end_change()?;
-        self.last_ms.push(percentile(&arrivals, 100.0));
-        run.median_ms.push(percentile(&arrivals, 50.0));
+        let arrivals: Vec<f64> = self.streams.arrivals(since)?.into_iter().map(ms).collect();
         self.client_ns += machine::cpu_ns() - client_ns;
-        self.waited_client += machine::waited(std::process::id())?.saturating_sub(waited);
+        self.server.end_change()?;
+        let last_ms = percentile(&arrivals, 100.0);
+        let waited_ms = waited(&self.server)? - waited_before;
+        run.last_ms.push(last_ms);
+        run.median_ms.push(percentile(&arrivals, 50.0));
+        run.waited_ms.push(waited_ms);
+        if waited_ms <= DISTURBED_MS {
+            run.undisturbed_ms.push(last_ms);
+        }
         Ok(())
     }
 
     fn close(mut self, plan: &Plan, run: &mut Run) -> Result<()> {
         let stats = self.server.stats()?.since(self.before);
-        let waited = self.server.waited()?.saturating_sub(self.waited_before) + self.waited_client;
         self.streams.settle(PAUSE)?;
         for (stream, count) in self.streams.iter().zip(self.counts_before) {
             let (got, due) = (
@@ -149,11 +277,9 @@ impl Audience {
             );
         }
         let updates = (plan.changes * plan.viewers) as f64;
-        run.last_ms.push(self.last_ms);
         run.server_us.push(stats.cpu_ns as f64 / 1_000.0 / updates);
         run.client_us
             .push(self.client_ns as f64 / 1_000.0 / updates);
-        run.waited_ms.push(ms(waited) / plan.changes as f64);
         run.stats.renders += stats.renders;
         run.stats.hashes += stats.hashes;
         run.stats.encoded += stats.encoded;

@@ -2,20 +2,74 @@
 
 use anyhow::Result;
 
-use super::{PAUSE, Plan};
+use super::{ENCODINGS, Goal, PAUSE, Plan};
 use crate::child::Server;
 use crate::load::Streams;
 use crate::machine::Memory;
 use crate::page::Page;
 use crate::server::Subject;
+use crate::table::{Table, figure, ratio};
 
 /// Streams that are open before the first look: what a server sets up once is not counted.
-pub(crate) const BASE_STREAMS: usize = 20;
+const BASE_STREAMS: usize = 20;
 /// Updates that each stream has had: a stream that was never used would look cheaper than it is.
-pub(crate) const UPDATES: usize = 3;
+const UPDATES: usize = 3;
+
+const IDLE_KIB_MAX: f64 = 16.0;
+
+/// Both pages uncompressed, one in every encoding, ours and the peer's.
+pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
+    let mut table = Table::new(&[
+        "page",
+        "encoding",
+        "streams",
+        "ours RSS",
+        "ours PSS",
+        "ours anonymous",
+        "peer RSS",
+        "peer PSS",
+        "peer anonymous",
+        "ours / peer",
+    ]);
+    let compressed = vec![plan.idle_compressed];
+    let cases = [
+        (Page::Counter, ENCODINGS[0], plan.idle.clone()),
+        (Page::Dashboard, ENCODINGS[0], plan.idle.clone()),
+        (Page::Dashboard, ENCODINGS[1], compressed.clone()),
+        (Page::Dashboard, ENCODINGS[2], compressed.clone()),
+        (Page::Dashboard, ENCODINGS[3], compressed),
+    ];
+    for (page, (name, encoding), counts) in cases {
+        let ours = measure(plan, Subject::Hyperstar, page, encoding, &counts)?;
+        let peer = measure(plan, Subject::Datastar, page, encoding, &counts)?;
+        for (count, (ours, peer)) in counts.iter().zip(ours.into_iter().zip(peer)) {
+            let kib = |bytes: u64| bytes as f64 / 1_024.0;
+            let mut row = vec![page.name().to_owned(), name.to_owned(), count.to_string()];
+            for memory in [ours, peer] {
+                row.extend(
+                    [memory.rss, memory.pss, memory.anonymous].map(|bytes| figure(kib(bytes))),
+                );
+            }
+            row.push(ratio(ours.rss as f64, peer.rss as f64));
+            table.row(row);
+            if encoding.is_none() {
+                goals.push(Goal {
+                    what: format!("idle memory per stream at {count}, {}", page.name()),
+                    at_most: IDLE_KIB_MAX,
+                    result: kib(ours.rss),
+                    unit: "KiB",
+                });
+            }
+        }
+    }
+    println!(
+        "## 4. Idle memory per open stream\n\nKiB of the server's process, the difference to {BASE_STREAMS} streams over the streams added; each has had its first render and {UPDATES} updates. The kernel's socket buffers are not in it.\n\n{table}"
+    );
+    Ok(())
+}
 
 /// The memory per stream at each number of streams, which must rise.
-pub(crate) fn measure(
+fn measure(
     plan: &Plan,
     subject: Subject,
     page: Page,

@@ -15,14 +15,16 @@ use tokio::time::{Instant, Sleep};
 
 use crate::encoding::{Compression, Encoder, Encoding};
 
+/// The shortest time between two comments, in milliseconds.
+const KEEP_ALIVE_MS_MIN: u64 = 10;
 /// A comment that says nothing: it keeps proxies from hanging up, and shows a dead socket.
 const KEEP_ALIVE: &[u8] = b":\n\n";
 
 /// How a stream behaves.
 #[derive(Clone, Debug)]
 pub struct StreamConfig {
-    /// A silent stream carries a comment this often, in milliseconds; `None` if the app sends its
-    /// own heartbeats.
+    /// A silent stream carries a comment this often, in milliseconds (at least 10); `None` if the app
+    /// sends its own heartbeats.
     pub keep_alive_ms: Option<u64>,
     /// The most events that wait; past it [`Sender::event`] answers [`SendError::Full`].
     pub queue_events_max: usize,
@@ -140,7 +142,8 @@ pub fn stream(config: &StreamConfig, encoding: Encoding) -> (Sender, Body) {
             shared: shared.clone(),
             encoder: Encoder::new(encoding, &config.compression),
             keep_alive: config.keep_alive_ms.map(|ms| KeepAlive {
-                every: Duration::from_millis(ms),
+                // A body that always has something to say would never let its task rest.
+                every: Duration::from_millis(ms.max(KEEP_ALIVE_MS_MIN)),
                 timer: None,
             }),
         },

@@ -101,7 +101,10 @@ impl Chat {
                 "There is no such room. The lobby is at /.",
             ));
         }
-        let presence = self.presence.get();
+        let me = person_of(session);
+        let mut presence = self.presence.get();
+        // Whoever reads this is here, also before the page's stream says so.
+        presence.enter(&me, "", room);
         let rooms: Vec<(String, usize)> = room::rooms(&self.store)?
             .into_iter()
             .map(|room| {
@@ -110,7 +113,7 @@ impl Chat {
             })
             .collect();
         let scene = page::Scene {
-            me: &person_of(session),
+            me: &me,
             room,
             rooms: &rooms,
             people: &presence.people(room),
@@ -119,7 +122,11 @@ impl Chat {
         Ok(Html::from(page::page(&scene, siblings)).title(format!("{room} \u{b7} Chat")))
     }
 
+    /// Only a tab that has a stream is here: its end is what takes it away again.
     fn enter(&self, cx: &ActionCx) -> Result<Reply, ActionError> {
+        if !cx.viewer().is_connected() {
+            return Ok(Reply::new().unchanged());
+        }
         let room = self.room(cx)?;
         let me = person_of(cx.session());
         self.presence

@@ -49,7 +49,7 @@ fn me(me: &Person) -> Markup {
         form #rename .card.rename popover data-on:submit=(action("chat/rename").then("el.hidePopover()")) {
             label for="name" { "Your name" }
             div .row {
-                input #name .field data-bind:name value=(me.name) maxlength=(NAME_CHARS_MAX) autocomplete="nickname" enterkeyhint="done" autofocus;
+                input #name .field data-bind:name value=(me.name) maxlength=(NAME_CHARS_MAX) autocomplete="nickname" enterkeyhint="done" autofocus data-on:focus="el.select()";
                 button .button.primary type="submit" { "Save" }
             }
         }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
-use hyperstar_e2e::{Chrome, FlakyProxy, Mode, SECOND, Server, Tab};
+use hyperstar_e2e::{Chrome, FlakyProxy, Mode, SECOND, Server, Tab, wait_until};
 
 use super::{TODO, action_of, call, gallery};
 
@@ -164,4 +164,54 @@ async fn after_going_offline_and_online() -> Result<()> {
     let back = Instant::now();
     scene.shows("after the tunnel", BACK_WITHIN, back).await?;
     scene.is_as_it_was().await
+}
+
+#[tokio::test]
+async fn what_was_answered_under_load_is_kept_over_sigterm() -> Result<()> {
+    let (mut server, _data) = started().await?;
+    let chrome = Chrome::launch().await?;
+    let tab = chrome.tab().await?;
+    tab.open(&server.url_at(TODO, "/")).await?;
+    let add = action_of(&tab, "form.adder", "data-on:submit").await?;
+    let answered = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let address = server.addr_at(TODO);
+    let clients: Vec<_> = (0..4)
+        .map(|client| {
+            let (add, answered) = (add.clone(), answered.clone());
+            tokio::spawn(async move {
+                for n in 0..1_000 {
+                    let text = format!("client {client} thing {n}.");
+                    // The first refusal is the end: the server is going.
+                    if call(address, &add, &format!("{{\"text\":\"{text}\"}}"))
+                        .await
+                        .is_err()
+                    {
+                        return;
+                    }
+                    answered.lock().expect("no panic").push(text);
+                }
+            })
+        })
+        .collect();
+    wait_until("there is load", 20 * SECOND, async || {
+        Ok((answered.lock().expect("no panic").len() > 40).then_some(()))
+    })
+    .await?;
+    let status = server.terminate(15 * SECOND).await?;
+    ensure!(status.success(), "{status}");
+    for client in clients {
+        client.await?;
+    }
+    server.start().await?;
+    tab.reload().await?;
+    let shown: String = tab.text("#todos").await?;
+    let answered = answered.lock().expect("no panic").clone();
+    for text in &answered {
+        ensure!(
+            shown.contains(text),
+            "{text} was answered and is lost, of {}",
+            answered.len()
+        );
+    }
+    Ok(())
 }

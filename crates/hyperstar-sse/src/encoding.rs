@@ -38,6 +38,20 @@ impl Encoding {
 
 /// How streams are compressed. Each compressed stream has an encoder of its own, whose memory the
 /// windows and levels decide.
+///
+/// Resident memory per connection, measured: 400 streams, each sent twenty versions of a page of
+/// 19 KiB, in a release build on x86-64 Linux. One that was sent nothing holds 10 KiB (zstd), 7 KiB
+/// (brotli) or 269 KiB (gzip); an uncompressed one holds less than 1 KiB throughout.
+///
+/// | setting | KiB per connection | bytes for a changed page |
+/// |---|--:|--:|
+/// | zstd, level 3, window 17: the default | 337 | 149 |
+/// | zstd, level 1, window 17 | 273 | 144 |
+/// | zstd, level 3, window 15: the history no longer holds the page before | 245 | 1,116 |
+/// | brotli, quality 3, window 17: the default | 777 | 22 |
+/// | brotli, quality 4, window 17 | 1,134 | 22 |
+/// | brotli, quality 5, window 18 | 1,829 | 21 |
+/// | gzip, level 6: the default | 345 | 316 |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compression {
     /// What is offered, the preferred first; among those that a client likes equally the first is
@@ -65,7 +79,8 @@ impl Default for Compression {
             order: vec![Encoding::Zstd, Encoding::Brotli, Encoding::Gzip],
             zstd_level: 3,
             zstd_window_log: 17,
-            brotli_quality: 4,
+            // Quality 4 takes half as much memory again and saves nothing on a page that changes.
+            brotli_quality: 3,
             brotli_window_log: 17,
             gzip_level: 6,
             once_bytes_min: 1_024,

@@ -102,8 +102,9 @@ impl Event {
 }
 
 impl From<Event> for Bytes {
-    fn from(event: Event) -> Self {
-        event.encode()
+    fn from(mut event: Event) -> Self {
+        event.fields.put_u8(b'\n');
+        event.fields.freeze()
     }
 }
 

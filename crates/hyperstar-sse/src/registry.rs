@@ -44,6 +44,8 @@ pub enum JoinError {
 ///
 /// Guarantees: a client that is slow or gone delays nobody, since sending never waits; one that has
 /// ended is taken out by itself; a stream may be in many topics. `K` names clients: a user, a tab.
+/// To send to a key costs its own streams, however many others there are. A member keeps its stream
+/// open: dropping the senders ends it once the membership is dropped, too.
 ///
 /// ```
 /// use hyperstar_sse::{Encoding, Event, Registry, StreamConfig, stream};
@@ -69,6 +71,8 @@ struct Shared<K> {
 
 struct State<K> {
     topics: HashMap<Arc<str>, HashMap<u64, Member<K>>>,
+    /// The same members by key, so that to send to one does not look through all.
+    keys: HashMap<K, HashMap<u64, Sender>>,
     members: usize,
 }
 
@@ -79,7 +83,7 @@ struct Member<K> {
 
 /// A stream's place in a topic; dropping it leaves. A stream that ends leaves by itself.
 #[must_use = "dropping a membership leaves the topic"]
-pub struct Membership<K> {
+pub struct Membership<K: Eq + Hash> {
     shared: Weak<Shared<K>>,
     topic: Arc<str>,
     id: u64,
@@ -93,6 +97,7 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Registry<K> {
     pub fn new(config: RegistryConfig) -> Self {
         let state = State {
             topics: HashMap::new(),
+            keys: HashMap::new(),
             members: 0,
         };
         Self {
@@ -121,6 +126,8 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Registry<K> {
                 return Err(JoinError::Topics(config.topics_max));
             }
             state.members += 1;
+            let streams = state.keys.entry(key.clone()).or_default();
+            streams.insert(id, sender.clone());
             let member = Member {
                 key,
                 sender: sender.clone(),
@@ -169,12 +176,13 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Registry<K> {
     /// how many it was queued for.
     pub fn send_to(&self, key: &K, event: impl Into<Bytes>) -> usize {
         let event = event.into();
-        let mut streams: Vec<Sender> = Vec::new();
-        for member in self.shared.lock().topics.values().flat_map(HashMap::values) {
-            if member.key == *key && !streams.iter().any(|sender| sender.is(&member.sender)) {
-                streams.push(member.sender.clone());
-            }
-        }
+        let mut streams: Vec<Sender> = match self.shared.lock().keys.get(key) {
+            Some(streams) => streams.values().cloned().collect(),
+            None => return 0,
+        };
+        // One that is in several topics is there for each.
+        streams.sort_by_key(Sender::address);
+        streams.dedup_by(|one, other| one.is(other));
         streams
             .iter()
             .filter(|sender| offer(sender, &event))
@@ -252,21 +260,30 @@ impl<K> Shared<K> {
     fn lock(&self) -> MutexGuard<'_, State<K>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
+impl<K: Eq + Hash> Shared<K> {
     /// Answers the member, so that it is dropped after the lock is released.
     fn leave(&self, topic: &str, id: u64) -> Option<Member<K>> {
         let mut state = self.lock();
         let members = state.topics.get_mut(topic)?;
-        let member = members.remove(&id);
+        let member = members.remove(&id)?;
         if members.is_empty() {
             state.topics.remove(topic);
         }
-        state.members -= usize::from(member.is_some());
-        member
+        state.members -= 1;
+        if let Some(streams) = state.keys.get_mut(&member.key) {
+            // The member holds the same stream, so this is not its last sender.
+            streams.remove(&id);
+            if streams.is_empty() {
+                state.keys.remove(&member.key);
+            }
+        }
+        Some(member)
     }
 }
 
-impl<K> Drop for Membership<K> {
+impl<K: Eq + Hash> Drop for Membership<K> {
     fn drop(&mut self) {
         let shared = self.shared.upgrade();
         if let Some(member) = shared.and_then(|shared| shared.leave(&self.topic, self.id)) {
@@ -299,7 +316,7 @@ impl<K> fmt::Debug for Registry<K> {
     }
 }
 
-impl<K> fmt::Debug for Membership<K> {
+impl<K: Eq + Hash> fmt::Debug for Membership<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Membership").field(&self.topic).finish()
     }

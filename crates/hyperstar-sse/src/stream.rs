@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -102,6 +102,8 @@ pub struct Sender {
 
 struct Shared {
     state: Mutex<State>,
+    /// Counted beside the lock: a broadcast copies the senders of its topic first.
+    senders: AtomicUsize,
     stall: Duration,
     queue_events_max: usize,
     queue_bytes_max: usize,
@@ -116,23 +118,20 @@ struct State {
     clock: u64,
     /// Since when something waits.
     waiting_since: Option<Instant>,
-    senders: usize,
     /// No more is taken in; what is queued still goes out.
     ending: bool,
     /// Over, for this reason.
     closed: Option<CloseReason>,
     body: Option<Waker>,
-    closed_wakers: Vec<Waker>,
+    closed_wakers: Vec<(u64, Waker)>,
     hooks: Vec<(u64, Hook)>,
 }
 
 /// Makes a stream: what goes into the sender comes out of the body, encoded.
 pub fn stream(config: &StreamConfig, encoding: Encoding) -> (Sender, Body) {
     let shared = Arc::new(Shared {
-        state: Mutex::new(State {
-            senders: 1,
-            ..State::default()
-        }),
+        state: Mutex::default(),
+        senders: AtomicUsize::new(1),
         stall: Duration::from_millis(config.stall_ms),
         queue_events_max: config.queue_events_max,
         queue_bytes_max: config.queue_bytes_max,
@@ -241,27 +240,27 @@ impl Sender {
         (state.queue.len() + frame.0, state.queue_bytes + frame.1)
     }
 
+    /// Since when something waits that the client did not take; `None` if nothing waits.
+    pub fn pending_since(&self) -> Option<Instant> {
+        self.shared.lock().waiting_since
+    }
+
+    /// Whether the client has taken nothing for too long, at a given time. It is not let go by this:
+    /// see [`Self::sweep`].
+    pub fn is_stalled(&self, now: Instant) -> bool {
+        self.pending_since()
+            .is_some_and(|since| now.saturating_duration_since(since) >= self.shared.stall)
+    }
+
     /// Waits until the stream is over, and says why.
     ///
     /// # Cancel safety
-    /// Cancel safe.
+    /// Cancel safe; one that gave up leaves nothing behind.
     pub async fn closed(&self) -> CloseReason {
-        poll_fn(|cx| {
-            let mut state = self.shared.lock();
-            match state.closed {
-                Some(reason) => Poll::Ready(reason),
-                None => {
-                    if !state
-                        .closed_wakers
-                        .iter()
-                        .any(|waker| waker.will_wake(cx.waker()))
-                    {
-                        state.closed_wakers.push(cx.waker().clone());
-                    }
-                    Poll::Pending
-                }
-            }
-        })
+        Closed {
+            shared: &self.shared,
+            at: None,
+        }
         .await
     }
 
@@ -295,6 +294,11 @@ impl Sender {
         drop(taken);
     }
 
+    /// Where the stream is in memory: the same for its clones, and for no other while it lives.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.shared).addr()
+    }
+
     /// Whether this is the same stream as another.
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
@@ -303,7 +307,8 @@ impl Sender {
 
 impl Clone for Sender {
     fn clone(&self) -> Self {
-        self.shared.lock().senders += 1;
+        // As `Arc` counts: whoever clones holds one, so it cannot be at zero.
+        self.shared.senders.fetch_add(1, Ordering::Relaxed);
         Self {
             shared: self.shared.clone(),
         }
@@ -312,9 +317,9 @@ impl Clone for Sender {
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.senders -= 1;
-        if state.senders == 0 {
+        if self.shared.senders.fetch_sub(1, Ordering::Release) == 1 {
+            fence(Ordering::Acquire);
+            let mut state = self.shared.lock();
             state.end().wake(state);
         }
     }
@@ -327,6 +332,52 @@ impl fmt::Debug for Sender {
             .field("events", &events)
             .field("bytes", &bytes)
             .finish_non_exhaustive()
+    }
+}
+
+/// [`Sender::closed`], which takes its waker back if it is dropped before.
+struct Closed<'a> {
+    shared: &'a Shared,
+    at: Option<u64>,
+}
+
+impl Future for Closed<'_> {
+    type Output = CloseReason;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        let mut state = self.shared.lock();
+        if let Some(reason) = state.closed {
+            return Poll::Ready(reason);
+        }
+        let known = self.at;
+        let mut wakers = state.closed_wakers.iter_mut();
+        match wakers.find(|(at, _)| Some(*at) == known) {
+            Some((_, waker)) if waker.will_wake(cx.waker()) => {}
+            Some((_, waker)) => {
+                let replaced = std::mem::replace(waker, cx.waker().clone());
+                drop(state);
+                drop(replaced);
+            }
+            None => {
+                let at = state.tick();
+                state.closed_wakers.push((at, cx.waker().clone()));
+                drop(state);
+                self.at = Some(at);
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        if let Some(known) = self.at {
+            let mut state = self.shared.lock();
+            let at = state.closed_wakers.iter().position(|(at, _)| *at == known);
+            let taken = at.map(|at| state.closed_wakers.swap_remove(at));
+            drop(state);
+            drop(taken);
+        }
     }
 }
 
@@ -364,13 +415,21 @@ impl Woken {
 struct Closing {
     reason: CloseReason,
     hooks: Vec<(u64, Hook)>,
-    wakers: Vec<Waker>,
+    wakers: Vec<(u64, Waker)>,
+    body: Option<Waker>,
+    /// What the client did not get; its owner may run code of its own when it is freed.
+    frame: Option<(u64, Bytes)>,
+    queue: VecDeque<(u64, Bytes)>,
 }
 
 impl Closing {
     fn finish(self, state: MutexGuard<'_, State>) {
         drop(state);
-        self.wakers.into_iter().for_each(Waker::wake);
+        drop((self.frame, self.queue));
+        self.body.into_iter().for_each(Waker::wake);
+        for (_, waker) in self.wakers {
+            waker.wake();
+        }
         for (_, hook) in self.hooks {
             hook(self.reason);
         }
@@ -408,16 +467,15 @@ impl State {
     fn close(&mut self, reason: CloseReason) -> Closing {
         self.closed = Some(reason);
         self.ending = true;
-        self.frame = None;
-        self.queue = VecDeque::new();
         self.queue_bytes = 0;
         self.waiting_since = None;
-        let mut wakers = std::mem::take(&mut self.closed_wakers);
-        wakers.extend(self.body.take());
         Closing {
             reason,
             hooks: std::mem::take(&mut self.hooks),
-            wakers,
+            wakers: std::mem::take(&mut self.closed_wakers),
+            body: self.body.take(),
+            frame: self.frame.take(),
+            queue: std::mem::take(&mut self.queue),
         }
     }
 
@@ -552,9 +610,13 @@ impl http_body::Body for Body {
             .as_ref()
             .is_some_and(|waker| waker.will_wake(cx.waker()))
         {
-            state.body = Some(cx.waker().clone());
+            let replaced = state.body.replace(cx.waker().clone());
+            drop(state);
+            // Freed without the lock: it may be the last that holds a task of the app's.
+            drop(replaced);
+        } else {
+            drop(state);
         }
-        drop(state);
         let Some(keep_alive) = keep_alive else {
             return Poll::Pending;
         };

@@ -75,6 +75,14 @@ async fn an_app_can_keep_it_to_itself() {
     assert_eq!(next(&mut body).await, b"still here");
 }
 
+/// Else one poll would never find an end to them.
+#[tokio::test(start_paused = true)]
+async fn comments_without_a_pause_are_not_sent() {
+    let (_sender, mut body) = plain(&every(0));
+    assert_eq!(next(&mut body).await, b":\n\n");
+    assert_eq!(poll(&mut body), Piece::Nothing);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_end_is_not_delayed_by_a_timer() {
     let (sender, mut body) = plain(&every(30_000));

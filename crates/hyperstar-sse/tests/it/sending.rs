@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::Body as _;
@@ -323,6 +324,37 @@ async fn all_who_wait_for_the_end_are_told() {
     }
 }
 
+/// However many wait and give up, a stream that lives for days does not gather them.
+#[test]
+fn one_who_gives_up_waiting_leaves_nothing_behind() {
+    let (sender, body) = plain(&quiet());
+    let (bell, waker) = Bell::new();
+    for _ in 0..100 {
+        let mut closed = Box::pin(sender.closed());
+        for _ in 0..2 {
+            let polled = closed.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+        }
+        assert_eq!(
+            Arc::strong_count(&bell),
+            3,
+            "the test's two, and the stream's"
+        );
+    }
+    assert_eq!(Arc::strong_count(&bell), 2);
+    // One that moves to another task is woken there, and only there.
+    let (other, other_waker) = Bell::new();
+    let mut closed = Box::pin(sender.closed());
+    for waker in [&waker, &other_waker] {
+        let polled = closed.as_mut().poll(&mut Context::from_waker(waker));
+        assert!(polled.is_pending());
+    }
+    drop(body);
+    assert_eq!((bell.rings(), other.rings()), (0, 1));
+    let polled = closed.as_mut().poll(&mut Context::from_waker(&waker));
+    assert_eq!(polled, Poll::Ready(CloseReason::Disconnected));
+}
+
 #[test]
 fn the_last_one_who_polled_is_woken() {
     let check = |act: fn(&Sender)| {
@@ -379,5 +411,22 @@ fn no_lock_is_held_while_a_frame_is_made_or_freed() {
         assert_eq!(poll(&mut body), bytes("data: made\n\n"));
         sender.event(Making(sender.clone())).unwrap();
         assert_eq!(poll(&mut body), bytes("data: made\n\n"));
+        // What waits when a stream is let go is freed likewise.
+        struct Late(Sender);
+        impl AsRef<[u8]> for Late {
+            fn as_ref(&self) -> &[u8] {
+                b"late"
+            }
+        }
+        impl Drop for Late {
+            fn drop(&mut self) {
+                assert!(self.0.is_closed());
+            }
+        }
+        sender.frame(Bytes::from_owner(Late(sender.clone())));
+        let late = Bytes::from_owner(Late(sender.clone()));
+        sender.event(late).unwrap();
+        drop(body);
+        assert_eq!(sender.waiting(), (0, 0));
     });
 }

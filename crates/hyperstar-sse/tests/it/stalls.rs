@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hyperstar_sse::{CloseReason, Registry, SendError, Sender, StreamConfig};
-use tokio::time::advance;
+use tokio::time::{Instant, advance};
 
 use crate::support::{Piece, bytes, plain, poll, quiet};
 
@@ -75,6 +75,25 @@ async fn one_that_was_offered_nothing_has_not_stalled() {
     advance(Duration::from_secs(3_600)).await;
     sender.frame("2");
     assert_eq!(poll(&mut body), bytes("2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_it_has_taken_nothing_is_known() {
+    let (sender, mut body) = plain(&patient_for(1_000));
+    let begun = Instant::now();
+    assert_eq!(sender.pending_since(), None);
+    assert!(!sender.is_stalled(begun + Duration::from_secs(3_600)));
+    sender.frame("1");
+    advance(Duration::from_millis(400)).await;
+    sender.event("2").unwrap();
+    assert_eq!(sender.pending_since(), Some(begun));
+    assert!(!sender.is_stalled(begun + Duration::from_millis(999)));
+    assert!(sender.is_stalled(begun + Duration::from_millis(1_000)));
+    assert!(!sender.is_closed(), "to ask lets nobody go");
+    assert_eq!(poll(&mut body), bytes("1"));
+    assert_eq!(sender.pending_since(), Some(Instant::now()));
+    assert_eq!(poll(&mut body), bytes("2"));
+    assert_eq!(sender.pending_since(), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,6 +30,7 @@
         })
         if (![429, 502, 503, 504].includes(answer.status)) {
           settle(number)
+          if (following) up()
           if (answer.status >= 400) say(await answer.clone().text())
           return answer
         }
@@ -42,12 +43,14 @@
   }
 
   let opened = false
+  // Whether the stream is there, as far as anyone knows.
+  let following = false
   const stream = async (url, options) => {
     const headers = { ...options.headers }
     if (opened) headers['hs-again'] = '1'
     const answer = await fetchNow(url, { ...options, headers })
     if (answer.ok) {
-      opened = true
+      opened = following = true
       up()
       const theirs = answer.headers.get('hs-build')
       if (theirs && theirs !== build) reload(theirs)
@@ -85,7 +88,9 @@
     banner = undefined
   }
   document.addEventListener('datastar-fetch', ({ detail }) => {
-    if (detail.el === document.body && detail.type === 'retrying') down()
+    if (detail.el !== document.body || detail.type !== 'retrying') return
+    following = false
+    down()
   })
 
   let notice

@@ -105,3 +105,27 @@ async fn clicks_through_a_network_that_breaks_all_the_time_count_once() -> Resul
     }
     settles_at(&tab, 100).await
 }
+
+#[tokio::test]
+async fn a_click_that_fails_while_the_stream_lives_is_sent_again_and_the_banner_goes() -> Result<()>
+{
+    let data = tempfile::tempdir()?;
+    let mut server = gallery(data.path()).await?;
+    server.start().await?;
+    let chrome = Chrome::launch().await?;
+    let tab = chrome.tab().await?;
+    tab.open(&server.url_at(COUNTER, "/")).await?;
+    tab.click(".plus").await?;
+    tab.wait_for_text("#count", "1").await?;
+    // This fails new requests and leaves the open stream alone.
+    tab.offline(true).await?;
+    tab.click(".plus").await?;
+    tab.wait_for_element(".hs-banner").await?;
+    tab.offline(false).await?;
+    settles_at(&tab, 2).await?;
+    ensure!(
+        tab.count(".hs-banner").await? == 0,
+        "the banner is still there"
+    );
+    Ok(())
+}

@@ -59,6 +59,8 @@ enum Part {
     Bytes,
     /// Memory per open stream
     Idle,
+    /// A clean build and what it depends on, as with --build
+    Build,
 }
 
 /// What the options come to.
@@ -149,8 +151,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if wants(Part::Idle) {
         memory::report(&plan, &mut goals)?;
     }
-    if options.build {
+    if options.build || options.only == Some(Part::Build) {
         build::report()?;
+    }
+    if goals.is_empty() {
+        return Ok(());
     }
     println!("## Goals\n");
     let mut table = Table::new(&["goal", "at most", "result", ""]);

@@ -17,6 +17,8 @@ use crate::table::{Table, figure, ratio};
 const WARM_UP: u64 = 5;
 /// A change is disturbed if server and client waited longer for their processors, in milliseconds.
 const DISTURBED_MS: f64 = 1.0;
+/// Fewer undisturbed changes say nothing.
+const UNDISTURBED_MIN: usize = 50;
 const QUIET: Duration = Duration::from_millis(60);
 
 const RENDERS_MAX: f64 = 1.0;
@@ -60,6 +62,10 @@ pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
         let runs = rounds(plan, &subjects, page, encoding)?;
         for (subject, run) in subjects.iter().zip(&runs) {
             let changes = run.changes as f64;
+            let undisturbed = |percent: f64| match run.undisturbed_ms.len() {
+                UNDISTURBED_MIN.. => figure(percentile(&run.undisturbed_ms, percent)),
+                _ => "-".to_owned(),
+            };
             if encoding.is_none() {
                 let per = |count: u64| figure(count as f64 / changes);
                 let stats = run.stats;
@@ -79,8 +85,8 @@ pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
                 figure(percentile(&run.last_ms, 50.0)),
                 figure(percentile(&run.last_ms, 99.0)),
                 run.undisturbed_ms.len().to_string(),
-                figure(percentile(&run.undisturbed_ms, 50.0)),
-                figure(percentile(&run.undisturbed_ms, 99.0)),
+                undisturbed(50.0),
+                undisturbed(99.0),
                 figure(median(&run.median_ms)),
                 figure(median(&run.waited_ms)),
                 figure(median(&run.server_us)),
@@ -132,16 +138,18 @@ pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
                 result: percentile(&ours.last_ms, 99.0),
                 unit: "ms",
             });
-            goals.push(Goal {
-                what: format!(
-                    "the same, {} undisturbed changes, {}",
-                    ours.undisturbed_ms.len(),
-                    page.name()
-                ),
-                at_most: P99_MS_MAX,
-                result: percentile(&ours.undisturbed_ms, 99.0),
-                unit: "ms",
-            });
+            if ours.undisturbed_ms.len() >= UNDISTURBED_MIN {
+                goals.push(Goal {
+                    what: format!(
+                        "the same, {} undisturbed changes, {}",
+                        ours.undisturbed_ms.len(),
+                        page.name()
+                    ),
+                    at_most: P99_MS_MAX,
+                    result: percentile(&ours.undisturbed_ms, 99.0),
+                    unit: "ms",
+                });
+            }
         }
     }
     println!(

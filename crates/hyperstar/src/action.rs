@@ -122,7 +122,8 @@ impl Action {
         self.with(|expr| expr.content_type(hyperstar_datastar::ContentType::Form))
     }
 
-    /// Only if this Datastar expression holds, say `evt.key === 'Enter'`.
+    /// Only if this Datastar expression holds, say `evt.key === 'Enter'`. It is looked at first,
+    /// before [`Action::after_running`].
     pub fn when(mut self, expression: impl Into<String>) -> Self {
         self.when = Some(expression.into());
         self
@@ -155,20 +156,17 @@ impl fmt::Display for Action {
         if let Some(with) = &self.with {
             expr = with(expr);
         }
-        if let Some(when) = &self.when {
-            write!(f, "if ({when}) {{ ")?;
+        // One expression, so that it also fits where Datastar puts a `return` in front of it.
+        let parts = [
+            self.before.clone(),
+            Some(expr.to_string()),
+            self.after.clone(),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        match &self.when {
+            Some(when) => write!(f, "({when}) && ({})", parts.join(", ")),
+            None => f.write_str(&parts.join("; ")),
         }
-        if let Some(before) = &self.before {
-            write!(f, "{before}; ")?;
-        }
-        write!(f, "{expr}")?;
-        if let Some(after) = &self.after {
-            write!(f, "; {after}")?;
-        }
-        if self.when.is_some() {
-            f.write_str(" }")?;
-        }
-        Ok(())
     }
 }
 
@@ -198,7 +196,7 @@ mod tests {
         assert_eq!(
             call.to_string(),
             format!(
-                "if ($n < 2) {{ @post('{path}?to=a%20b%26%22c%27', {{requestCancellation: 'disabled'}}); $text = '' }}"
+                "($n < 2) && (@post('{path}?to=a%20b%26%22c%27', {{requestCancellation: 'disabled'}}), $text = '')"
             )
         );
         let html = maud::html! { b data-on:click=(call) {} }.into_string();

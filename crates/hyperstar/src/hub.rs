@@ -408,4 +408,117 @@ mod tests {
         hub.forget(1);
         assert!(hub.index().by_topic.is_empty());
     }
+
+    /// A view that reads `which`, and then the value that it names; stepped one read at a time.
+    struct Model {
+        hub: Hub,
+        flag: Arc<Flag>,
+        which: usize,
+        values: [u32; 2],
+        /// Where the render is: nothing, cleared, counted, read `which`, read the value, subscribed.
+        at: usize,
+        seq: u64,
+        saw_which: usize,
+        saw_value: u32,
+        shown: (usize, u32),
+    }
+
+    #[derive(Default)]
+    struct Flag(std::sync::atomic::AtomicBool);
+    impl Wake for Flag {
+        fn wake(&self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    impl Model {
+        fn new() -> Self {
+            let hub = Hub::new();
+            let flag = Arc::new(Flag(true.into()));
+            let wake: Arc<dyn Wake> = flag.clone();
+            hub.listen(1, Arc::downgrade(&wake));
+            let shown = (usize::MAX, 0);
+            Self {
+                hub,
+                flag,
+                which: 0,
+                values: [0; 2],
+                at: 0,
+                seq: 0,
+                saw_which: 0,
+                saw_value: 0,
+                shown,
+            }
+        }
+
+        /// One step of the group's task, in the order of `Group::run` and `Group::render`; `false` if
+        /// it sleeps.
+        fn render_step(&mut self) -> bool {
+            match self.at {
+                0 if !self.flag.0.swap(false, Ordering::Relaxed) => return false,
+                0 => {}
+                1 => self.seq = self.hub.seq(),
+                2 => self.saw_which = self.which,
+                3 => self.saw_value = self.values[self.saw_which],
+                4 => {
+                    let read = topics(&["which", ["v/0", "v/1"][self.saw_which]]);
+                    if self.hub.depend(1, read, self.seq) {
+                        self.flag.wake();
+                    }
+                }
+                _ => self.shown = (self.saw_which, self.saw_value),
+            }
+            self.at = (self.at + 1) % 6;
+            true
+        }
+
+        /// One step of a writer: it writes, and then announces.
+        fn write_step(&mut self, change: usize, announces: bool) {
+            match (change, announces) {
+                (0, false) => self.which = 1 - self.which,
+                (0, true) => self.hub.notify("which"),
+                (n, false) => self.values[n - 1] += 1,
+                (n, true) => self.hub.notify(&format!("v/{}", n - 1)),
+            }
+        }
+    }
+
+    /// Every way in which two changes can fall into three renders.
+    #[test]
+    fn no_interleaving_of_changes_and_renders_ends_with_an_old_page() {
+        const STEPS: usize = 18;
+        let mut runs = 0;
+        for changes in 0..9 {
+            for a in 0..STEPS {
+                for b in a..STEPS {
+                    for c in b..STEPS {
+                        for d in c..STEPS {
+                            let mut model = Model::new();
+                            let mut writes = [
+                                (a, changes / 3, false),
+                                (b, changes / 3, true),
+                                (c, changes % 3, false),
+                                (d, changes % 3, true),
+                            ]
+                            .into_iter()
+                            .peekable();
+                            for step in 0..STEPS {
+                                while let Some((_, change, announces)) =
+                                    writes.next_if(|(due, ..)| *due == step)
+                                {
+                                    model.write_step(change, announces);
+                                }
+                                model.render_step();
+                            }
+                            while model.render_step() {}
+                            let truth = (model.which, model.values[model.which]);
+                            assert_eq!(model.shown, truth, "changes {changes} at {a} {b} {c} {d}");
+                            runs += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!(runs, 9 * 5_985);
+    }
 }

@@ -436,7 +436,10 @@ impl Parser<'_, '_> {
             }
             Token::Verb(verb) => self.call(&verb)?,
             Token::Sign("(") => {
-                let value = self.expression()?;
+                let mut value = self.expression()?;
+                while self.take(",") {
+                    value = self.expression()?;
+                }
                 self.expect(")")?;
                 value
             }
@@ -665,7 +668,7 @@ mod tests {
             names: json!({}),
             calls: Vec::new(),
         };
-        let text = "if ($text.trim()) { @post('/say', {requestCancellation: 'disabled'}); $text = '' } else { @get('/no') } $n++; $sum.all += 2; $n > 5 && @put('/never')";
+        let text = "if ($text.trim()) { @post('/say', {requestCancellation: 'disabled'}); $text = '' } else { @get('/no') } $n++; ($n > 1) && ($sum.all = 1, $sum.all += 1); ($n > 9) && ($n = 0, @post('/never')); $n > 5 && @put('/never')";
         run(text, &mut world).expect("it runs");
         assert_eq!(world.calls.len(), 1);
         assert_eq!(world.calls[0].url, "/say");

@@ -183,6 +183,7 @@ impl Page {
         &self.scripts
     }
 
+    // What a person does, they do to what is on their screen: what has arrived is taken in first.
     // ---- What a person does --------------------------------------------------------------------
 
     /// Clicks: runs the element's `data-on:click`; a button without one submits its form.
@@ -190,6 +191,7 @@ impl Page {
     /// # Errors
     /// If there is nothing to click, nothing happens on a click, or the server refuses.
     pub async fn click(&mut self, selector: &str) -> Result<(), TestError> {
+        self.take_in()?;
         let element = self.element(selector)?;
         let submits = element.is("button:not([type=button]), input[type=submit]")
             && handlers(&element, "click").is_empty();
@@ -204,6 +206,7 @@ impl Page {
     /// # Errors
     /// As [`Page::click`].
     pub async fn submit(&mut self, selector: &str) -> Result<(), TestError> {
+        self.take_in()?;
         let element = self.element(selector)?;
         let expressions = if element.is("form") {
             handlers(&element, "submit")
@@ -219,6 +222,7 @@ impl Page {
     /// # Errors
     /// If there is no such field.
     pub async fn type_text(&mut self, selector: &str, text: &str) -> Result<(), TestError> {
+        self.take_in()?;
         let field = self.element(selector)?;
         field.set_attr("value", text);
         let (id, signal, listens) = (
@@ -244,6 +248,7 @@ impl Page {
     /// # Errors
     /// As [`Page::click`].
     pub async fn press(&mut self, selector: &str, key: &str) -> Result<(), TestError> {
+        self.take_in()?;
         let event = json!({ "key": key, "ctrlKey": false, "metaKey": false, "altKey": false, "shiftKey": false, "isComposing": false });
         let element = self.element(selector)?;
         let mut expressions = handlers(&element, "keydown");
@@ -271,6 +276,7 @@ impl Page {
         name: &str,
         event: Value,
     ) -> Result<(), TestError> {
+        self.take_in()?;
         let expressions = handlers(&self.element(selector)?, name);
         self.run(selector, name, expressions, event).await
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::machine;
+use crate::machine::{self, Ticks};
 use crate::table::{Table, figure, verdict};
 
 /// Longer than the shortest time between two frames: a change after it is shown at once.
@@ -119,7 +119,7 @@ pub(crate) struct Goal {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let began = Instant::now();
+    let (began, ticks) = (Instant::now(), Ticks::now());
     let plan = Plan::new(options);
     println!(
         "# cargo xtask bench {}\n",
@@ -168,6 +168,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             verdict(goal.result, goal.at_most).to_owned(),
         ]);
     }
-    println!("{table}\nTook {:.0} s.", began.elapsed().as_secs_f64());
+    println!(
+        "{table}\nTook {:.0} s. Of the processors' time the machine's host gave {:.1} % to others.",
+        began.elapsed().as_secs_f64(),
+        Ticks::stolen_since(ticks)
+    );
     Ok(())
 }

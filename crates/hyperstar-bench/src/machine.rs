@@ -66,6 +66,39 @@ pub(crate) fn waited(pid: u32) -> Result<Duration> {
     Ok(Duration::from_nanos(waited_ns))
 }
 
+/// Time of all processors since the machine began, and what of it its host gave to other machines.
+#[derive(Clone, Copy)]
+pub(crate) struct Ticks {
+    all: u64,
+    stolen: u64,
+}
+
+impl Ticks {
+    /// Until now; zero where the system does not tell.
+    pub(crate) fn now() -> Self {
+        let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+        // user nice system idle iowait irq softirq steal; what follows is contained in these.
+        let line = text.lines().next().unwrap_or_default();
+        let ticks: Vec<u64> = line
+            .split_whitespace()
+            .skip(1)
+            .take(8)
+            .flat_map(str::parse)
+            .collect();
+        Self {
+            all: ticks.iter().sum(),
+            stolen: ticks.get(7).copied().unwrap_or(0),
+        }
+    }
+
+    /// The share that was stolen since then, in percent.
+    pub(crate) fn stolen_since(before: Self) -> f64 {
+        let now = Self::now();
+        let all = now.all.saturating_sub(before.all).max(1);
+        now.stolen.saturating_sub(before.stolen) as f64 * 100.0 / all as f64
+    }
+}
+
 /// The machine in a few words each.
 pub(crate) fn facts() -> Vec<(&'static str, String)> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();

@@ -13,7 +13,7 @@ use crate::world::World;
 const NAMES: [&str; COLOURS] = ["coral", "amber", "lime", "sky", "violet", "rose"];
 
 /// The place under the pointer, into the signals `x` and `y`.
-const POINT: &str = "$x = Math.floor(64 * evt.offsetX / el.clientWidth); \
+const POINT: &str = "$x = Math.floor(64 * evt.offsetX / el.clientWidth), \
     $y = Math.floor(64 * evt.offsetY / el.clientHeight)";
 
 /// Arrow keys move the cursor, which is at the signals `x` and `y`; around the edges, like all here.

@@ -129,7 +129,7 @@ impl Action {
         self
     }
 
-    /// Runs a Datastar expression first, say `$busy = true`.
+    /// Runs a Datastar expression first, say `$busy = true`; several are joined by commas.
     pub fn after_running(mut self, expression: impl Into<String>) -> Self {
         self.before = Some(expression.into());
         self

@@ -38,6 +38,7 @@ const HS_STREAM: HeaderName = HeaderName::from_static("hs-stream");
 const HS_AGAIN: HeaderName = HeaderName::from_static("hs-again");
 const HS_BUILD: HeaderName = HeaderName::from_static("hs-build");
 const HS_ACTION: HeaderName = HeaderName::from_static("hs-action");
+const HTML: &str = "text/html; charset=utf-8";
 /// A body must be complete by then.
 const BODY_MS: u64 = 30_000;
 /// The longest name of a tab that is believed.
@@ -241,16 +242,12 @@ async fn page(
                 nonce: &nonce,
             };
             let document = shared.shell.document(shared, &html, &load);
-            let mut response = Response::new(Body::from(document));
-            let headers = response.headers_mut();
-            headers.insert(
-                CONTENT_TYPE,
-                HeaderValue::from_static("text/html; charset=utf-8"),
-            );
             // The document names one tab: a copy from a cache would be a second one of that name.
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            let mut response = fresh(StatusCode::OK, HTML, document);
             if let Ok(policy) = HeaderValue::from_str(&guard::page_policy(&nonce, &shared.csp)) {
-                headers.insert(CONTENT_SECURITY_POLICY, policy);
+                response
+                    .headers_mut()
+                    .insert(CONTENT_SECURITY_POLICY, policy);
             }
             response
         }
@@ -661,26 +658,23 @@ fn document(status: StatusCode, message: &str, detail: Option<&str>) -> Response
         "default-src 'none'; style-src-attr 'unsafe-inline'; frame-ancestors 'self'",
     );
     let page = error_page::document(status, message, detail);
-    let mut response = Response::new(Body::from(page));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/html; charset=utf-8"),
-    );
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    let mut response = fresh(status, HTML, page);
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, policy);
     response
 }
 
 fn plain(status: StatusCode, message: impl Into<Bytes>) -> Response {
-    let mut response = Response::new(Body::from(message.into()));
+    fresh(status, "text/plain; charset=utf-8", message.into())
+}
+
+/// An answer that is made for one request and kept by no cache.
+fn fresh(status: StatusCode, kind: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -6,7 +6,6 @@ mod outages;
 mod redeploy;
 
 use std::net::SocketAddr;
-use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use hyperstar_e2e::{Server, Tab, build_binary};
@@ -18,10 +17,13 @@ const LIFE: u16 = 1;
 const TODO: u16 = 2;
 const CHAT: u16 = 3;
 
-/// The gallery, not started, with its data in a folder.
-async fn gallery(data: &Path) -> Result<Server> {
+/// The running gallery, and the folder of its data.
+async fn started() -> Result<(Server, tempfile::TempDir)> {
+    let data = tempfile::tempdir()?;
     let server = Server::new(build_binary("gallery").await?)?.ports("HYPERSTAR_PORT", 4)?;
-    Ok(server.env("HYPERSTAR_DATA", data))
+    let mut server = server.env("HYPERSTAR_DATA", data.path());
+    server.start().await?;
+    Ok((server, data))
 }
 
 /// The address of the action that an attribute calls.

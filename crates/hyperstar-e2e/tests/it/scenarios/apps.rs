@@ -3,13 +3,11 @@
 use anyhow::{Context, Result, ensure};
 use hyperstar_e2e::{Chrome, SECOND};
 
-use super::{CHAT, COUNTER, LIFE, TODO, gallery};
+use super::{CHAT, COUNTER, LIFE, TODO, started};
 
 #[tokio::test]
 async fn every_page_is_clean_and_can_be_read_without_javascript() -> Result<()> {
-    let data = tempfile::tempdir()?;
-    let mut server = gallery(data.path()).await?;
-    server.start().await?;
+    let (server, _data) = started().await?;
     let chrome = Chrome::launch().await?;
     for (index, selector) in [
         (COUNTER, "#count"),
@@ -47,9 +45,7 @@ async fn every_page_is_clean_and_can_be_read_without_javascript() -> Result<()> 
 
 #[tokio::test]
 async fn the_todo_list_is_kept() -> Result<()> {
-    let data = tempfile::tempdir()?;
-    let mut server = gallery(data.path()).await?;
-    server.start().await?;
+    let (mut server, _data) = started().await?;
     let chrome = Chrome::launch().await?;
     let tab = chrome.tab().await?;
     tab.open(&server.url_at(TODO, "/")).await?;
@@ -97,9 +93,7 @@ async fn the_todo_list_is_kept() -> Result<()> {
 
 #[tokio::test]
 async fn two_people_chat_and_find_everything_again() -> Result<()> {
-    let data = tempfile::tempdir()?;
-    let mut server = gallery(data.path()).await?;
-    server.start().await?;
+    let (mut server, _data) = started().await?;
     let chrome = Chrome::launch().await?;
     let (ann, bob) = (chrome.user().await?, chrome.user().await?);
     let (ann, bob) = (ann.tab().await?, bob.tab().await?);
@@ -161,9 +155,7 @@ async fn two_people_chat_and_find_everything_again() -> Result<()> {
 
 #[tokio::test]
 async fn the_game_lives_and_a_tap_draws() -> Result<()> {
-    let data = tempfile::tempdir()?;
-    let mut server = gallery(data.path()).await?;
-    server.start().await?;
+    let (server, _data) = started().await?;
     let chrome = Chrome::launch().await?;
     let tab = chrome.tab().await?;
     tab.open(&server.url_at(LIFE, "/")).await?;

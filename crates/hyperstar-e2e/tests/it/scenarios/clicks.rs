@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use hyperstar_e2e::{Chrome, FlakyProxy, Mode, SECOND, Tab};
 
-use super::{COUNTER, gallery};
+use super::{COUNTER, started};
 
 const HUNDRED: &str = "(() => { const plus = document.querySelector('.plus'); for (let n = 0; n < 100; n++) plus.click() })()";
 
@@ -20,9 +20,7 @@ async fn settles_at(tab: &Tab, count: u32) -> Result<()> {
 
 #[tokio::test]
 async fn a_click_in_one_tab_shows_in_the_other() -> Result<()> {
-    let data = tempfile::tempdir()?;
-    let mut server = gallery(data.path()).await?;
-    server.start().await?;
+    let (server, _data) = started().await?;
     let chrome = Chrome::launch().await?;
     let (one, two) = (chrome.tab().await?, chrome.user().await?);
     let two = two.tab().await?;
@@ -48,9 +46,7 @@ async fn a_click_in_one_tab_shows_in_the_other() -> Result<()> {
 
 #[tokio::test]
 async fn a_hundred_rapid_clicks_are_exactly_a_hundred() -> Result<()> {
-    let data = tempfile::tempdir()?;
-    let mut server = gallery(data.path()).await?;
-    server.start().await?;
+    let (server, _data) = started().await?;
     let chrome = Chrome::launch().await?;
     let tab = chrome.tab().await?;
     tab.open(&server.url_at(COUNTER, "/")).await?;
@@ -65,9 +61,7 @@ async fn a_hundred_rapid_clicks_are_exactly_a_hundred() -> Result<()> {
 
 #[tokio::test]
 async fn clicks_during_an_outage_arrive_once_it_is_over() -> Result<()> {
-    let data = tempfile::tempdir()?;
-    let mut server = gallery(data.path()).await?;
-    server.start().await?;
+    let (server, _data) = started().await?;
     let proxy = FlakyProxy::start(server.addr_at(COUNTER)).await?;
     let chrome = Chrome::launch().await?;
     let tab = chrome.tab().await?;
@@ -88,9 +82,7 @@ async fn clicks_during_an_outage_arrive_once_it_is_over() -> Result<()> {
 
 #[tokio::test]
 async fn clicks_through_a_network_that_breaks_all_the_time_count_once() -> Result<()> {
-    let data = tempfile::tempdir()?;
-    let mut server = gallery(data.path()).await?;
-    server.start().await?;
+    let (server, _data) = started().await?;
     let proxy = FlakyProxy::start(server.addr_at(COUNTER)).await?;
     let chrome = Chrome::launch().await?;
     let tab = chrome.tab().await?;
@@ -109,9 +101,7 @@ async fn clicks_through_a_network_that_breaks_all_the_time_count_once() -> Resul
 #[tokio::test]
 async fn a_click_that_fails_while_the_stream_lives_is_sent_again_and_the_banner_goes() -> Result<()>
 {
-    let data = tempfile::tempdir()?;
-    let mut server = gallery(data.path()).await?;
-    server.start().await?;
+    let (server, _data) = started().await?;
     let chrome = Chrome::launch().await?;
     let tab = chrome.tab().await?;
     tab.open(&server.url_at(COUNTER, "/")).await?;

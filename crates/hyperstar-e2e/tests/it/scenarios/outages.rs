@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use hyperstar_e2e::{Chrome, FlakyProxy, Mode, SECOND, Server, Tab, wait_until};
 
-use super::{TODO, action_of, call, gallery};
+use super::{TODO, action_of, call, started};
 
 /// How soon after the server's return a page must be live again.
 const BACK_WITHIN: std::time::Duration = SECOND.saturating_mul(2);
@@ -91,13 +91,6 @@ impl Scene {
     async fn says_that_it_is_away(&self) -> Result<()> {
         self.tabs[0].wait_for_element(".hs-banner").await
     }
-}
-
-async fn started() -> Result<(Server, tempfile::TempDir)> {
-    let data = tempfile::tempdir()?;
-    let mut server = gallery(data.path()).await?;
-    server.start().await?;
-    Ok((server, data))
 }
 
 #[tokio::test]

@@ -330,7 +330,7 @@ impl App {
 
     /// Adds an action at a path of its own, for one method; call it with
     /// [`action_at`](crate::action_at) or from outside. POST of a path that has a page is that
-    /// page's stream.
+    /// page's stream. Other sites can make a browser send GET, so an action for it must change nothing.
     pub fn action_at<F, R, M>(mut self, method: &Method, path: &str, run: F) -> Self
     where
         F: Fn(ActionCx) -> R + Send + Sync + 'static,

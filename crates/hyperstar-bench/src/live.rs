@@ -121,6 +121,7 @@ pub(crate) struct Goal {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let (began, ticks) = (Instant::now(), Ticks::now());
     let plan = Plan::new(options);
+    let processors = machine::processors()?;
     println!(
         "# cargo xtask bench {}\n",
         std::env::args().skip(1).collect::<Vec<_>>().join(" ")
@@ -152,6 +153,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         memory::report(&plan, &mut goals)?;
     }
     if options.build || options.only == Some(Part::Build) {
+        // A compiler takes all that there are.
+        machine::stay_on(&processors)?;
         build::report()?;
     }
     if goals.is_empty() {

@@ -36,12 +36,21 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, Into::into)
 }
 
-/// Keeps this process on one processor; its threads that are made later, too.
+/// The processors that this process may use now.
+pub(crate) fn processors() -> Result<CpuSet> {
+    rustix::thread::sched_getaffinity(None).context("cannot tell which processors may be used")
+}
+
+/// Keeps this thread, and threads and processes that it starts from now on, on these processors.
+pub(crate) fn stay_on(processors: &CpuSet) -> Result<()> {
+    rustix::thread::sched_setaffinity(None, processors).context("cannot choose processors")
+}
+
+/// Keeps this process on one processor.
 pub(crate) fn pin(core: usize) -> Result<()> {
     let mut set = CpuSet::new();
     set.set(core);
-    rustix::thread::sched_setaffinity(None, &set)
-        .with_context(|| format!("cannot stay on processor {core}"))
+    stay_on(&set).with_context(|| format!("cannot stay on processor {core}"))
 }
 
 /// Processor time of this process so far, in nanoseconds.

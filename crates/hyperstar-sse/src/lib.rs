@@ -39,12 +39,16 @@
 
 mod encoding;
 mod event;
+mod histogram;
+mod meter;
 mod registry;
 mod response;
 mod stream;
 
 pub use encoding::{Compression, Encoding, compress, negotiate};
 pub use event::{Event, lines};
+pub use histogram::{Histogram, HistogramSnapshot};
+pub use meter::{EncodingMeter, EncodingSnapshot, Meter, MeterSnapshot};
 pub use registry::{JoinError, Membership, Registry, RegistryConfig};
 pub use response::{last_event_id, once, respond};
 pub use stream::{Body, CloseReason, SendError, Sender, StreamConfig, stream};

@@ -76,6 +76,14 @@ impl Meter {
         meter.frame_bytes.record(bytes as u64);
     }
 
+    /// Bytes given to connections, over all encodings.
+    pub fn sent_bytes(&self) -> u64 {
+        let meters = self.encodings.iter();
+        meters
+            .map(|meter| meter.sent_bytes.load(Ordering::Relaxed))
+            .sum()
+    }
+
     /// All counts now.
     pub fn snapshot(&self) -> MeterSnapshot {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

@@ -210,6 +210,7 @@ impl Group {
         hub.listen(group.id, Arc::downgrade(&wake));
         group.wake.notify_one();
         Counters::add(&hub.counters().groups, 1);
+        tracing::debug!(path = group.cx.path(), group = group.id, "a group starts");
         let tasks = group.cx.shared.tasks.clone();
         tasks.spawn(group.clone().run());
         group
@@ -264,6 +265,7 @@ impl Group {
         let hub = self.cx.hub();
         hub.forget(self.id);
         Counters::sub(&hub.counters().groups, 1);
+        tracing::debug!(path = self.cx.path(), group = self.id, "a group ended");
     }
 
     async fn render(&self) {
@@ -333,6 +335,13 @@ impl Group {
                 .collect()
         };
         Counters::add(&hub.counters().frames, behind.len() as u64);
+        tracing::trace!(
+            group = self.id,
+            frame = %frame.hash,
+            bytes = frame.patch.len(),
+            viewers = behind.len(),
+            "a frame is published"
+        );
         for sender in behind {
             sender.frame(frame.patch.clone());
         }
@@ -359,13 +368,15 @@ impl Member {
 
 /// Renders a view once, noting what it reads. A panic is an error like another.
 pub(crate) async fn render(view: &View, cx: Cx, who: &Who) -> (Result<Html, ViewError>, Scope) {
-    Counters::add(&cx.hub().counters().renders, 1);
+    let (hub, began) = (cx.hub().clone(), std::time::Instant::now());
+    Counters::add(&hub.counters().renders, 1);
     let scope = Scope::at(cx.shared.base.clone());
     let title = view.title.clone();
     let (view, who) = (view.clone(), who.clone());
     // The call itself runs inside the scope too: a sync view does all its work there.
     let rendering = Box::pin(async move { view.render(cx, &who).await });
     let (outcome, scope) = scope::run(scope, rendering).await;
+    hub.render_ns().record_time(began.elapsed());
     let rendered = match outcome {
         Outcome::Finished(rendered) => rendered,
         Outcome::Panicked(message) => Err(ViewPanicked(message).into()),

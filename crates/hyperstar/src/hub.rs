@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use hyperstar_sse::{Histogram, Meter};
 use hyperstar_store::{Store, Subscription};
 
 use crate::live::Live;
@@ -42,6 +43,9 @@ struct Inner {
     followed: Mutex<Vec<Subscription>>,
     ids: AtomicU64,
     stats: Counters,
+    meter: Arc<Meter>,
+    /// How long views ran, in nanoseconds.
+    render_ns: Histogram,
 }
 
 /// Who depends on what.
@@ -91,6 +95,8 @@ impl Hub {
                 followed: Mutex::default(),
                 ids: AtomicU64::new(1),
                 stats: Counters::default(),
+                meter: Arc::default(),
+                render_ns: Histogram::new(),
             }),
         }
     }
@@ -122,6 +128,21 @@ impl Hub {
                 concerned.extend(ids);
             }
             index.wakers(concerned.iter())
+        };
+        wakers.iter().for_each(|listener| listener.wake());
+    }
+
+    /// Says that `topic` changed to whoever read it by this name, and to nobody else: for a topic of
+    /// our own that changes by the clock. Pages that read nothing would render at each tick otherwise.
+    pub(crate) fn notify_readers(&self, topic: &str) {
+        let wakers = {
+            let mut index = self.index();
+            let Some(ids) = index.by_topic.get(topic) else {
+                return;
+            };
+            let wakers = index.wakers(ids.iter());
+            index.seq += 1;
+            wakers
         };
         wakers.iter().for_each(|listener| listener.wake());
     }
@@ -163,7 +184,17 @@ impl Hub {
 
     /// What happened so far.
     pub fn stats(&self) -> Stats {
-        self.inner.stats.read()
+        self.inner.stats.read(&self.inner.meter)
+    }
+
+    /// What the streams of this hub count into.
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.inner.meter
+    }
+
+    /// How long views ran, in nanoseconds.
+    pub(crate) fn render_ns(&self) -> &Histogram {
+        &self.inner.render_ns
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -280,14 +311,30 @@ macro_rules! stats {
         /// Counts since the hub was made, over all apps on it.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
-        pub struct Stats { $($(#[$doc])* pub $name: u64),* }
+        pub struct Stats {
+            $($(#[$doc])* pub $name: u64,)*
+            /// Frames sent as a change to what their viewers have.
+            pub deltas: u64,
+            /// Frames sent whole, on which any viewer can start.
+            pub keys: u64,
+            /// Viewers that were behind and were given a whole frame.
+            pub resyncs: u64,
+            /// Bytes given to connections, as they were encoded.
+            pub sent_bytes: u64,
+        }
 
         #[derive(Default)]
         pub(crate) struct Counters { $(pub(crate) $name: AtomicU64),* }
 
         impl Counters {
-            fn read(&self) -> Stats {
-                Stats { $($name: self.$name.load(Ordering::Relaxed)),* }
+            fn read(&self, meter: &Meter) -> Stats {
+                Stats {
+                    $($name: self.$name.load(Ordering::Relaxed),)*
+                    deltas: meter.deltas.load(Ordering::Relaxed),
+                    keys: meter.keys.load(Ordering::Relaxed),
+                    resyncs: meter.resyncs.load(Ordering::Relaxed),
+                    sent_bytes: meter.sent_bytes(),
+                }
             }
         }
     };

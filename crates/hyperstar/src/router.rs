@@ -48,6 +48,8 @@ const TAB_BYTES_MAX: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wire {
     pub(crate) https: bool,
+    /// Who is at the other end, where that is known: a proxy, if there is one in between.
+    pub(crate) peer: Option<std::net::IpAddr>,
     /// Ends the connection at once, for a client that takes nothing.
     pub(crate) cut: Option<tokio_util::sync::CancellationToken>,
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -219,11 +219,11 @@ async fn accept(listener: &TcpListener, host: &Arc<Host>, slots: &Arc<Semaphore>
             return;
         };
         match listener.accept().await {
-            Ok((socket, _)) => {
+            Ok((socket, peer)) => {
                 let host = host.clone();
                 let connections = host.connections.clone();
                 connections.spawn(async move {
-                    host.connect(socket).await;
+                    host.connect(socket, peer.ip()).await;
                     drop(slot);
                 });
             }
@@ -237,7 +237,7 @@ async fn accept(listener: &TcpListener, host: &Arc<Host>, slots: &Arc<Semaphore>
 }
 
 impl Host {
-    async fn connect(self: Arc<Self>, socket: TcpStream) {
+    async fn connect(self: Arc<Self>, socket: TcpStream, peer: IpAddr) {
         // An event is small and due now: it must not wait for more.
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "a connection ended before it began");
@@ -252,21 +252,23 @@ impl Host {
                 return;
             };
             if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-                return self.http2(stream).await;
+                return self.http2(stream, peer).await;
             }
-            return self.http1(stream, true).await;
+            return self.http1(stream, true, peer).await;
         }
-        self.http1(socket, false).await;
+        self.http1(socket, false, peer).await;
     }
 
     async fn http1(
         self: Arc<Self>,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         https: bool,
+        peer: IpAddr,
     ) {
         let cut = CancellationToken::new();
         let wire = Wire {
             https,
+            peer: Some(peer),
             cut: Some(cut.clone()),
         };
         let host = self.clone();
@@ -298,12 +300,17 @@ impl Host {
     }
 
     #[cfg(feature = "tls")]
-    async fn http2(self: Arc<Self>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    async fn http2(
+        self: Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: IpAddr,
+    ) {
         use hyper_util::rt::TokioExecutor;
         // A connection carries all tabs of a browser: one that stalls must not end the others, so
         // there is nothing to cut. Its stream's window bounds what waits for it.
         let wire = Wire {
             https: true,
+            peer: Some(peer),
             cut: None,
         };
         let host = self.clone();

@@ -37,18 +37,26 @@
 //! own task. A frame replaces its predecessor, which is what bounds a slow viewer without ever
 //! dropping the last state; what happens once is queued, bounded, and never dropped silently.
 
+mod body;
 mod encoding;
 mod event;
+mod group;
 mod histogram;
+mod lanes;
 mod meter;
 mod registry;
 mod response;
 mod stream;
 
+pub use body::Body;
 pub use encoding::{Compression, Encoding, compress, negotiate};
 pub use event::{Event, lines};
+pub use group::{Coding, Cursor, Encoders, EncodersConfig, Group};
 pub use histogram::{Histogram, HistogramSnapshot};
+pub use lanes::Lanes;
+#[cfg(feature = "http1")]
+pub use lanes::{Connection, Http1Config};
 pub use meter::{EncodingMeter, EncodingSnapshot, Meter, MeterSnapshot};
 pub use registry::{JoinError, Membership, Registry, RegistryConfig};
 pub use response::{last_event_id, once, respond};
-pub use stream::{Body, CloseReason, SendError, Sender, StreamConfig, stream};
+pub use stream::{CloseReason, SendError, Sender, StreamConfig, stream};

@@ -1,11 +1,15 @@
 //! From a request's headers to a response that streams.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
+use crate::body::Body;
 use crate::encoding::{Encoding, compress_with, negotiate};
-use crate::stream::{Body, Sender, StreamConfig, stream};
+use crate::group::Group;
+use crate::stream::{Sender, StreamConfig, follow, stream};
 
 /// Answers a request with a stream, encoded as its client likes best. The headers keep caches and
 /// proxies from holding events back.
@@ -20,7 +24,45 @@ use crate::stream::{Body, Sender, StreamConfig, stream};
 pub fn respond(headers: &HeaderMap, config: &StreamConfig) -> (Sender, Response<Body>) {
     let encoding = negotiate(headers, &config.compression);
     let (sender, body) = stream(config, encoding);
-    (sender, head(body, encoding))
+    (sender, live(body, encoding))
+}
+
+impl Group {
+    /// Answers a request with a stream of the group's frames, and of what goes into the sender beside
+    /// them: the last frame first, unless the client has it. `shows` is the name of what it
+    /// [was published as](Group::publish_as); see [`last_event_id`].
+    ///
+    /// ```
+    /// use hyperstar_sse::{Encoders, Event, Group, StreamConfig};
+    ///
+    /// let group = Group::new(&Encoders::default());
+    /// group.publish(Event::new().data("hello").encode());
+    /// let headers = http::HeaderMap::new();
+    /// let (sender, response) = group.respond(&headers, &StreamConfig::default(), None);
+    /// assert_eq!(response.headers()["content-type"], "text/event-stream");
+    /// ```
+    ///
+    /// The sender is for what this client alone gets; the stream ends when its last clone is dropped.
+    pub fn respond(
+        &self,
+        headers: &HeaderMap,
+        config: &StreamConfig,
+        shows: Option<Arc<str>>,
+    ) -> (Sender, Response<Body>) {
+        let encoding = negotiate(headers, &config.compression);
+        let (sender, body) = follow(config, self.join(encoding).shows(shows));
+        (sender, live(body, encoding))
+    }
+}
+
+fn live(body: Body, encoding: Encoding) -> Response<Body> {
+    #[cfg(feature = "http1")]
+    if let Some(takeover) = body.takeover() {
+        let mut response = head(body, encoding);
+        response.extensions_mut().insert(takeover);
+        return response;
+    }
+    head(body, encoding)
 }
 
 /// Answers a request with events that are all there: small ones as they are, larger ones compressed

@@ -1,7 +1,6 @@
-//! A stream: the sender that an app keeps, and the body that a server writes.
+//! A stream: the sender that an app keeps, and what it shares with the other end.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -10,15 +9,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::Frame;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
+use crate::body::{Body, Source};
 use crate::encoding::{Compression, Encoder, Encoding};
-
-/// The shortest time between two comments, in milliseconds.
-const KEEP_ALIVE_MS_MIN: u64 = 10;
-/// A comment that says nothing: it keeps proxies from hanging up, and shows a dead socket.
-const KEEP_ALIVE: &[u8] = b":\n\n";
+use crate::group::{Cursor, Group};
 
 /// How a stream behaves.
 #[derive(Clone, Debug)]
@@ -100,19 +95,21 @@ pub struct Sender {
     shared: Arc<Shared>,
 }
 
-struct Shared {
+pub(crate) struct Shared {
     state: Mutex<State>,
     /// Counted beside the lock: a broadcast copies the senders of its topic first.
     senders: AtomicUsize,
     stall: Duration,
     queue_events_max: usize,
     queue_bytes_max: usize,
+    /// Whose frames the client sees as well.
+    group: Option<Group>,
 }
 
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     frame: Option<(u64, Bytes)>,
-    queue: VecDeque<(u64, Bytes)>,
+    queue: VecDeque<Queued>,
     queue_bytes: usize,
     /// Numbers what is set, so that frames and events keep their order, and hooks can be taken back.
     clock: u64,
@@ -122,31 +119,43 @@ struct State {
     ending: bool,
     /// Over, for this reason.
     closed: Option<CloseReason>,
+    /// What the client showed when it came is not what it shows now.
+    disturbed: bool,
     body: Option<Waker>,
     closed_wakers: Vec<(u64, Waker)>,
     hooks: Vec<(u64, Hook)>,
 }
 
+/// An event that waits.
+struct Queued {
+    at: u64,
+    /// The last frame of the group when it was sent.
+    after: u64,
+    bytes: Bytes,
+}
+
 /// Makes a stream: what goes into the sender comes out of the body, encoded.
 pub fn stream(config: &StreamConfig, encoding: Encoding) -> (Sender, Body) {
+    let encoder = Encoder::new(encoding, &config.compression);
+    make(config, Source::Own(encoder), None)
+}
+
+/// Makes a stream of a group's frames, and of what goes into the sender beside them.
+pub(crate) fn follow(config: &StreamConfig, cursor: Cursor) -> (Sender, Body) {
+    let group = cursor.group().clone();
+    make(config, Source::Group(Box::new(cursor)), Some(group))
+}
+
+fn make(config: &StreamConfig, source: Source, group: Option<Group>) -> (Sender, Body) {
     let shared = Arc::new(Shared {
         state: Mutex::default(),
         senders: AtomicUsize::new(1),
         stall: Duration::from_millis(config.stall_ms),
         queue_events_max: config.queue_events_max,
         queue_bytes_max: config.queue_bytes_max,
+        group,
     });
-    let body = Body {
-        inner: Inner::Live {
-            shared: shared.clone(),
-            encoder: Encoder::new(encoding, &config.compression),
-            keep_alive: config.keep_alive_ms.map(|ms| KeepAlive {
-                // A body that always has something to say would never let its task rest.
-                every: Duration::from_millis(ms.max(KEEP_ALIVE_MS_MIN)),
-                timer: None,
-            }),
-        },
-    };
+    let body = Body::live(shared.clone(), source, config.keep_alive_ms);
     (Sender { shared }, body)
 }
 
@@ -194,8 +203,13 @@ impl Sender {
             return Err(SendError::Full);
         }
         let at = state.tick();
+        let after = self.shared.group.as_ref().map_or(0, Group::seq);
         state.queue_bytes = bytes;
-        state.queue.push_back((at, event));
+        state.queue.push_back(Queued {
+            at,
+            after,
+            bytes: event,
+        });
         state.offered().wake(state);
         Ok(())
     }
@@ -294,9 +308,15 @@ impl Sender {
         drop(taken);
     }
 
+    /// Says that something else changed what the client shows: what it said that it
+    /// [shows](Cursor::shows) when it came does not hold any more.
+    pub fn disturb(&self) {
+        self.shared.lock().disturbed = true;
+    }
+
     /// Where the stream is in memory: the same for its clones, and for no other while it lives.
     pub(crate) fn address(&self) -> usize {
-        Arc::as_ptr(&self.shared).addr()
+        self.shared.address()
     }
 
     /// Whether this is the same stream as another.
@@ -382,17 +402,48 @@ impl Drop for Closed<'_> {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // What it guards is whole between statements, and hooks run outside of it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writing to memory does not fail, so this is our bug or the encoder's.
-    fn encoder_failed(&self) {
-        tracing::error!("an encoder failed; its stream ends");
+    pub(crate) fn address(self: &Arc<Self>) -> usize {
+        Arc::as_ptr(self).addr()
+    }
+
+    pub(crate) fn group(&self) -> Option<&Group> {
+        self.group.as_ref()
+    }
+
+    /// The group has a new frame for the client.
+    pub(crate) fn offer(&self) {
+        let mut state = self.lock();
+        if state.is_over() {
+            return;
+        }
+        if state.has_stalled(self.stall) {
+            state.close(CloseReason::Stalled).finish(state);
+        } else {
+            state.offered().wake(state);
+        }
+    }
+
+    /// Notes whether something waits that the client could not be given; answers whether that has
+    /// been so for too long.
+    pub(crate) fn blocked(&self, is_blocked: bool) -> bool {
+        let mut state = self.lock();
+        match is_blocked {
+            true => _ = state.waiting_since.get_or_insert_with(Instant::now),
+            false => state.waiting_since = None,
+        }
+        state.has_stalled(self.stall)
+    }
+
+    /// Ends the stream, if it has not.
+    pub(crate) fn end(&self, reason: CloseReason) {
         let mut state = self.lock();
         if state.closed.is_none() {
-            state.close(CloseReason::Ended).finish(state);
+            state.close(reason).finish(state);
         }
     }
 }
@@ -419,7 +470,7 @@ struct Closing {
     body: Option<Waker>,
     /// What the client did not get; its owner may run code of its own when it is freed.
     frame: Option<(u64, Bytes)>,
-    queue: VecDeque<(u64, Bytes)>,
+    queue: VecDeque<Queued>,
 }
 
 impl Closing {
@@ -480,188 +531,55 @@ impl State {
     }
 
     /// What was set first among what waits.
-    fn take(&mut self) -> Option<Bytes> {
+    pub(crate) fn take(&mut self) -> Option<Bytes> {
         let frame_is_first = match (&self.frame, self.queue.front()) {
-            (Some((frame, _)), Some((event, _))) => frame < event,
+            (Some((frame, _)), Some(event)) => *frame < event.at,
             (frame, _) => frame.is_some(),
         };
         let bytes = if frame_is_first {
             self.frame.take().map(|(_, frame)| frame)
         } else {
-            self.queue.pop_front().map(|(_, event)| {
-                self.queue_bytes -= event.len();
-                event
+            self.queue.pop_front().map(|event| {
+                self.queue_bytes -= event.bytes.len();
+                event.bytes
             })
         };
-        // The client takes: what still waits has waited from now.
-        self.waiting_since = (self.frame.is_some() || !self.queue.is_empty()).then(Instant::now);
+        self.taken();
         bytes
     }
-}
 
-struct KeepAlive {
-    every: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
-}
+    /// The client takes: what still waits has waited from now.
+    pub(crate) fn taken(&mut self) {
+        self.waiting_since = (self.frame.is_some() || !self.queue.is_empty()).then(Instant::now);
+    }
 
-impl KeepAlive {
-    fn restart(&mut self) {
-        if let Some(timer) = &mut self.timer {
-            timer.as_mut().reset(Instant::now() + self.every);
+    /// The last frame of the group before the first event that waits, if one does.
+    pub(crate) fn next_event_is_after(&self) -> Option<u64> {
+        match (&self.frame, self.queue.front()) {
+            (Some((frame, _)), Some(event)) if event.at < *frame => Some(event.after),
+            (Some(_), _) => Some(0),
+            (None, event) => event.map(|event| event.after),
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let every = self.every;
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(every)));
-        timer.as_mut().poll(cx)
-    }
-}
-
-/// The server's end of a stream: a body for any server that takes [`http_body::Body`].
-///
-/// Dropping it is how a server says that the client is gone.
-pub struct Body {
-    inner: Inner,
-}
-
-enum Inner {
-    Live {
-        shared: Arc<Shared>,
-        encoder: Option<Encoder>,
-        keep_alive: Option<KeepAlive>,
-    },
-    /// The last piece of a stream that ended, or the whole of one that was never live.
-    Last(Option<Bytes>),
-}
-
-impl Body {
-    pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self {
-            inner: Inner::Last(Some(bytes)),
-        }
-    }
-}
-
-impl http_body::Body for Body {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let (shared, encoder, keep_alive) = match &mut self.inner {
-            Inner::Live {
-                shared,
-                encoder,
-                keep_alive,
-            } => (shared, encoder, keep_alive),
-            Inner::Last(bytes) => {
-                return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))));
-            }
-        };
-        let mut state = shared.lock();
-        if let Some(bytes) = state.take() {
-            let encoded = match encoder {
-                None => {
-                    drop(state);
-                    Ok(bytes)
-                }
-                Some(encoder) => {
-                    // All that waits shares one flush. It is encoded without the lock, since a
-                    // publisher is not to wait for that.
-                    let mut taken = vec![bytes];
-                    taken.extend(std::iter::from_fn(|| state.take()));
-                    drop(state);
-                    taken
-                        .iter()
-                        .try_for_each(|bytes| encoder.put(bytes))
-                        .and_then(|()| encoder.flush())
-                }
-            };
-            let Ok(bytes) = encoded else {
-                shared.encoder_failed();
-                self.inner = Inner::Last(None);
-                return Poll::Ready(None);
-            };
-            if let Some(keep_alive) = keep_alive {
-                keep_alive.restart();
-            }
-            return Poll::Ready(Some(Ok(Frame::data(bytes))));
-        }
-        if state.ending {
-            if state.closed.is_none() {
-                state.close(CloseReason::Ended).finish(state);
-            } else {
-                drop(state);
-            }
-            let last = encoder
-                .take()
-                .and_then(|encoder| encoder.finish().ok())
-                .filter(|bytes| !bytes.is_empty());
-            self.inner = Inner::Last(None);
-            return Poll::Ready(last.map(|bytes| Ok(Frame::data(bytes))));
-        }
-        if !state
-            .body
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(cx.waker()))
-        {
-            let replaced = state.body.replace(cx.waker().clone());
-            drop(state);
-            // Freed without the lock: it may be the last that holds a task of the app's.
-            drop(replaced);
-        } else {
-            drop(state);
-        }
-        let Some(keep_alive) = keep_alive else {
-            return Poll::Pending;
-        };
-        if keep_alive.poll(cx).is_pending() {
-            return Poll::Pending;
-        }
-        keep_alive.restart();
-        let beat = match encoder {
-            None => Ok(Bytes::from_static(KEEP_ALIVE)),
-            Some(encoder) => encoder.put(KEEP_ALIVE).and_then(|()| encoder.flush()),
-        };
-        let Ok(beat) = beat else {
-            shared.encoder_failed();
-            self.inner = Inner::Last(None);
-            return Poll::Ready(None);
-        };
-        Poll::Ready(Some(Ok(Frame::data(beat))))
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending
     }
 
-    fn is_end_stream(&self) -> bool {
-        matches!(self.inner, Inner::Last(None))
+    pub(crate) fn closed(&self) -> Option<CloseReason> {
+        self.closed
     }
 
-    fn size_hint(&self) -> http_body::SizeHint {
-        match &self.inner {
-            Inner::Last(Some(bytes)) => http_body::SizeHint::with_exact(bytes.len() as u64),
-            Inner::Last(None) => http_body::SizeHint::with_exact(0),
-            Inner::Live { .. } => http_body::SizeHint::default(),
+    pub(crate) fn is_disturbed(&self) -> bool {
+        self.disturbed
+    }
+
+    /// Leaves a waker for when something is offered; answers what it replaced, to be dropped without
+    /// the lock, since it may be the last that holds a task of the app's.
+    pub(crate) fn wait(&mut self, waker: &Waker) -> Option<Waker> {
+        match &self.body {
+            Some(known) if known.will_wake(waker) => None,
+            _ => self.body.replace(waker.clone()),
         }
-    }
-}
-
-impl Drop for Body {
-    fn drop(&mut self) {
-        if let Inner::Live { shared, .. } = &self.inner {
-            let mut state = shared.lock();
-            if state.closed.is_none() {
-                state.close(CloseReason::Disconnected).finish(state);
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Body {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Body")
     }
 }

@@ -39,7 +39,7 @@ enum Decoder {
     #[cfg(feature = "brotli")]
     Brotli(Box<brotli::DecompressorWriter<Vec<u8>>>),
     #[cfg(feature = "gzip")]
-    Gzip(flate2::write::GzDecoder<Vec<u8>>),
+    Gzip(Box<flate2::write::GzDecoder<Vec<u8>>>),
 }
 
 impl Decoder {
@@ -53,7 +53,7 @@ impl Decoder {
                 BROTLI_BUFFER_BYTES,
             ))),
             #[cfg(feature = "gzip")]
-            Encoding::Gzip => Self::Gzip(flate2::write::GzDecoder::new(Vec::new())),
+            Encoding::Gzip => Self::Gzip(Box::new(flate2::write::GzDecoder::new(Vec::new()))),
             other => panic!("{other:?} has no decoder here"),
         }
     }

@@ -10,6 +10,7 @@ mod clocks;
 mod codecs;
 mod event_source;
 mod events;
+mod group;
 mod keep_alive;
 mod negotiation;
 mod registry;

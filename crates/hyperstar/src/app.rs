@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::MethodRouter;
 use http::Method;
-use hyperstar_sse::{Compression, StreamConfig};
+use hyperstar_sse::{Coding, Compression, Encoders, EncodersConfig, StreamConfig};
 use hyperstar_store::{Store, StoreError};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +44,9 @@ pub struct Limits {
     pub queue_events_max: usize,
     /// The most bytes of them (256 KiB).
     pub queue_bytes_max: usize,
+    /// The most bytes of compressed frames that are kept for viewers to come and for those that are
+    /// late (64 MiB); what was not used the longest goes first, and is made anew when it is needed.
+    pub frames_bytes_max: usize,
     /// A viewer that takes nothing for so long is let go, in milliseconds (30,000).
     pub stall_ms: u64,
     /// An idle stream carries a comment this often, in milliseconds (30,000).
@@ -61,6 +64,7 @@ impl Default for Limits {
             sessions_max: 100_000,
             queue_events_max: 64,
             queue_bytes_max: 256 * 1024,
+            frames_bytes_max: 64 * 1024 * 1024,
             stall_ms: 30_000,
             keep_alive_ms: 30_000,
             leave_ms: 3_000,
@@ -163,6 +167,7 @@ pub struct App {
     templates: crate::Templates,
     limits: Limits,
     compression: Compression,
+    coding: Coding,
     platform: Platform,
     store: Option<Store>,
     dev: bool,
@@ -190,6 +195,7 @@ impl App {
             templates: crate::Templates::default(),
             limits: Limits::default(),
             compression: Compression::default(),
+            coding: Coding::default(),
             platform: Platform::default(),
             store: None,
             dev: cfg!(debug_assertions),
@@ -383,9 +389,16 @@ impl App {
         self
     }
 
-    /// How streams are compressed; [`Compression::off`] for not at all.
+    /// Which compression streams may have, the preferred first; [`Compression::off`] for none. The
+    /// levels in it are those of answers to actions: for pages see [`App::coding`].
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
+        self
+    }
+
+    /// How the frames of pages are compressed: once for all who look at a page.
+    pub fn coding(mut self, coding: Coding) -> Self {
+        self.coding = coding;
         self
     }
 
@@ -477,6 +490,11 @@ impl App {
             stall_ms: self.limits.stall_ms,
             compression: self.compression,
         };
+        let encoders = Encoders::new(&EncodersConfig {
+            coding: self.coding,
+            kept_bytes_max: self.limits.frames_bytes_max,
+            meter: self.hub.meter().clone(),
+        });
         for (number, route) in self.routes.values_mut().enumerate() {
             route.number = number;
         }
@@ -499,6 +517,7 @@ impl App {
             #[cfg(feature = "templates")]
             templates: self.templates,
             stream,
+            encoders,
             origins: self.origins,
             csp: self.csp,
             behind_proxy: self.behind_proxy,
@@ -578,6 +597,7 @@ pub(crate) struct Shared {
     #[cfg(feature = "templates")]
     pub(crate) templates: crate::Templates,
     pub(crate) stream: StreamConfig,
+    pub(crate) encoders: Encoders,
     pub(crate) origins: Vec<String>,
     pub(crate) csp: Vec<(String, String)>,
     pub(crate) behind_proxy: bool,

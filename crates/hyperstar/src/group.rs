@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Response};
 use hyperstar_datastar::PatchElements;
-use hyperstar_sse::{Event, Sender};
+use hyperstar_sse::{Body, Event, Sender};
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -48,8 +49,6 @@ pub(crate) struct Frame {
     /// Names the content; the same content has the same name after a restart as well.
     pub(crate) hash: Arc<str>,
     pub(crate) html: Html,
-    /// The events that bring a page to this content and tell it the name.
-    patch: Bytes,
 }
 
 /// The element that a view's content is put in.
@@ -69,20 +68,22 @@ impl Frame {
         let hash: Arc<str> = base64::engine::general_purpose::URL_SAFE_NO_PAD
             .encode(&hasher.finalize()[..6])
             .into();
-        let mut elements = String::with_capacity(html.as_str().len() + 64);
-        main_into(&mut elements, &html);
-        if let Some(title) = html.title_text() {
+        Self { hash, html }
+    }
+
+    /// The events that bring a page to this content and tell it the name.
+    fn patch(&self) -> Bytes {
+        let html = self.html.as_str();
+        let mut elements = String::with_capacity(html.len() + 64);
+        main_into(&mut elements, &self.html);
+        if let Some(title) = self.html.title_text() {
             title_into(&mut elements, title);
         }
         let mut patch = BytesMut::with_capacity(elements.len() + 96);
         PatchElements::new(elements).encode_into(&mut patch);
         // An event of its own, after the patch: an id is stored as its line arrives.
-        Event::new().id(&hash).encode_into(&mut patch);
-        Self {
-            hash,
-            html,
-            patch: patch.freeze(),
-        }
+        Event::new().id(&self.hash).encode_into(&mut patch);
+        patch.freeze()
     }
 }
 
@@ -118,20 +119,24 @@ pub(crate) struct Group {
     /// Something that the page shows may have changed since the last render began.
     dirty: AtomicBool,
     wake: Notify,
+    /// Brings frames to the members' streams.
+    frames: hyperstar_sse::Group,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    members: HashMap<u64, Member>,
+    members: HashMap<u64, Sender>,
     frame: Option<Arc<Frame>>,
     closed: bool,
 }
 
-struct Member {
-    sender: Sender,
-    /// What is on its screen, as far as we know.
-    shown: Option<Arc<str>>,
+/// What a viewer has once it has joined.
+pub(crate) struct Joined {
+    pub(crate) group: Arc<Group>,
+    pub(crate) member: u64,
+    pub(crate) sender: Sender,
+    pub(crate) response: Response<Body>,
 }
 
 impl Wake for Group {
@@ -159,10 +164,9 @@ impl Groups {
         view: &View,
         cx: Cx,
         who: Who,
-        sender: Sender,
+        headers: &HeaderMap,
         shown: Option<Arc<str>>,
-    ) -> (Arc<Group>, u64) {
-        let member = cx.hub().next_id();
+    ) -> Joined {
         let mut live = lock(&self.live);
         let group = match live.get(&key) {
             Some(group) => group.clone(),
@@ -173,8 +177,7 @@ impl Groups {
             }
         };
         // Under the map's lock, so that the group cannot be closed in between.
-        group.add(member, sender, shown);
-        (group, member)
+        group.add(headers, shown)
     }
 
     /// Ends a group that nobody looks at any more.
@@ -195,6 +198,7 @@ impl Groups {
 impl Group {
     fn start(key: Key, view: View, cx: Cx, who: Who) -> Arc<Self> {
         let hub = cx.hub().clone();
+        let frames = hyperstar_sse::Group::new(&cx.shared.encoders);
         let group = Arc::new(Self {
             id: hub.next_id(),
             key,
@@ -203,6 +207,7 @@ impl Group {
             who,
             dirty: AtomicBool::new(true),
             wake: Notify::new(),
+            frames,
             state: Mutex::default(),
         });
         // Subscribed before the first render, so that no change falls in between.
@@ -216,13 +221,25 @@ impl Group {
         group
     }
 
-    fn add(&self, id: u64, sender: Sender, shown: Option<Arc<str>>) {
+    fn add(self: &Arc<Self>, headers: &HeaderMap, shown: Option<Arc<str>>) -> Joined {
+        let hub = self.cx.hub();
+        let member = hub.next_id();
+        let config = &self.cx.shared.stream;
         let mut state = lock(&self.state);
-        let mut member = Member { sender, shown };
-        if let Some(frame) = state.frame.clone() {
-            member.show(&frame, self.cx.hub());
+        if let Some(frame) = &state.frame
+            && shown.as_ref() != Some(&frame.hash)
+        {
+            Counters::add(&hub.counters().frames, 1);
         }
-        state.members.insert(id, member);
+        let (sender, response) = self.frames.respond(headers, config, shown);
+        state.members.insert(member, sender.clone());
+        drop(state);
+        Joined {
+            group: self.clone(),
+            member,
+            sender,
+            response,
+        }
     }
 
     pub(crate) fn leave(self: &Arc<Self>, member: u64) {
@@ -236,14 +253,8 @@ impl Group {
         }
     }
 
-    /// Notes that a member's screen shows something else than the last frame.
-    pub(crate) fn disturb(&self, member: u64) {
-        if let Some(member) = lock(&self.state).members.get_mut(&member) {
-            member.shown = None;
-        }
-    }
-
-    /// Renders whenever something changed, at most once per frame interval, until nobody looks.
+    /// Renders whenever something changed, at most once per frame interval and not before the last frame
+    /// has been offered to all, until nobody looks.
     async fn run(self: Arc<Self>) {
         let interval = Duration::from_millis(self.view.frame_ms);
         let mut last: Option<Instant> = None;
@@ -255,6 +266,8 @@ impl Group {
             if let Some(due) = last.map(|last| last + interval) {
                 tokio::time::sleep_until(due).await;
             }
+            // Where there are more viewers than an interval is enough for, it takes longer.
+            self.frames.served().await;
             // Cleared before the render reads anything: a change from here on sets it again.
             if !self.dirty.swap(false, Ordering::AcqRel) {
                 continue;
@@ -321,48 +334,26 @@ impl Group {
             drop(state);
             Arc::new(Frame::new(html, hub))
         };
-        // Handed over outside of the lock: a stalled viewer is let go on the spot, and leaves.
-        let behind: Vec<Sender> = {
+        let viewers = {
             let mut state = lock(&self.state);
             state.frame = Some(frame.clone());
-            let members = state.members.values_mut();
-            members
-                .filter(|member| member.shown.as_ref() != Some(&frame.hash))
-                .map(|member| {
-                    member.shown = Some(frame.hash.clone());
-                    member.sender.clone()
-                })
-                .collect()
+            state.members.len()
         };
-        Counters::add(&hub.counters().frames, behind.len() as u64);
+        Counters::add(&hub.counters().frames, viewers as u64);
+        let patch = frame.patch();
         tracing::trace!(
             group = self.id,
             frame = %frame.hash,
-            bytes = frame.patch.len(),
-            viewers = behind.len(),
+            bytes = patch.len(),
+            viewers,
             "a frame is published"
         );
-        for sender in behind {
-            sender.frame(frame.patch.clone());
-        }
+        // Without the lock: a stalled viewer is let go on the spot, and leaves.
+        self.frames.publish_as(patch, frame.hash.clone());
     }
 
     fn senders(&self) -> Vec<Sender> {
-        lock(&self.state)
-            .members
-            .values()
-            .map(|member| member.sender.clone())
-            .collect()
-    }
-}
-
-impl Member {
-    fn show(&mut self, frame: &Frame, hub: &Hub) {
-        if self.shown.as_ref() != Some(&frame.hash) {
-            self.shown = Some(frame.hash.clone());
-            Counters::add(&hub.counters().frames, 1);
-            self.sender.frame(frame.patch.clone());
-        }
+        lock(&self.state).members.values().cloned().collect()
     }
 }
 

@@ -24,7 +24,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::{ActionDef, AppError, Route, Shared};
 use crate::cx::{ActionCx, ActionParts, Cx, Target};
-use crate::group::{self, Key};
+use crate::group::{self, Joined, Key};
 use crate::hub::Counters;
 use crate::order::{Answered, Turn};
 use crate::scope::{self, Outcome, Scope};
@@ -315,7 +315,18 @@ fn stream(
     let shown = hyperstar_sse::last_event_id(headers)
         .filter(|id| id.len() <= 16)
         .map(Arc::from);
-    let (sender, response) = hyperstar_sse::respond(headers, &shared.stream);
+    let who = view.audience(&viewer);
+    let key = Key::new(number, target.clone(), &who);
+    let cx = Cx {
+        shared: shared.clone(),
+        target: Arc::new(target),
+    };
+    let Joined {
+        group,
+        member,
+        sender,
+        response,
+    } = shared.groups.join(key, view, cx, who, headers, shown);
     let mut response = response.map(Body::new);
     if let Ok(build) = HeaderValue::from_str(&shared.build()) {
         response.headers_mut().insert(HS_BUILD, build);
@@ -324,15 +335,6 @@ fn stream(
         // Nothing else tells a page that its stream is back if it shows the right thing already.
         let _ = sender.event(PatchSignals::raw("{}").encode());
     }
-    let who = view.audience(&viewer);
-    let key = Key::new(number, target.clone(), &who);
-    let cx = Cx {
-        shared: shared.clone(),
-        target: Arc::new(target),
-    };
-    let (group, member) = shared
-        .groups
-        .join(key, view, cx, who, sender.clone(), shown);
     let (number, is_new) = viewer.connect(sender.clone(), group, member);
     if is_new && let Some(hook) = &view.on_join {
         hook(viewer.clone());

@@ -11,9 +11,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyperstar_sse::{Http1Config, Lanes};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::Semaphore;
@@ -23,13 +22,15 @@ use tokio_util::task::TaskTracker;
 use crate::app::{App, AppError, Shared};
 use crate::router::Wire;
 
-/// A request's head must be complete by then, and a kept-alive connection idle no longer.
-const HEAD_MS: u64 = 15_000;
 /// A TLS handshake must be complete by then.
 #[cfg(feature = "tls")]
 const HANDSHAKE_MS: u64 = 10_000;
+const HTTP1: Http1Config = Http1Config {
+    head_ms: 15_000,
+    head_bytes_max: HEAD_BYTES_MAX,
+};
 /// The largest head of a request. It also bounds what waits in user space for one connection beside
-/// the frame that is being written.
+/// what is being written.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// How long to wait after the system had no socket for us.
 const ACCEPT_PAUSE_MS: u64 = 50;
@@ -178,6 +179,7 @@ impl Server {
             shared: shared.clone(),
             draining: CancellationToken::new(),
             connections: TaskTracker::new(),
+            lanes: Lanes::new(),
             #[cfg(feature = "tls")]
             tls: self.tls,
         });
@@ -208,6 +210,7 @@ struct Host {
     shared: Arc<Shared>,
     draining: CancellationToken,
     connections: TaskTracker,
+    lanes: Lanes,
     #[cfg(feature = "tls")]
     tls: Option<tokio_rustls::TlsAcceptor>,
 }
@@ -220,12 +223,9 @@ async fn accept(listener: &TcpListener, host: &Arc<Host>, slots: &Arc<Semaphore>
         };
         match listener.accept().await {
             Ok((socket, peer)) => {
-                let host = host.clone();
-                let connections = host.connections.clone();
-                connections.spawn(async move {
-                    host.connect(socket, peer.ip()).await;
-                    drop(slot);
-                });
+                // What holds the connection's place, also when it has moved into a lane.
+                let guard = (slot, host.connections.token());
+                tokio::spawn(host.clone().connect(socket, peer.ip(), guard));
             }
             Err(error) => {
                 // A client that gave up is its own business; no sockets or memory passes by waiting.
@@ -237,7 +237,7 @@ async fn accept(listener: &TcpListener, host: &Arc<Host>, slots: &Arc<Semaphore>
 }
 
 impl Host {
-    async fn connect(self: Arc<Self>, socket: TcpStream, peer: IpAddr) {
+    async fn connect(self: Arc<Self>, socket: TcpStream, peer: IpAddr, guard: impl Send + 'static) {
         // An event is small and due now: it must not wait for more.
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "a connection ended before it began");
@@ -252,18 +252,21 @@ impl Host {
                 return;
             };
             if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-                return self.http2(stream, peer).await;
+                self.http2(stream, peer).await;
+                return drop(guard);
             }
-            return self.http1(stream, true, peer).await;
+            return self.http1(stream, true, peer, guard).await;
         }
-        self.http1(socket, false, peer).await;
+        self.http1(socket, false, peer, guard).await;
     }
 
+    /// Serves a connection until it ends or has moved into a lane, which drops `guard` then.
     async fn http1(
         self: Arc<Self>,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         https: bool,
         peer: IpAddr,
+        guard: impl Send + 'static,
     ) {
         let cut = CancellationToken::new();
         let wire = Wire {
@@ -273,12 +276,7 @@ impl Host {
         };
         let host = self.clone();
         let service = service_fn(move |request| host.clone().answer(request, wire.clone()));
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(Duration::from_millis(HEAD_MS))
-            .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), service);
-        let mut connection = pin!(connection);
+        let mut connection = self.lanes.serve_connection(&HTTP1, stream, service, guard);
         let mut draining = pin!(self.draining.cancelled());
         let mut is_draining = false;
         loop {
@@ -293,7 +291,7 @@ impl Host {
                 () = cut.cancelled() => return,
                 () = &mut draining, if !is_draining => {
                     is_draining = true;
-                    connection.as_mut().graceful_shutdown();
+                    connection.graceful_shutdown();
                 }
             }
         }
@@ -305,7 +303,7 @@ impl Host {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: IpAddr,
     ) {
-        use hyper_util::rt::TokioExecutor;
+        use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
         // A connection carries all tabs of a browser: one that stalls must not end the others, so
         // there is nothing to cut. Its stream's window bounds what waits for it.
         let wire = Wire {

@@ -136,10 +136,10 @@ impl Viewer {
         let Some(stream) = &line.stream else {
             return false;
         };
-        let (sender, group, member) = (stream.sender.clone(), stream.group.clone(), stream.member);
+        let sender = stream.sender.clone();
         drop(line);
         let sent = if patches {
-            group.disturb(member);
+            sender.disturb();
             self.event(&sender, Bytes::from([NO_FRAME, &bytes].concat()))
         } else {
             self.event(&sender, bytes)
@@ -151,9 +151,9 @@ impl Viewer {
     pub(crate) fn disturb(&self) {
         let line = lock(&self.inner.line);
         let Some(stream) = &line.stream else { return };
-        let (sender, group, member) = (stream.sender.clone(), stream.group.clone(), stream.member);
+        let sender = stream.sender.clone();
         drop(line);
-        group.disturb(member);
+        sender.disturb();
         // A full queue lets the viewer go, which resets the page as well.
         let _ = self.event(&sender, Bytes::from_static(NO_FRAME));
     }

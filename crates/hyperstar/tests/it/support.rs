@@ -247,12 +247,19 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// The next event as it was sent, without the blank line; `None` at the end.
+    /// The next event as it was sent, without the blank line and without comments; `None` at the end.
     pub(crate) async fn event(&mut self) -> Option<String> {
         loop {
             if let Some(end) = find(&self.chunks, b"\n\n") {
                 let event: Vec<u8> = self.chunks.drain(..end + 2).collect();
-                return Some(String::from_utf8(event).unwrap().trim_end().to_owned());
+                let event = String::from_utf8(event).unwrap();
+                if event
+                    .lines()
+                    .all(|line| line.is_empty() || line.starts_with(':'))
+                {
+                    continue;
+                }
+                return Some(event.trim_end().to_owned());
             }
             self.chunks.extend(self.wire.chunk().await?);
         }
@@ -273,6 +280,6 @@ impl Stream {
 
     /// What has arrived so far and was not read.
     pub(crate) async fn is_silent_for(&mut self, time: Duration) -> bool {
-        self.chunks.is_empty() && tokio::time::timeout(time, self.event()).await.is_err()
+        tokio::time::timeout(time, self.event()).await.is_err()
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::Access;
 use crate::action::action_path;
 use crate::assets::{Asset, Assets};
 use crate::group::Groups;
@@ -127,6 +128,10 @@ pub(crate) struct Route {
     pub(crate) number: usize,
     pub(crate) view: Option<View>,
     pub(crate) actions: BTreeMap<String, ActionDef>,
+    /// Who is admitted; without it, anyone.
+    pub(crate) access: Option<Access>,
+    /// It is the app's figures that are served here, and nothing else.
+    pub(crate) is_metrics: bool,
 }
 
 type Wrap = Box<dyn FnOnce(Router) -> Router + Send>;
@@ -358,6 +363,35 @@ impl App {
         }
     }
 
+    /// Serves the app's figures to Prometheus at `path`, with GET: those of [`Hub::stats`], how long
+    /// views and encoders took, and what the process takes of the machine. They are those of the
+    /// whole hub, so one app on it is enough.
+    ///
+    /// Nothing is told unless this is called, and then to those whom `access` admits.
+    ///
+    /// ```
+    /// # use hyperstar::{Access, App, Hub};
+    /// let app = App::new(&Hub::new()).metrics("/metrics", Access::Loopback);
+    /// ```
+    pub fn metrics(mut self, path: &str, access: Access) -> Self {
+        let route = self.routes.entry(path.to_owned()).or_default();
+        route.access = Some(access);
+        route.is_metrics = true;
+        self
+    }
+
+    /// Adds a live page at `path` that shows the same figures as [`App::metrics`], with the last
+    /// minute of each, to those whom `access` admits.
+    ///
+    /// It renders once a second while somebody watches, and renders nothing else again. It has
+    /// nothing of the app's looks. It counts in what it shows.
+    pub fn monitor(self, path: &str, access: Access) -> Self {
+        let monitor = crate::monitor::Monitor::start(&self.hub);
+        let mut app = self.page(path, monitor.view());
+        app.routes.entry(path.to_owned()).or_default().access = Some(access);
+        app
+    }
+
     /// Adds a route of axum's. The app's protection against other sites, its security headers and
     /// its body limit hold there too.
     pub fn route(self, path: &str, route: MethodRouter) -> Self {
@@ -495,8 +529,14 @@ impl App {
             kept_bytes_max: self.limits.frames_bytes_max,
             meter: self.hub.meter().clone(),
         });
-        for (number, route) in self.routes.values_mut().enumerate() {
+        for (number, (path, route)) in self.routes.iter_mut().enumerate() {
             route.number = number;
+            if route.is_metrics && (route.view.is_some() || !route.actions.is_empty()) {
+                return Err(AppError::Duplicate {
+                    what: "things at",
+                    name: path.clone(),
+                });
+            }
         }
         let shared = Arc::new(Shared {
             name: self.name,

@@ -23,6 +23,7 @@ use hyperstar_sse::{Compression, Encoding};
 use sha2::{Digest, Sha256};
 
 use crate::app::{AppError, Shared};
+use crate::monitor::MONITOR_CSS;
 use crate::router::refuse;
 use crate::shell::{CLIENT_CSS, CLIENT_JS, DATASTAR_JS};
 
@@ -117,6 +118,7 @@ pub(crate) fn own() -> Assets {
             include_bytes!("client/hyperstar.css").as_slice(),
         ),
         (DATASTAR_JS, hyperstar_datastar::bundle()),
+        (MONITOR_CSS, include_bytes!("client/monitor.css").as_slice()),
     ])
 }
 

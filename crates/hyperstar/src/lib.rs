@@ -55,6 +55,7 @@
 //!
 //! [Datastar]: https://data-star.dev
 
+mod access;
 mod action;
 mod app;
 mod assets;
@@ -65,6 +66,8 @@ mod guard;
 mod html;
 mod hub;
 mod live;
+mod metrics;
+mod monitor;
 mod order;
 mod platform;
 mod reply;
@@ -82,6 +85,7 @@ mod viewer;
 #[cfg(feature = "test")]
 pub mod test;
 
+pub use access::Access;
 pub use action::{Action, action, action_at};
 pub use app::{App, AppError, Limits};
 pub use assets::Assets;

@@ -32,7 +32,7 @@ use crate::session::{Known, Session};
 use crate::shell::Load;
 use crate::view::View;
 use crate::viewer::{TooMany, Viewers};
-use crate::{ActionError, assets, error_page, guard};
+use crate::{ActionError, assets, error_page, guard, metrics};
 
 const HS_STREAM: HeaderName = HeaderName::from_static("hs-stream");
 const HS_AGAIN: HeaderName = HeaderName::from_static("hs-again");
@@ -156,6 +156,15 @@ async fn serve(
         Ok(target) => target,
         Err(reason) => return refuse(&request, StatusCode::BAD_REQUEST, &reason),
     };
+    if let Some(access) = &route.access
+        && let Err(reason) = access.admit(&request)
+    {
+        return refuse(&request, StatusCode::FORBIDDEN, &reason);
+    }
+    if route.is_metrics && matches!(request.method, Method::GET | Method::HEAD) {
+        let figures = metrics::Figures::of(&shared.hub);
+        return fresh(StatusCode::OK, metrics::TEXT, metrics::text(&figures));
+    }
     let https = is_https(&shared, &request);
     let method = request.method.clone();
     let is_page = route.view.is_some();
@@ -197,6 +206,9 @@ fn wrong_method(request: &Parts, route: &Route) -> Response {
     let mut allowed: Vec<&str> = route.actions.keys().map(String::as_str).collect();
     if route.view.is_some() {
         allowed.extend(["GET", "HEAD", "POST"]);
+    }
+    if route.is_metrics {
+        allowed.extend(["GET", "HEAD"]);
     }
     allowed.sort_unstable();
     allowed.dedup();
@@ -242,6 +254,7 @@ async fn page(
                 hash: &hash,
                 tab: &tab,
                 nonce: &nonce,
+                alone: view.alone,
             };
             let document = shared.shell.document(shared, &html, &load);
             // The document names one tab: a copy from a cache would be a second one of that name.

@@ -42,6 +42,8 @@ pub(crate) struct Load<'a> {
     pub(crate) tab: &'a str,
     /// Admits our scripts, and no others, to this document.
     pub(crate) nonce: &'a str,
+    /// See [`View`](crate::View): the stylesheet in place of all that is the app's.
+    pub(crate) alone: Option<&'static str>,
 }
 
 impl Shell {
@@ -69,14 +71,18 @@ impl Shell {
         ));
         out.push_str("<meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
         title_into(&mut out, html.title_text().unwrap_or(&self.title));
-        for name in std::iter::once(CLIENT_CSS).chain(self.stylesheets.iter().map(String::as_str)) {
+        let (stylesheets, scripts, head) = match &load.alone {
+            Some(stylesheet) => (vec![*stylesheet], Vec::new(), ""),
+            None => (names(&self.stylesheets), names(&self.scripts), &*self.head),
+        };
+        for name in std::iter::once(CLIENT_CSS).chain(stylesheets) {
             out.push_str("<link rel=\"stylesheet\" href=\"");
             escape_into(&mut out, &shared.asset_url(name));
             out.push_str("\">");
         }
-        out.push_str(&self.head);
+        out.push_str(head);
         // In this order: ours watches every request that Datastar makes.
-        for name in std::iter::once(CLIENT_JS).chain(self.scripts.iter().map(String::as_str)) {
+        for name in std::iter::once(CLIENT_JS).chain(scripts) {
             out.push_str(&format!("<script defer nonce=\"{nonce}\" src=\""));
             escape_into(&mut out, &shared.asset_url(name));
             out.push_str("\"></script>");
@@ -90,6 +96,10 @@ impl Shell {
         out.push_str("</body>\n</html>\n");
         out
     }
+}
+
+fn names(assets: &[String]) -> Vec<&str> {
+    assets.iter().map(String::as_str).collect()
 }
 
 /// Opens the page's stream, and again whenever it ends, however it ended, for as long as the page is

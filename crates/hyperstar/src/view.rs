@@ -52,6 +52,8 @@ pub struct View {
     pub(crate) frame_ms: u64,
     pub(crate) on_join: Option<Hook>,
     pub(crate) on_leave: Option<Hook>,
+    /// The only stylesheet of a page of our own, which has nothing of the app's head.
+    pub(crate) alone: Option<&'static str>,
 }
 
 impl View {
@@ -95,6 +97,7 @@ impl View {
             frame_ms: FRAME_MS,
             on_join: None,
             on_leave: None,
+            alone: None,
         }
     }
 
@@ -126,6 +129,11 @@ impl View {
     #[must_use]
     pub fn on_leave(mut self, hook: impl Fn(Viewer) + Send + Sync + 'static) -> Self {
         self.on_leave = Some(Arc::new(hook));
+        self
+    }
+
+    pub(crate) fn alone(mut self, stylesheet: &'static str) -> Self {
+        self.alone = Some(stylesheet);
         self
     }
 

@@ -7,6 +7,7 @@ mod assets;
 mod browser;
 mod hostile;
 mod live;
+mod observe;
 mod pages;
 mod reload;
 mod sessions;

@@ -23,14 +23,12 @@ use crate::histogram::{Histogram, HistogramSnapshot};
 /// ```
 #[derive(Debug, Default)]
 pub struct Meter {
-    /// Frames that were encoded as a change to what their viewers have.
+    /// Frames that were encoded as a change to the one before, once for each encoding.
     pub deltas: AtomicU64,
-    /// Frames that were encoded whole, on which any viewer can start.
+    /// Frames that were encoded whole, on which any viewer can start, once for each encoding.
     pub keys: AtomicU64,
     /// Viewers that were behind and were given a whole frame instead of the changes they missed.
     pub resyncs: AtomicU64,
-    /// Frames that were replaced by a newer one before they were taken.
-    pub skipped: AtomicU64,
     /// One for each encoding, in the order of [`MeterSnapshot::encodings`].
     encodings: [EncodingMeter; ENCODINGS.len()],
 }
@@ -91,7 +89,6 @@ impl Meter {
             deltas: load(&self.deltas),
             keys: load(&self.keys),
             resyncs: load(&self.resyncs),
-            skipped: load(&self.skipped),
             encodings: ENCODINGS.map(|encoding| {
                 let meter = self.of(encoding);
                 EncodingSnapshot {
@@ -122,8 +119,6 @@ pub struct MeterSnapshot {
     pub keys: u64,
     /// See [`Meter::resyncs`].
     pub resyncs: u64,
-    /// See [`Meter::skipped`].
-    pub skipped: u64,
     /// Each encoding: identity, gzip, brotli, zstd.
     pub encodings: [EncodingSnapshot; 4],
 }

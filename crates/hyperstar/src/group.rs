@@ -341,15 +341,10 @@ impl Group {
         };
         Counters::add(&hub.counters().frames, viewers as u64);
         let patch = frame.patch();
-        tracing::trace!(
-            group = self.id,
-            frame = %frame.hash,
-            bytes = patch.len(),
-            viewers,
-            "a frame is published"
-        );
+        let bytes = patch.len();
         // Without the lock: a stalled viewer is let go on the spot, and leaves.
-        self.frames.publish_as(patch, frame.hash.clone());
+        let seq = self.frames.publish_as(patch, frame.hash.clone());
+        tracing::trace!(group = self.id, seq, bytes, viewers, "a frame is published");
     }
 
     fn senders(&self) -> Vec<Sender> {

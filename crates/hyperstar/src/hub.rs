@@ -313,9 +313,9 @@ macro_rules! stats {
         #[non_exhaustive]
         pub struct Stats {
             $($(#[$doc])* pub $name: u64,)*
-            /// Frames sent as a change to what their viewers have.
+            /// Frames encoded as a change to the one before, once for each encoding.
             pub deltas: u64,
-            /// Frames sent whole, on which any viewer can start.
+            /// Frames encoded whole, on which any viewer can start, once for each encoding.
             pub keys: u64,
             /// Viewers that were behind and were given a whole frame.
             pub resyncs: u64,

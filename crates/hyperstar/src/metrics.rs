@@ -121,23 +121,18 @@ pub(crate) fn text(figures: &Figures) -> String {
         ),
         (
             "deltas",
-            "Frames sent as a change to what their viewers have.",
+            "Frames encoded as a change to the one before, once for each encoding.",
             meter.deltas,
         ),
         (
             "keys",
-            "Frames sent whole, on which any viewer can start.",
+            "Frames encoded whole, once for each encoding.",
             meter.keys,
         ),
         (
             "resyncs",
             "Viewers that were behind and were given a whole frame.",
             meter.resyncs,
-        ),
-        (
-            "skipped",
-            "Frames replaced by a newer one before they were taken.",
-            meter.skipped,
         ),
         (
             "stalls",

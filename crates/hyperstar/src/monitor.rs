@@ -229,12 +229,17 @@ fn times(history: &History) -> Markup {
 fn streams(now: &Figures) -> Markup {
     let (stats, meter) = (&now.stats, &now.meter);
     let rows = [
-        ("changes", "changes sent", meter.deltas, false),
-        ("keys", "whole frames sent", meter.keys, false),
-        ("skipped", "skipped for a newer one", meter.skipped, false),
+        ("changes", "frames coded as a change", meter.deltas, false),
+        ("keys", "frames coded whole", meter.keys, false),
+        (
+            "unchanged",
+            "renders that changed nothing",
+            stats.unchanged,
+            false,
+        ),
         (
             "resyncs",
-            "behind, given a whole frame",
+            "viewers behind, given a whole frame",
             meter.resyncs,
             false,
         ),

@@ -1,5 +1,7 @@
 //! A server under test as a process of its own.
 
+pub(crate) mod nchan;
+
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -7,10 +9,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::encoding::Encoding;
 use crate::load::{Control, Streams};
 use crate::machine::{self, Memory};
 use crate::page::Page;
 use crate::server::{CHANGE, STATS, Stats, Subject};
+
+/// What to start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    pub(crate) subject: Subject,
+    pub(crate) page: Page,
+    /// Bare sockets write chunks of so many bytes instead of the page.
+    pub(crate) bytes: Option<usize>,
+    /// Stay on this processor.
+    pub(crate) core: Option<usize>,
+}
 
 /// A running server; it ends when this is dropped.
 pub(crate) struct Server {
@@ -18,49 +32,48 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) subject: Subject,
     control: Control,
+    nchan: Option<nchan::Nchan>,
 }
 
 impl Server {
-    /// Starts this program again as a server, on processor `core` if one is given.
-    pub(crate) fn start(subject: Subject, page: Page, core: Option<usize>) -> Result<Self> {
-        use clap::ValueEnum;
-        let name = subject
-            .to_possible_value()
-            .context("every subject has a name")?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["serve", name.get_name(), "--page", page.name()]);
-        if let Some(core) = core {
-            command.args(["--core", &core.to_string()]);
-        }
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start the server {}", subject.name()))?;
-        let out = child.stdout.take().context("its output was asked for")?;
-        let mut line = String::new();
-        BufReader::new(out).read_line(&mut line)?;
-        let address = line
-            .trim()
-            .parse()
-            .with_context(|| format!("{} did not start", subject.name()))?;
-        Ok(Self {
+    /// Starts a server: this program again, or nginx.
+    pub(crate) fn start(start: Start) -> Result<Self> {
+        let subject = start.subject;
+        let (child, address, nchan) = if subject == Subject::Nchan {
+            let (child, address, nchan) = nchan::start(start)?;
+            (child, address, Some(nchan))
+        } else {
+            let (child, address) = serve(start)?;
+            (child, address, None)
+        };
+        let mut server = Self {
             child,
             address,
             subject,
             control: Control::to(address)?,
-        })
+            nchan,
+        };
+        if server.nchan.is_some() {
+            // It knows no page until it is told one.
+            server.change()?;
+        }
+        Ok(server)
     }
 
     /// Changes the page.
     pub(crate) fn change(&mut self) -> Result<()> {
-        self.control.call("POST", CHANGE).map(drop)
+        self.begin_change()?;
+        self.end_change()
     }
 
     /// Asks for a change and returns at once, with the moment it was asked for.
     pub(crate) fn begin_change(&mut self) -> Result<Instant> {
+        let request = match &mut self.nchan {
+            Some(nchan) => nchan.publish(),
+            None => Control::request("POST", CHANGE),
+        };
         let now = Instant::now();
-        self.control.send("POST", CHANGE)?;
+        self.control.send(&request)?;
         Ok(now)
     }
 
@@ -70,7 +83,14 @@ impl Server {
     }
 
     pub(crate) fn stats(&mut self) -> Result<Stats> {
-        let text = self.control.call("GET", STATS)?;
+        if self.nchan.is_some() {
+            return Ok(Stats {
+                cpu_ns: machine::cpu_ns_of(self.child.id())?,
+                ..Stats::default()
+            });
+        }
+        self.control.send(&Control::request("GET", STATS))?;
+        let text = self.control.receive()?;
         serde_json::from_str(&text).with_context(|| format!("these are no stats: {text}"))
     }
 
@@ -88,7 +108,7 @@ impl Server {
         &self,
         streams: &mut Streams,
         count: usize,
-        encoding: Option<&'static str>,
+        encoding: Encoding,
     ) -> Result<()> {
         streams.grow_to(count, |number| self.subject.request(encoding, number))?;
         streams.settle(Duration::from_millis(100))
@@ -97,8 +117,41 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It has nothing to lose, and the next one wants its processor.
+        // nginx's workers end with it only if it ends by itself; the others have nothing to lose.
+        if self.nchan.is_some() {
+            nchan::stop(&mut self.child);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts this program again as a server.
+fn serve(start: Start) -> Result<(Child, SocketAddr)> {
+    use clap::ValueEnum;
+    let subject = start.subject;
+    let name = subject
+        .to_possible_value()
+        .context("every subject has a name")?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["serve", name.get_name(), "--page", start.page.name()]);
+    if let Some(core) = start.core {
+        command.args(["--core", &core.to_string()]);
+    }
+    if let (Subject::Floor, Some(bytes)) = (subject, start.bytes) {
+        command.args(["--bytes", &bytes.to_string()]);
+    }
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start the server {}", subject.name()))?;
+    let out = child.stdout.take().context("its output was asked for")?;
+    let mut line = String::new();
+    BufReader::new(out).read_line(&mut line)?;
+    let address = line
+        .trim()
+        .parse()
+        .with_context(|| format!("{} did not start", subject.name()))?;
+    Ok((child, address))
 }

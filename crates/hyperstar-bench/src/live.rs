@@ -5,24 +5,13 @@ mod bytes;
 mod latency;
 mod memory;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::machine::{self, Ticks};
-use crate::table::{Table, figure, verdict};
-
-/// Longer than the shortest time between two frames: a change after it is shown at once.
-pub(crate) const PAUSE: Duration = Duration::from_millis(20);
-
-/// Encodings with their `accept-encoding`.
-pub(crate) const ENCODINGS: [(&str, Option<&str>); 4] = [
-    ("identity", None),
-    ("zstd", Some("zstd")),
-    ("brotli", Some("br")),
-    ("gzip", Some("gzip")),
-];
+use crate::machine;
+use crate::report::Report;
 
 /// How much is measured.
 #[derive(clap::Args, Clone, Debug)]
@@ -105,34 +94,15 @@ impl Plan {
             idle: vec![viewers, viewers.saturating_mul(5).min(fits)],
             idle_compressed: viewers.min(200),
             idle_pause: Duration::from_millis(if options.quick { 100 } else { 500 }),
-            core: (!options.no_pin && machine::cores() > 1).then_some(0),
+            core: machine::server_core(options.no_pin),
         }
     }
 }
 
-/// A goal and what came of it, for the summary at the end.
-pub(crate) struct Goal {
-    what: String,
-    at_most: f64,
-    result: f64,
-    unit: &'static str,
-}
-
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let (began, ticks) = (Instant::now(), Ticks::now());
     let plan = Plan::new(options);
     let processors = machine::processors()?;
-    println!(
-        "# cargo xtask bench {}\n",
-        std::env::args().skip(1).collect::<Vec<_>>().join(" ")
-    );
-    for (name, fact) in machine::facts() {
-        println!("- {name}: {fact}");
-    }
-    if let Some(core) = plan.core {
-        machine::pin(1)?;
-        println!("- pinned: the server to processor {core}, the client to processor 1");
-    }
+    let mut report = Report::begin(plan.core)?;
     if plan.idle[1] < plan.viewers * 5 {
         println!(
             "- descriptors do not allow {} streams: idle memory is measured at {}",
@@ -141,40 +111,22 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         );
     }
     println!();
-    let mut goals = Vec::new();
+    let goals = &mut report.goals;
     let wants = |part| options.only.is_none_or(|only| only == part);
     if wants(Part::Delivery) {
-        latency::report(&plan, &mut goals)?;
+        latency::report(&plan, goals)?;
     }
     if wants(Part::Bytes) {
-        bytes::report(&plan, &mut goals)?;
+        bytes::report(&plan, goals)?;
     }
     if wants(Part::Idle) {
-        memory::report(&plan, &mut goals)?;
+        memory::report(&plan, goals)?;
     }
     if options.build || options.only == Some(Part::Build) {
         // A compiler takes all that there are.
         machine::stay_on(&processors)?;
         build::report()?;
     }
-    if goals.is_empty() {
-        return Ok(());
-    }
-    println!("## Goals\n");
-    let mut table = Table::new(&["goal", "at most", "result", ""]);
-    for goal in goals {
-        let result = format!("{} {}", figure(goal.result), goal.unit);
-        table.row([
-            goal.what,
-            format!("{} {}", figure(goal.at_most), goal.unit),
-            result,
-            verdict(goal.result, goal.at_most).to_owned(),
-        ]);
-    }
-    println!(
-        "{table}\nTook {:.0} s. Of the processors' time the machine's host gave {:.1} % to others.",
-        began.elapsed().as_secs_f64(),
-        Ticks::stolen_since(ticks)
-    );
+    report.end();
     Ok(())
 }

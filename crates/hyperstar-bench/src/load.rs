@@ -6,6 +6,8 @@
 //! them.
 
 mod chunked;
+mod control;
+mod join;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -17,6 +19,8 @@ use rustix::event::{Timespec, epoll};
 use rustix::fd::OwnedFd;
 
 pub(crate) use chunked::Response;
+pub(crate) use control::Control;
+pub(crate) use join::{Joins, joins};
 
 /// So many connections are begun before their answers are read: a server's backlog holds more.
 const CONNECT_BATCH: usize = 128;
@@ -26,58 +30,73 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const READ_BYTES: usize = 256 * 1024;
 const EVENTS_MAX: usize = 1_024;
 
-/// What a browser of today sends beside what a stream needs: servers keep some of it.
-const BROWSER_HEADERS: &str = "\
-connection: keep-alive\r\n\
-sec-ch-ua-platform: \"Linux\"\r\n\
-user-agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n\
-sec-ch-ua: \"Chromium\";v=\"140\", \"Not=A?Brand\";v=\"24\"\r\n\
-sec-ch-ua-mobile: ?0\r\n\
-datastar-request: true\r\n\
-accept: text/event-stream, text/html, application/json\r\n\
-sec-fetch-site: same-origin\r\n\
-sec-fetch-mode: cors\r\n\
-sec-fetch-dest: empty\r\n\
-accept-language: en-GB,en;q=0.9\r\n";
-
-/// A request that opens a stream.
+/// A request, as a stream is opened or a change caused.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    pub(crate) method: &'static str,
+    pub(crate) method: String,
     pub(crate) path: String,
-    /// The `accept-encoding`; none is sent for `None`.
-    pub(crate) encoding: Option<&'static str>,
-    /// Further headers.
-    pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: &'static str,
+    /// Beside `host` and `content-length`.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
 impl Request {
+    /// Sets a header if it is not there.
+    pub(crate) fn or_header(mut self, name: &str, value: &str) -> Self {
+        let has = |(own, _): &(String, String)| own.eq_ignore_ascii_case(name);
+        if !self.headers.iter().any(has) {
+            self.headers.push((name.to_owned(), value.to_owned()));
+        }
+        self
+    }
+
     fn encode(&self, address: SocketAddr) -> String {
         let Self {
             method,
             path,
-            encoding,
             headers,
             body,
         } = self;
-        let mut text = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\n{BROWSER_HEADERS}");
-        if let Some(encoding) = encoding {
-            text.push_str(&format!("accept-encoding: {encoding}\r\n"));
+        let mut text = format!("{method} {path} HTTP/1.1\r\n");
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+        {
+            text.push_str(&format!("host: {address}\r\n"));
         }
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
-        if !body.is_empty() {
-            text.push_str(&format!(
-                "content-type: application/json\r\ncontent-length: {}\r\n",
-                body.len()
-            ));
+        if method != "GET" {
+            text.push_str(&format!("content-length: {}\r\n", body.len()));
         }
         text.push_str("\r\n");
         text.push_str(body);
         text
     }
+}
+
+/// A connection that is closed with a reset: thousands of ports would stay taken for a minute
+/// otherwise.
+fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let socket = TcpStream::connect(address).map_err(|error| {
+        let remedy = match error.kind() {
+            ErrorKind::ConnectionRefused => {
+                "nothing listens there: start the server, or check the port"
+            }
+            ErrorKind::AddrNotAvailable => {
+                "no local port is left: widen net.ipv4.ip_local_port_range, or open fewer streams"
+            }
+            _ if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
+                "too few descriptors: raise them with `ulimit -n`, or open fewer streams"
+            }
+            _ => "is the server overloaded?",
+        };
+        anyhow::Error::new(error).context(format!("cannot connect to {address}; {remedy}"))
+    })?;
+    socket.set_nodelay(true)?;
+    rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO))?;
+    Ok(socket)
 }
 
 /// One open stream.
@@ -98,7 +117,8 @@ pub(crate) struct Streams {
     events: Vec<epoll::Event>,
     /// Streams that have not had all chunks that are due.
     behind: usize,
-    keep_bodies: bool,
+    /// So many of the first streams have their bodies kept.
+    keep_bodies: usize,
 }
 
 impl Streams {
@@ -111,13 +131,13 @@ impl Streams {
             buffer: vec![0; READ_BYTES],
             events: Vec::with_capacity(EVENTS_MAX),
             behind: 0,
-            keep_bodies: false,
+            keep_bodies: 0,
         })
     }
 
-    /// Keeps the bodies of streams that are opened from now on.
-    pub(crate) fn keep_bodies(mut self) -> Self {
-        self.keep_bodies = true;
+    /// Keeps the bodies of the first `count` streams.
+    pub(crate) fn keep_bodies(mut self, count: usize) -> Self {
+        self.keep_bodies = count;
         self
     }
 
@@ -133,31 +153,49 @@ impl Streams {
                 self.open(&request(number))
                     .with_context(|| format!("cannot open stream {number}"))?;
             }
-            let began = Instant::now();
-            while !self.streams[from..]
-                .iter()
-                .all(|stream| stream.response.has_head())
-            {
-                ensure!(
-                    began.elapsed() < PATIENCE,
-                    "the server does not answer stream {from} and those after it"
-                );
-                self.turn(Duration::from_millis(50))?;
+            self.until(|stream| stream.response.has_head())?;
+        }
+        Ok(())
+    }
+
+    /// Opens `count` more streams without waiting for an answer; [`Streams::until`] does.
+    pub(crate) fn storm(&mut self, count: usize, request: impl Fn(usize) -> Request) -> Result<()> {
+        for number in 0..count {
+            self.open(&request(number))
+                .with_context(|| format!("cannot open stream {number}"))?;
+            if number % CONNECT_BATCH == 0 {
+                self.turn(Duration::ZERO)?;
             }
         }
         Ok(())
     }
 
+    /// Reads until all streams are as they should be.
+    pub(crate) fn until(&mut self, reached: impl Fn(&Stream) -> bool) -> Result<()> {
+        let began = Instant::now();
+        let mut waiting = 0;
+        // Streams that are there stay there, so each is asked until it is.
+        while waiting < self.streams.len() {
+            if reached(&self.streams[waiting]) {
+                waiting += 1;
+                continue;
+            }
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "the server does not answer stream {waiting}, and maybe those after it"
+            );
+            self.turn(Duration::from_millis(50))?;
+        }
+        Ok(())
+    }
+
     fn open(&mut self, request: &Request) -> Result<()> {
-        let mut socket = TcpStream::connect(self.address)?;
-        socket.set_nodelay(true)?;
-        // Closed with a reset: thousands of ports would stay taken for a minute otherwise.
-        rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO))?;
+        let mut socket = connect(self.address)?;
         socket.write_all(request.encode(self.address).as_bytes())?;
         socket.set_nonblocking(true)?;
         let data = epoll::EventData::new_u64(self.streams.len() as u64);
         epoll::add(&self.epoll, &socket, data, epoll::EventFlags::IN)?;
-        let kept = self.keep_bodies.then(Vec::new);
+        let kept = (self.streams.len() < self.keep_bodies).then(Vec::new);
         self.streams.push(Stream {
             socket,
             response: Response::new(),
@@ -167,8 +205,16 @@ impl Streams {
         Ok(())
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.streams.len()
+    }
+
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, Stream> {
         self.streams.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Stream> {
+        self.streams.iter_mut()
     }
 
     /// Reads what comes until nothing came for `quiet`.
@@ -186,37 +232,68 @@ impl Streams {
         Ok(())
     }
 
-    /// Says that every stream is due `chunks` more.
-    pub(crate) fn expect(&mut self, chunks: u64) {
+    /// Reads what comes for so long; `arrived` is told which stream completed a chunk, and when.
+    pub(crate) fn watch(
+        &mut self,
+        duration: Duration,
+        mut arrived: impl FnMut(usize, Instant),
+    ) -> Result<()> {
         for stream in &mut self.streams {
-            stream.chunks_due = stream.response.chunks + chunks;
+            stream.chunks_due = 0;
         }
-        self.behind = if chunks == 0 { 0 } else { self.streams.len() };
+        let until = Instant::now() + duration;
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            self.turn_into(left.min(Duration::from_millis(50)), &mut arrived)?;
+        }
+        Ok(())
+    }
+
+    /// Says that every stream is due so many chunks more, at least one.
+    pub(crate) fn expect(&mut self, chunks: impl Fn(usize) -> u64) {
+        for (index, stream) in self.streams.iter_mut().enumerate() {
+            stream.chunks_due = stream.response.chunks + chunks(index).max(1);
+        }
+        self.behind = self.streams.len();
     }
 
     /// Reads until every stream has had what it is due; answers when each had, since `since`, in the
     /// order of arrival.
     pub(crate) fn arrivals(&mut self, since: Instant) -> Result<Vec<Duration>> {
+        let arrivals = self.arrivals_within(since, PATIENCE)?;
+        ensure!(
+            self.behind == 0,
+            "{} streams never got an update",
+            self.behind
+        );
+        Ok(arrivals)
+    }
+
+    /// The same, but of those that come within `patience`.
+    pub(crate) fn arrivals_within(
+        &mut self,
+        since: Instant,
+        patience: Duration,
+    ) -> Result<Vec<Duration>> {
         let mut arrivals = Vec::with_capacity(self.behind);
-        while self.behind > 0 {
-            ensure!(
-                since.elapsed() < PATIENCE,
-                "{} streams never got an update",
-                self.behind
-            );
-            self.turn_into(Duration::from_millis(50), |now| {
-                arrivals.push(now.duration_since(since))
+        while self.behind > 0 && since.elapsed() < patience {
+            self.turn_into(Duration::from_millis(50), |_, now| {
+                arrivals.push(now.duration_since(since));
             })?;
         }
         Ok(arrivals)
     }
 
     fn turn(&mut self, wait: Duration) -> Result<usize> {
-        self.turn_into(wait, |_| {})
+        self.turn_into(wait, |_, _| {})
     }
 
-    /// Waits once and reads what is there; answers how many bytes that was.
-    fn turn_into(&mut self, wait: Duration, mut arrived: impl FnMut(Instant)) -> Result<usize> {
+    /// Waits once and reads what is there; answers how many bytes that was. `arrived` is told of
+    /// streams that got what they were due; if they are due nothing, of any chunk.
+    fn turn_into(
+        &mut self,
+        wait: Duration,
+        mut arrived: impl FnMut(usize, Instant),
+    ) -> Result<usize> {
         let timeout = Timespec {
             tv_sec: wait.as_secs() as i64,
             tv_nsec: i64::from(wait.subsec_nanos()),
@@ -234,12 +311,18 @@ impl Streams {
         let mut bytes = 0;
         for event in &self.events {
             // Set by `open` from an index.
-            let stream = &mut self.streams[event.data.u64() as usize];
-            let was_behind = stream.response.chunks < stream.chunks_due;
-            bytes += stream.read(&mut self.buffer)?;
-            if was_behind && stream.response.chunks >= stream.chunks_due {
+            let index = event.data.u64() as usize;
+            let stream = &mut self.streams[index];
+            let before = stream.response.chunks;
+            bytes += stream
+                .read(&mut self.buffer)
+                .with_context(|| format!("stream {index}"))?;
+            let (now, due) = (stream.response.chunks, stream.chunks_due);
+            if before < due && now >= due {
                 self.behind -= 1;
-                arrived(Instant::now());
+                arrived(index, Instant::now());
+            } else if due == 0 && now > before {
+                arrived(index, Instant::now());
             }
         }
         Ok(bytes)
@@ -247,10 +330,15 @@ impl Streams {
 }
 
 impl Stream {
+    /// What was kept since this was asked last.
+    pub(crate) fn take_kept(&mut self) -> Vec<u8> {
+        self.kept.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     /// Reads once: the readiness is level-triggered, so what is left calls again.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         match self.socket.read(buffer) {
-            Ok(0) => bail!("the server closed a stream"),
+            Ok(0) => bail!("the server closed it after {} chunks", self.response.chunks),
             Ok(bytes) => {
                 let kept = &mut self.kept;
                 self.response.feed(&buffer[..bytes], |piece| {
@@ -258,7 +346,11 @@ impl Stream {
                         kept.extend_from_slice(piece);
                     }
                 })?;
-                ensure!(!self.response.has_ended(), "the server ended a stream");
+                ensure!(
+                    !self.response.has_ended(),
+                    "the server ended it after {} chunks, so it is no live stream",
+                    self.response.chunks
+                );
                 Ok(bytes)
             }
             Err(error)
@@ -269,66 +361,4 @@ impl Stream {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-/// A connection for short requests beside the streams.
-pub(crate) struct Control {
-    address: SocketAddr,
-    socket: TcpStream,
-}
-
-impl Control {
-    pub(crate) fn to(address: SocketAddr) -> Result<Self> {
-        let socket = TcpStream::connect(address)?;
-        socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { address, socket })
-    }
-
-    /// Sends a request and does not wait for its answer: [`Control::receive`] does.
-    pub(crate) fn send(&mut self, method: &str, path: &str) -> Result<()> {
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: 0\r\n\r\n",
-            self.address
-        );
-        Ok(self.socket.write_all(request.as_bytes())?)
-    }
-
-    /// The body of the answer to the last request.
-    pub(crate) fn receive(&mut self) -> Result<String> {
-        let mut answer = Vec::new();
-        let mut buffer = [0; 4_096];
-        loop {
-            if let Some(body) = whole(&answer)? {
-                return Ok(body);
-            }
-            let bytes = self.socket.read(&mut buffer)?;
-            ensure!(
-                bytes > 0,
-                "the server closed the connection instead of answering"
-            );
-            answer.extend_from_slice(&buffer[..bytes]);
-        }
-    }
-
-    pub(crate) fn call(&mut self, method: &str, path: &str) -> Result<String> {
-        self.send(method, path)?;
-        self.receive()
-    }
-}
-
-/// The body of an answer that is complete.
-fn whole(answer: &[u8]) -> Result<Option<String>> {
-    let text = String::from_utf8_lossy(answer);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else {
-        return Ok(None);
-    };
-    ensure!(head.starts_with("HTTP/1.1 2"), "the server answered {head}");
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length")
-            .then(|| value.trim().parse::<usize>())
-    });
-    let length = length.context("the answer has no `content-length`")??;
-    Ok((body.len() >= length).then(|| body.to_owned()))
 }

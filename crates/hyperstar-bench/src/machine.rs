@@ -31,6 +31,12 @@ pub(crate) fn streams_max() -> usize {
         .saturating_sub(100)
 }
 
+/// The memory that programs can still take, in bytes.
+pub(crate) fn memory_available() -> Result<u64> {
+    let text = fs::read_to_string("/proc/meminfo").context("cannot read /proc/meminfo")?;
+    Ok(kib_field(&text, "MemAvailable") * 1_024)
+}
+
 /// How many processors this process may use.
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, Into::into)
@@ -39,6 +45,11 @@ pub(crate) fn cores() -> usize {
 /// The processors that this process may use now.
 pub(crate) fn processors() -> Result<CpuSet> {
     rustix::thread::sched_getaffinity(None).context("cannot tell which processors may be used")
+}
+
+/// The processor that servers stay on, unless they may use all.
+pub(crate) fn server_core(no_pin: bool) -> Option<usize> {
+    (!no_pin && cores() > 1).then_some(0)
 }
 
 /// Keeps this thread, and threads and processes that it starts from now on, on these processors.
@@ -60,6 +71,45 @@ pub(crate) fn cpu_ns() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
+/// Processor time so far of another process and its children, in nanoseconds. Threads that have ended
+/// are not in it.
+pub(crate) fn cpu_ns_of(pid: u32) -> Result<u64> {
+    let mut sum_ns = 0;
+    for process in family(pid)? {
+        sum_ns += schedstat(process, 0)?;
+    }
+    Ok(sum_ns)
+}
+
+/// A process and its children.
+fn family(pid: u32) -> Result<Vec<u32>> {
+    let path = format!("/proc/{pid}/task");
+    let tasks = fs::read_dir(&path).with_context(|| {
+        format!("cannot read {path}: is there a process {pid}, and is it yours?")
+    })?;
+    let mut family = vec![pid];
+    for task in tasks.flatten() {
+        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        family.extend(children.split_whitespace().flat_map(str::parse::<u32>));
+    }
+    Ok(family)
+}
+
+/// The sum of a field of the threads' `schedstat`: on the processor, waiting for it (both in
+/// nanoseconds), how often.
+fn schedstat(pid: u32, field: usize) -> Result<u64> {
+    let mut sum = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
+        // A thread that just ended has none.
+        let times = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        let value = times.split_whitespace().nth(field);
+        sum += value
+            .and_then(|value| value.parse::<u64>().ok())
+            .unwrap_or(0);
+    }
+    Ok(sum)
+}
+
 /// Processor time of child processes that have ended, and of theirs, in seconds.
 pub(crate) fn children_cpu_s() -> Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat").context("cannot read /proc/self/stat")?;
@@ -74,17 +124,11 @@ pub(crate) fn children_cpu_s() -> Result<f64> {
     Ok(ticks as f64 / 100.0)
 }
 
-/// How long the threads of a process were ready to run but had no processor.
+/// How long the threads of a process and its children were ready to run but had no processor.
 pub(crate) fn waited(pid: u32) -> Result<Duration> {
     let mut waited_ns = 0;
-    for task in fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
-        // On the processor, waiting for it, and how often. A thread that just ended has none.
-        let times = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-        waited_ns += times
-            .split(' ')
-            .nth(1)
-            .and_then(|ns| ns.parse::<u64>().ok())
-            .unwrap_or(0);
+    for process in family(pid)? {
+        waited_ns += schedstat(process, 1)?;
     }
     Ok(Duration::from_nanos(waited_ns))
 }
@@ -177,22 +221,34 @@ pub(crate) struct Memory {
     pub(crate) pss: u64,
 }
 
-/// The memory of a process now.
+/// The memory of a process and its children now.
 pub(crate) fn memory(pid: u32) -> Result<Memory> {
+    let mut sum = Memory::default();
+    for process in family(pid)? {
+        let memory = memory_of_one(process)?;
+        sum.rss += memory.rss;
+        sum.anonymous += memory.anonymous;
+        sum.pss += memory.pss;
+    }
+    Ok(sum)
+}
+
+fn memory_of_one(pid: u32) -> Result<Memory> {
     let path = format!("/proc/{pid}/smaps_rollup");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    let field = |name: &str| {
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        let kib: u64 = line
-            .and_then(|line| line.split_whitespace().next()?.parse().ok())
-            .unwrap_or(0);
-        kib * 1_024
-    };
+    let field = |name: &str| kib_field(&text, name) * 1_024;
     Ok(Memory {
         rss: field("Rss"),
         anonymous: field("Anonymous"),
         pss: field("Pss"),
     })
+}
+
+/// A field such as `Rss:  12 kB`; zero where there is none.
+fn kib_field(text: &str, name: &str) -> u64 {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
 }

@@ -1,14 +1,15 @@
 //! What an update weighs on a connection.
 
-use std::io::Read;
-
 use anyhow::{Result, ensure};
 
-use super::{ENCODINGS, Goal, PAUSE, Plan};
-use crate::child::Server;
+use super::Plan;
+use crate::audience::PAUSE;
+use crate::child::{Server, Start};
+use crate::encoding::{Decoder, Encoding};
 use crate::figures::median;
 use crate::load::Streams;
 use crate::page::{FIRST, Page};
+use crate::report::Goal;
 use crate::server::Subject;
 use crate::table::{Table, figure, ratio};
 
@@ -29,8 +30,9 @@ pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
     ]);
     for page in [Page::Counter, Page::Dashboard] {
         let ours = measure(plan, Subject::Hyperstar, page)?;
-        let peer = measure(plan, Subject::Datastar, page)?;
-        for ((name, encoding), (ours, peer)) in ENCODINGS.into_iter().zip(ours.iter().zip(&peer)) {
+        let peer = measure(plan, Subject::DatastarCompressed, page)?;
+        for (encoding, (ours, peer)) in Encoding::ALL.into_iter().zip(ours.iter().zip(&peer)) {
+            let name = encoding.name();
             table.row([
                 page.name().to_owned(),
                 name.to_owned(),
@@ -42,7 +44,7 @@ pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
                 figure(ours.first),
                 figure(peer.first),
             ]);
-            if encoding.is_some() {
+            if encoding != Encoding::Identity {
                 goals.push(Goal {
                     what: format!("bytes per update, {}, {name}", page.name()),
                     at_most: BYTES_MAX,
@@ -78,10 +80,17 @@ struct Samples {
 
 /// Counts an update in every encoding: one stream each, of one server.
 fn measure(plan: &Plan, subject: Subject, page: Page) -> Result<Vec<Weight>> {
-    let mut server = Server::start(subject, page, plan.core)?;
-    let mut streams = Streams::to(server.address)?.keep_bodies();
-    let count = ENCODINGS.len();
-    streams.grow_to(count, |number| subject.request(ENCODINGS[number].1, number))?;
+    let mut server = Server::start(Start {
+        subject,
+        page,
+        bytes: None,
+        core: plan.core,
+    })?;
+    let count = Encoding::ALL.len();
+    let mut streams = Streams::to(server.address)?.keep_bodies(count);
+    streams.grow_to(count, |number| {
+        subject.request(Encoding::ALL[number], number)
+    })?;
     streams.settle(PAUSE * 5)?;
     let sizes = |streams: &Streams| -> Vec<(u64, u64)> {
         streams
@@ -93,7 +102,7 @@ fn measure(plan: &Plan, subject: Subject, page: Page) -> Result<Vec<Weight>> {
     let mut samples = vec![Samples::default(); count];
     let mut before = first.clone();
     for _ in 0..plan.updates {
-        streams.expect(1);
+        streams.expect(|_| 1);
         let since = server.begin_change()?;
         streams.arrivals(since)?;
         server.end_change()?;
@@ -105,13 +114,15 @@ fn measure(plan: &Plan, subject: Subject, page: Page) -> Result<Vec<Weight>> {
         }
         before = now;
     }
-    for (stream, (name, encoding)) in streams.iter().zip(ENCODINGS) {
+    for (stream, encoding) in streams.iter().zip(Encoding::ALL) {
+        let name = encoding.name();
         ensure!(
-            stream.response.header("content-encoding") == encoding,
+            stream.response.header("content-encoding") == encoding.token(),
             "{} does not answer with {name}",
             subject.name()
         );
-        let body = decode(encoding, stream.kept.as_deref().unwrap_or_default());
+        let body = Decoder::new(encoding)?.feed(stream.kept.as_deref().unwrap_or_default())?;
+        let body = String::from_utf8_lossy(&body);
         for number in FIRST..=FIRST + plan.updates as u64 {
             let marker = Page::marker(number);
             ensure!(
@@ -127,21 +138,4 @@ fn measure(plan: &Plan, subject: Subject, page: Page) -> Result<Vec<Weight>> {
         first: first.0 as f64,
     });
     Ok(weights.collect())
-}
-
-/// What can be read of a body that has not ended.
-fn decode(encoding: Option<&str>, body: &[u8]) -> String {
-    let mut reader: Box<dyn Read + '_> = match encoding {
-        Some("zstd") => match zstd::stream::read::Decoder::with_buffer(body) {
-            Ok(decoder) => Box::new(decoder),
-            Err(_) => return String::new(),
-        },
-        Some("br") => Box::new(brotli::Decompressor::new(body, 4_096)),
-        Some("gzip") => Box::new(flate2::bufread::GzDecoder::new(body)),
-        _ => Box::new(body),
-    };
-    let mut decoded = Vec::new();
-    // It ends with an error where the stream is not over: what came before it counts.
-    let _ = reader.read_to_end(&mut decoded);
-    String::from_utf8_lossy(&decoded).into_owned()
 }

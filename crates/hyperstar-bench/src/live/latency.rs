@@ -1,25 +1,18 @@
 //! How long a change takes to each of many viewers, and what it costs the server.
 
-use std::time::Duration;
+use anyhow::Result;
 
-use anyhow::{Result, ensure};
-
-use super::{Goal, PAUSE, Plan};
-use crate::child::Server;
-use crate::figures::{median, ms, percentile};
-use crate::load::Streams;
-use crate::machine;
+use super::Plan;
+use crate::audience::{DISTURBED_MS, Setup, rounds};
+use crate::encoding::Encoding;
+use crate::figures::{median, percentile};
 use crate::page::Page;
-use crate::server::{Stats, Subject};
+use crate::report::Goal;
+use crate::server::Subject;
 use crate::table::{Table, figure, ratio};
 
-/// Changes before the measured ones: they warm everything up and tell how many chunks one has.
-const WARM_UP: u64 = 5;
-/// A change is disturbed if server and client waited longer for their processors, in milliseconds.
-const DISTURBED_MS: f64 = 1.0;
 /// Fewer undisturbed changes say nothing.
 const UNDISTURBED_MIN: usize = 50;
-const QUIET: Duration = Duration::from_millis(60);
 
 const RENDERS_MAX: f64 = 1.0;
 const P99_MS_MAX: f64 = 20.0;
@@ -27,9 +20,9 @@ const P99_MS_MAX: f64 = 20.0;
 /// Renders per change, and how long a change takes to the last viewer.
 pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
     let cases = [
-        (Page::Counter, "identity", None),
-        (Page::Dashboard, "identity", None),
-        (Page::Dashboard, "zstd", Some("zstd")),
+        (Page::Counter, Encoding::Identity),
+        (Page::Dashboard, Encoding::Identity),
+        (Page::Dashboard, Encoding::Zstd),
     ];
     let mut counts = Table::new(&[
         "per change",
@@ -54,19 +47,29 @@ pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
         "client µs",
     ]);
     let mut compared = Table::new(&["ours / peer", "encoding", "p50", "p99", "server CPU"]);
-    for (page, name, encoding) in cases {
-        let mut subjects = vec![Subject::Hyperstar, Subject::Datastar];
-        if encoding.is_none() {
+    for (page, encoding) in cases {
+        let (name, is_plain) = (encoding.name(), encoding == Encoding::Identity);
+        let mut subjects = vec![Subject::Hyperstar, Subject::peer(encoding)];
+        if is_plain {
             subjects.push(Subject::Floor);
         }
-        let runs = rounds(plan, &subjects, page, encoding)?;
+        let setup = Setup {
+            page,
+            encoding,
+            viewers: plan.viewers,
+            rounds: plan.rounds,
+            changes: plan.changes,
+            floor_bytes: None,
+            core: plan.core,
+        };
+        let runs = rounds(&setup, &subjects)?;
         for (subject, run) in subjects.iter().zip(&runs) {
             let changes = run.changes as f64;
             let undisturbed = |percent: f64| match run.undisturbed_ms.len() {
                 UNDISTURBED_MIN.. => figure(percentile(&run.undisturbed_ms, percent)),
                 _ => "-".to_owned(),
             };
-            if encoding.is_none() {
+            if is_plain {
                 let per = |count: u64| figure(count as f64 / changes);
                 let stats = run.stats;
                 counts.row([
@@ -110,7 +113,7 @@ pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
             over(99.0),
             cpu,
         ]);
-        if encoding.is_none() {
+        if is_plain {
             let changes = ours.changes as f64;
             for (what, count) in [
                 ("renders", ours.stats.renders),
@@ -163,164 +166,4 @@ pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
         plan.rounds
     );
     Ok(())
-}
-
-/// What all rounds of one server brought.
-#[derive(Default)]
-struct Run {
-    /// A change to its last viewer, one figure a change.
-    last_ms: Vec<f64>,
-    /// The same for those changes that other programs did not disturb.
-    undisturbed_ms: Vec<f64>,
-    /// A change to the viewer in the middle, one figure a change.
-    median_ms: Vec<f64>,
-    /// Processor time per viewer and update, one figure a round.
-    server_us: Vec<f64>,
-    client_us: Vec<f64>,
-    /// How long server and client could have run but other programs did, one figure a change.
-    waited_ms: Vec<f64>,
-    stats: Stats,
-    changes: usize,
-}
-
-/// One server with its viewers.
-struct Audience {
-    server: Server,
-    streams: Streams,
-    /// What an update has.
-    chunks: u64,
-    before: Stats,
-    counts_before: Vec<u64>,
-    client_ns: u64,
-}
-
-/// Measures servers that run side by side: they change in turn, so that what else the machine does
-/// falls on all of them alike.
-fn rounds(
-    plan: &Plan,
-    subjects: &[Subject],
-    page: Page,
-    encoding: Option<&'static str>,
-) -> Result<Vec<Run>> {
-    let mut runs: Vec<Run> = subjects.iter().map(|_| Run::default()).collect();
-    for _ in 0..plan.rounds {
-        let mut audiences = Vec::new();
-        for subject in subjects {
-            audiences.push(Audience::open(plan, *subject, page, encoding)?);
-        }
-        for _ in 0..plan.changes {
-            for (audience, run) in audiences.iter_mut().zip(&mut runs) {
-                audience.change(run)?;
-                std::thread::sleep(PAUSE / 2);
-            }
-            std::thread::sleep(PAUSE / 2);
-        }
-        for (audience, run) in audiences.into_iter().zip(&mut runs) {
-            audience.close(plan, run)?;
-        }
-    }
-    Ok(runs)
-}
-
-impl Audience {
-    fn open(
-        plan: &Plan,
-        subject: Subject,
-        page: Page,
-        encoding: Option<&'static str>,
-    ) -> Result<Self> {
-        let mut server = Server::start(subject, page, plan.core)?;
-        let mut streams = Streams::to(server.address)?;
-        server.open(&mut streams, plan.viewers, encoding)?;
-        let chunks = chunks_per_change(&mut server, &mut streams)?;
-        let counts_before = streams
-            .iter()
-            .map(|stream| stream.response.chunks)
-            .collect();
-        let before = server.stats()?;
-        Ok(Self {
-            server,
-            streams,
-            chunks,
-            before,
-            counts_before,
-            client_ns: 0,
-        })
-    }
-
-    fn change(&mut self, run: &mut Run) -> Result<()> {
-        let waited = |server: &Server| -> Result<f64> {
-            Ok(ms(server.waited()? + machine::waited(std::process::id())?))
-        };
-        let waited_before = waited(&self.server)?;
-        let client_ns = machine::cpu_ns();
-        self.streams.expect(self.chunks);
-        let since = self.server.begin_change()?;
-        let arrivals: Vec<f64> = self.streams.arrivals(since)?.into_iter().map(ms).collect();
-        self.client_ns += machine::cpu_ns() - client_ns;
-        self.server.end_change()?;
-        let last_ms = percentile(&arrivals, 100.0);
-        let waited_ms = waited(&self.server)? - waited_before;
-        run.last_ms.push(last_ms);
-        run.median_ms.push(percentile(&arrivals, 50.0));
-        run.waited_ms.push(waited_ms);
-        if waited_ms <= DISTURBED_MS {
-            run.undisturbed_ms.push(last_ms);
-        }
-        Ok(())
-    }
-
-    fn close(mut self, plan: &Plan, run: &mut Run) -> Result<()> {
-        let stats = self.server.stats()?.since(self.before);
-        self.streams.settle(PAUSE)?;
-        for (stream, count) in self.streams.iter().zip(self.counts_before) {
-            let (got, due) = (
-                stream.response.chunks - count,
-                self.chunks * plan.changes as u64,
-            );
-            let name = self.server.subject.name();
-            ensure!(
-                got == due,
-                "{name}: {got} chunks came where {due} were due, so the times mean nothing"
-            );
-        }
-        let updates = (plan.changes * plan.viewers) as f64;
-        run.server_us.push(stats.cpu_ns as f64 / 1_000.0 / updates);
-        run.client_us
-            .push(self.client_ns as f64 / 1_000.0 / updates);
-        run.stats.renders += stats.renders;
-        run.stats.hashes += stats.hashes;
-        run.stats.encoded += stats.encoded;
-        run.stats.frames += stats.frames;
-        run.changes += plan.changes;
-        Ok(())
-    }
-}
-
-/// How many chunks an update has; every stream must agree.
-fn chunks_per_change(server: &mut Server, streams: &mut Streams) -> Result<u64> {
-    let before: Vec<u64> = streams
-        .iter()
-        .map(|stream| stream.response.chunks)
-        .collect();
-    for _ in 0..WARM_UP {
-        streams.expect(1);
-        let since = server.begin_change()?;
-        streams.arrivals(since)?;
-        server.end_change()?;
-        streams.settle(QUIET)?;
-    }
-    let mut counts: Vec<u64> = streams
-        .iter()
-        .zip(before)
-        .map(|(stream, before)| stream.response.chunks - before)
-        .collect();
-    counts.dedup();
-    match counts.as_slice() {
-        [count] if *count > 0 && count % WARM_UP == 0 => Ok(count / WARM_UP),
-        counts => anyhow::bail!(
-            "{}: {WARM_UP} changes came in {counts:?} chunks, so it cannot be told when one has arrived",
-            server.subject.name()
-        ),
-    }
 }

@@ -2,11 +2,14 @@
 
 use anyhow::Result;
 
-use super::{ENCODINGS, Goal, PAUSE, Plan};
-use crate::child::Server;
+use super::Plan;
+use crate::audience::PAUSE;
+use crate::child::{Server, Start};
+use crate::encoding::Encoding;
 use crate::load::Streams;
 use crate::machine::Memory;
 use crate::page::Page;
+use crate::report::Goal;
 use crate::server::Subject;
 use crate::table::{Table, figure, ratio};
 
@@ -33,15 +36,16 @@ pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
     ]);
     let compressed = vec![plan.idle_compressed];
     let cases = [
-        (Page::Counter, ENCODINGS[0], plan.idle.clone()),
-        (Page::Dashboard, ENCODINGS[0], plan.idle.clone()),
-        (Page::Dashboard, ENCODINGS[1], compressed.clone()),
-        (Page::Dashboard, ENCODINGS[2], compressed.clone()),
-        (Page::Dashboard, ENCODINGS[3], compressed),
+        (Page::Counter, Encoding::Identity, plan.idle.clone()),
+        (Page::Dashboard, Encoding::Identity, plan.idle.clone()),
+        (Page::Dashboard, Encoding::Zstd, compressed.clone()),
+        (Page::Dashboard, Encoding::Brotli, compressed.clone()),
+        (Page::Dashboard, Encoding::Gzip, compressed),
     ];
-    for (page, (name, encoding), counts) in cases {
+    for (page, encoding, counts) in cases {
+        let name = encoding.name();
         let ours = measure(plan, Subject::Hyperstar, page, encoding, &counts)?;
-        let peer = measure(plan, Subject::Datastar, page, encoding, &counts)?;
+        let peer = measure(plan, Subject::peer(encoding), page, encoding, &counts)?;
         for (count, (ours, peer)) in counts.iter().zip(ours.into_iter().zip(peer)) {
             let kib = |bytes: u64| bytes as f64 / 1_024.0;
             let mut row = vec![page.name().to_owned(), name.to_owned(), count.to_string()];
@@ -52,7 +56,7 @@ pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
             }
             row.push(ratio(ours.rss as f64, peer.rss as f64));
             table.row(row);
-            if encoding.is_none() {
+            if encoding == Encoding::Identity {
                 goals.push(Goal {
                     what: format!("idle memory per stream at {count}, {}", page.name()),
                     at_most: IDLE_KIB_MAX,
@@ -73,10 +77,15 @@ fn measure(
     plan: &Plan,
     subject: Subject,
     page: Page,
-    encoding: Option<&'static str>,
+    encoding: Encoding,
     counts: &[usize],
 ) -> Result<Vec<Memory>> {
-    let mut server = Server::start(subject, page, plan.core)?;
+    let mut server = Server::start(Start {
+        subject,
+        page,
+        bytes: None,
+        core: plan.core,
+    })?;
     let mut streams = Streams::to(server.address)?;
     let base_streams = BASE_STREAMS.min(counts.first().map_or(0, |count| count / 2));
     let mut at = |count: usize| {

@@ -1,9 +1,13 @@
-//! Reads HTTP/1.1 responses with a chunked body, counting and otherwise looking away.
+//! Reads HTTP/1.1 responses whose body is chunked, or ends with the connection, counting and otherwise
+//! looking away.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
 
 /// The largest head of a response, in bytes; a longer one is an error.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// So much of the body of a refusal is shown.
+const REFUSAL_CHARS_MAX: usize = 300;
 
 /// One response, fed as its bytes arrive in any pieces.
 ///
@@ -13,7 +17,8 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 pub(crate) struct Response {
     state: State,
     head: Vec<u8>,
-    /// Chunks whose payload is complete.
+    /// Chunks whose payload is complete. A body without framing has one wherever a piece that
+    /// arrived ends with an event, or with anything if it is encoded.
     pub(crate) chunks: u64,
     /// Payload so far: what the body's encoder gave out.
     pub(crate) body_bytes: u64,
@@ -29,6 +34,8 @@ enum State {
     Payload(usize),
     /// At the line break after a payload: how many bytes of it are to come.
     Break(u8),
+    /// In a body without framing; `true` if it is plain text.
+    Unframed(bool),
     /// After the chunk of size zero.
     End,
 }
@@ -66,7 +73,7 @@ impl Response {
     /// Takes in what arrived; `payload` is called with each piece of the body.
     ///
     /// # Errors
-    /// If this is not a chunked answer with status 200.
+    /// If the status is not 200, or the length is known beforehand.
     pub(crate) fn feed(&mut self, bytes: &[u8], mut payload: impl FnMut(&[u8])) -> Result<()> {
         self.wire_bytes += bytes.len() as u64;
         let mut rest = bytes;
@@ -103,6 +110,12 @@ impl Response {
                         State::Break(left - 1)
                     };
                 }
+                State::Unframed(is_plain) => {
+                    payload(rest);
+                    self.body_bytes += rest.len() as u64;
+                    self.chunks += u64::from(!is_plain || rest.ends_with(b"\n\n"));
+                    return Ok(());
+                }
                 State::End => return Ok(()),
             }
         }
@@ -131,14 +144,28 @@ impl Response {
             .unwrap_or_default();
         if status != b"200" {
             bail!(
-                "the server answered {}",
-                String::from_utf8_lossy(&self.head).trim_end()
+                "the server answered {}\n\n{}",
+                String::from_utf8_lossy(&self.head).trim_end(),
+                String::from_utf8_lossy(&bytes[end - before..])
+                    .chars()
+                    .take(REFUSAL_CHARS_MAX)
+                    .collect::<String>()
             );
         }
-        self.header("transfer-encoding")
-            .filter(|value| value.eq_ignore_ascii_case("chunked"))
-            .context("the response is not chunked, so it is no stream")?;
-        self.state = State::Size(0, false);
+        let length = self.header("content-length");
+        ensure!(
+            length.is_none(),
+            "the response has {} bytes and then ends, so it is no stream",
+            length.unwrap_or_default()
+        );
+        let is_chunked = self
+            .header("transfer-encoding")
+            .is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
+        self.state = if is_chunked {
+            State::Size(0, false)
+        } else {
+            State::Unframed(self.header("content-encoding").is_none())
+        };
         Ok(&bytes[end - before..])
     }
 }
@@ -169,15 +196,29 @@ mod tests {
     }
 
     #[test]
+    fn a_body_without_framing_counts_events() {
+        let mut response = Response::new();
+        for piece in [
+            "HTTP/1.1 200 OK\r\n\r\n: hi\n\n",
+            "data: a",
+            "\n\n",
+            "data: b\n\n",
+        ] {
+            response.feed(piece.as_bytes(), |_| {}).unwrap();
+        }
+        assert_eq!((response.chunks, response.body_bytes), (3, 24));
+    }
+
+    #[test]
     fn what_is_no_stream_is_an_error() {
         let check = |wire: &[u8], message: &str| {
             let error = Response::new().feed(wire, |_| {}).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
         };
-        check(b"HTTP/1.1 503 Busy\r\n\r\n", "503 Busy");
+        check(b"HTTP/1.1 503 Busy\r\n\r\nlater", "503 Busy\n\nlater");
         check(
             b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
-            "not chunked",
+            "has 2 bytes and then ends",
         );
     }
 }

@@ -2,10 +2,13 @@
 
 use anyhow::Result;
 use axum::routing::{get, post};
-use hyperstar::{App, Done, Html, Hub, Server, action};
+use hyperstar::{App, Done, Html, Hub, Limits, Server, action};
 
 use super::{CHANGE, Options, PAGE, STATS, Stats, announce, orphaned};
 use crate::page::FIRST;
+
+/// More than any benchmark opens, all from one address.
+const STREAMS_MAX: usize = 100_000;
 
 pub(super) async fn run(options: &Options) -> Result<()> {
     let hub = Hub::new();
@@ -15,6 +18,10 @@ pub(super) async fn run(options: &Options) -> Result<()> {
     let counted = hub.clone();
     let app = App::new(&hub)
         .name("bench")
+        .limits(Limits {
+            streams_max: STREAMS_MAX,
+            ..Limits::default()
+        })
         .view(PAGE, move |_cx| {
             Html::raw(page.html(shown.get(), &action("inc").to_string()))
         })
@@ -44,6 +51,7 @@ pub(super) async fn run(options: &Options) -> Result<()> {
         );
     let server = Server::bind(("127.0.0.1", options.port))
         .await?
+        .connections_max(STREAMS_MAX * 2)
         .shutdown(orphaned())
         .drain_ms(500);
     announce(server.local_addr()?)?;

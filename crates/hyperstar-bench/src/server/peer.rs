@@ -20,7 +20,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tower_http::compression::CompressionLayer;
 
-use super::{CHANGE, Options, PAGE, STATS, Stats, announce, orphaned};
+use super::{CHANGE, Options, PAGE, STATS, Stats, Subject, announce, orphaned};
 use crate::page::{FIRST, Page};
 
 #[derive(Clone)]
@@ -55,11 +55,12 @@ pub(super) async fn run(options: &Options) -> Result<()> {
         renders: Arc::default(),
         encoded: Arc::default(),
     };
-    // Streams are left out of what it compresses by default; a user turns that off.
-    let compression = CompressionLayer::new().compress_when(|_, _, _: &_, _: &_| true);
-    let app = Router::new()
-        .route(PAGE, get(page))
-        .layer(compression)
+    let mut app = Router::new().route(PAGE, get(page));
+    if options.subject == Subject::DatastarCompressed {
+        // Streams are left out of what it compresses by default; a user turns that off.
+        app = app.layer(CompressionLayer::new().compress_when(|_, _, _: &_, _: &_| true));
+    }
+    let app = app
         .route(CHANGE, post(change))
         .route(STATS, get(stats))
         .with_state(peer);

@@ -1,32 +1,135 @@
 //! The benchmark is run for real, only briefly: it must not rot between two measurements.
 #![cfg(target_os = "linux")]
 
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
 
-#[test]
-fn a_quick_run_reports_every_goal() {
-    let run = Command::new(env!("CARGO_BIN_EXE_hyperstar-bench"))
-        .args(["live", "--quick", "--viewers", "20", "--no-pin"])
-        .output()
-        .unwrap();
-    let (out, err) = (
-        String::from_utf8_lossy(&run.stdout),
-        String::from_utf8_lossy(&run.stderr),
-    );
+const PROGRAM: &str = env!("CARGO_BIN_EXE_hyperstar-bench");
+
+/// Runs the program, and finds these lines in what it prints.
+fn check(args: &[&str], expected: &[&str]) {
+    let run = Command::new(PROGRAM).args(args).output().unwrap();
+    let (out, err) = texts(&run);
     assert!(run.status.success(), "{out}\n{err}");
-    for expected in [
-        "# cargo xtask bench live --quick",
-        "## 1. Renders and hashes, 20 viewers",
-        "## 2. A change to the last of 20 viewers",
-        "## 3. Bytes per update and connection",
-        "## 4. Idle memory per open stream",
-        "| renders per change, 20 viewers, counter",
-        "| bytes per update, dashboard, gzip",
-        "| idle memory per stream at 100, counter",
-    ] {
+    for expected in expected {
         assert!(
             out.contains(expected),
             "there is no {expected:?} in:\n{out}"
         );
     }
+}
+
+fn texts(run: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&run.stdout), text(&run.stderr))
+}
+
+#[test]
+fn a_quick_run_reports_every_goal() {
+    check(
+        &["live", "--quick", "--viewers", "20", "--no-pin"],
+        &[
+            "# cargo xtask bench live --quick",
+            "## 1. Renders and hashes, 20 viewers",
+            "## 2. A change to the last of 20 viewers",
+            "## 3. Bytes per update and connection",
+            "## 4. Idle memory per open stream",
+            "| renders per change, 20 viewers, counter",
+            "| bytes per update, dashboard, gzip",
+            "| idle memory per stream at 100, counter",
+        ],
+    );
+}
+
+#[test]
+fn servers_are_compared() {
+    let quick = ["fanout", "--quick", "-n", "20", "--no-pin", "--only"];
+    check(
+        &[&quick[..], &["delivery"]].concat(),
+        &[
+            "## 1. A change to all viewers",
+            "| bare sockets ",
+            "| CPU per viewer-update / datastar 0.4.1 + axum + tower-http, list, zstd, 20",
+        ],
+    );
+    check(
+        &[&quick[..], &["bytes"]].concat(),
+        &[
+            "## 4. Bytes per update",
+            "| bytes per update against zstd per connection + 22, board, zstd",
+        ],
+    );
+}
+
+#[test]
+fn a_server_is_visited() {
+    let mut server = Command::new(PROGRAM)
+        .args(["serve", "hyperstar", "--page", "list"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut address = String::new();
+    BufReader::new(server.stdout.take().unwrap())
+        .read_line(&mut address)
+        .unwrap();
+    let base = format!("http://{}", address.trim());
+    let pid = server.id().to_string();
+    let (page, trigger) = (format!("{base}/page"), format!("POST {base}/bench/change"));
+    let visit = |page: &str, more: &[&str]| {
+        let stream = [
+            "fanout",
+            page,
+            "-n",
+            "24",
+            "--method",
+            "POST",
+            "-H",
+            "hs-stream: bench-tab-000000{n}",
+            "-H",
+            "datastar-request: true",
+            "-H",
+            "content-type: application/json",
+            "--body",
+            "{}",
+            "--encoding",
+            "identity,zstd,br,gzip",
+        ];
+        let run = Command::new(PROGRAM).args(stream).args(more).output();
+        run.unwrap()
+    };
+    let run = visit(
+        &page,
+        &[
+            "--trigger",
+            &trigger,
+            "--changes",
+            "5",
+            "--every",
+            "50",
+            "--sequence",
+            "class=\"count\">([0-9]+)<",
+            "--pid",
+            &pid,
+            "--stalled",
+            "3",
+        ],
+    );
+    let (out, err) = texts(&run);
+    assert!(run.status.success(), "{out}\n{err}");
+    // Three changes before the five, from 10,000 on.
+    assert!(
+        out.contains("16 sampled streams decode, and end alike at number 10008"),
+        "{out}"
+    );
+    assert!(out.contains("- processor time: "), "{out}");
+    let refused = texts(&visit(&format!("{base}/no-such-page"), &[])).1;
+    assert!(
+        refused.contains("the server answered HTTP/1.1 404"),
+        "{refused}"
+    );
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let gone = texts(&visit(&page, &[])).1;
+    assert!(gone.contains("nothing listens there"), "{gone}");
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hyperstar_sse::HistogramSnapshot;
+use hyperstar_sse::{Encoding, HistogramSnapshot};
 use maud::{Markup, html};
 use tokio::time::Instant;
 
@@ -207,7 +207,10 @@ fn times(history: &History) -> Markup {
     let mut rows = vec![("rendering", render)];
     for (index, one) in history.now.meter.encodings.iter().enumerate() {
         let encode = history.recent(|figures| &figures.meter.encodings[index].encode_ns);
-        rows.push((one.encoding.token(), encode));
+        // What is sent as it is takes no time.
+        if one.encoding != Encoding::Identity {
+            rows.push((one.encoding.token(), encode));
+        }
     }
     html! {
         table {
@@ -416,7 +419,7 @@ mod tests {
         let at = Instant::now();
         let mut history = History::new(Figures::of(&hub), at);
         hub.counters().renders.fetch_add(30, Ordering::Relaxed);
-        hub.meter().of(hyperstar_sse::Encoding::Zstd).sent(500);
+        hub.meter().of(Encoding::Zstd).sent(500);
         hub.render_ns().record(1_000);
         history.note(Figures::of(&hub), at + Duration::from_secs(2));
         let last = history.points.back().copied().expect("one point");
@@ -438,7 +441,6 @@ mod tests {
 
     /// A minute of a busy hub.
     fn busy() -> History {
-        use hyperstar_sse::Encoding;
         let hub = Hub::new();
         let at = Instant::now();
         let process = |second: u64| Process {

@@ -72,7 +72,7 @@ impl Shell {
         out.push_str("<meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
         title_into(&mut out, html.title_text().unwrap_or(&self.title));
         let (stylesheets, scripts, head) = match &load.alone {
-            Some(stylesheet) => (vec![*stylesheet], Vec::new(), ""),
+            Some(stylesheet) => (vec![*stylesheet], Vec::new(), ALONE_HEAD),
             None => (names(&self.stylesheets), names(&self.scripts), &*self.head),
         };
         for name in std::iter::once(CLIENT_CSS).chain(stylesheets) {
@@ -97,6 +97,9 @@ impl Shell {
         out
     }
 }
+
+/// Without an icon a browser asks for one that the app need not have.
+const ALONE_HEAD: &str = "<meta name=\"robots\" content=\"noindex\"><link rel=\"icon\" href=\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E%3Cpath fill='%236672e8' d='M12 1l3 8 8 3-8 3-3 8-3-8-8-3 8-3z'/%3E%3C/svg%3E\">";
 
 fn names(assets: &[String]) -> Vec<&str> {
     assets.iter().map(String::as_str).collect()

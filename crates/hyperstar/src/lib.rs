@@ -32,6 +32,8 @@
 //! - [`Session`] and [`Viewer`]: one browser, one tab.
 //! - [`serve`] and [`Server`]: HTTP/1.1, and over TLS HTTP/2, with a graceful end. Or
 //!   [`App::into_router`] for an axum service that you have.
+//! - [`App::metrics`] and [`App::monitor`]: what it does and costs, for Prometheus and for you, to those
+//!   whom [`Access`] admits.
 //!
 //! # What it promises
 //! - No change is lost: a page shows the state after the last change, whatever came in between.

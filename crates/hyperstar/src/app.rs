@@ -39,6 +39,12 @@ pub struct Limits {
     pub bodies_bytes_max: usize,
     /// The most open streams (20,000); past it: 503 with `Retry-After`.
     pub streams_max: usize,
+    /// The most open streams of one session, so of one browser (100); past it: 429 with `Retry-After`.
+    pub streams_per_session_max: usize,
+    /// The most open streams from one address (2,000), an IPv6 network (/64) being one; past it: 429
+    /// with `Retry-After`. Loopback and private addresses are a proxy's, a load balancer's or your own
+    /// and are not counted; [`App::behind_proxy`] has the client's own address counted instead.
+    pub streams_per_address_max: usize,
     /// The most sessions that keep values (100,000); past it setting one is an error.
     pub sessions_max: usize,
     /// The most one-shot events that wait for one viewer (64); past it the viewer is let go.
@@ -62,6 +68,8 @@ impl Default for Limits {
             body_bytes_max: 1024 * 1024,
             bodies_bytes_max: 256 * 1024 * 1024,
             streams_max: 20_000,
+            streams_per_session_max: 100,
+            streams_per_address_max: 2_000,
             sessions_max: 100_000,
             queue_events_max: 64,
             queue_bytes_max: 256 * 1024,
@@ -470,7 +478,9 @@ impl App {
         self
     }
 
-    /// Believes `X-Forwarded-Proto`: the app is reached only through a proxy that sets it.
+    /// Believes `X-Forwarded-Proto`, and of `X-Forwarded-For` the last entry: the app is reached only
+    /// through a proxy that sets the one and adds the client's address to the other. Without this both
+    /// are ignored, since anybody can send them.
     pub fn behind_proxy(mut self, behind_proxy: bool) -> Self {
         self.behind_proxy = behind_proxy;
         self
@@ -545,7 +555,7 @@ impl App {
             dev: self.dev,
             platform: self.platform,
             sessions,
-            viewers: Arc::new(Viewers::new(self.limits.streams_max)),
+            viewers: Arc::new(Viewers::new(&self.limits)),
             bodies: Arc::new(Semaphore::new(
                 self.limits.bodies_bytes_max.min(Semaphore::MAX_PERMITS),
             )),

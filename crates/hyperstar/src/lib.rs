@@ -59,10 +59,15 @@
 
 mod access;
 mod action;
+mod address;
 mod app;
 mod assets;
+#[cfg(feature = "server")]
+mod away;
 mod cx;
 mod error_page;
+#[cfg(feature = "server")]
+mod files;
 // Until `group::first` shares its renders by it.
 #[allow(dead_code)]
 mod flight;
@@ -70,10 +75,12 @@ mod group;
 mod guard;
 mod html;
 mod hub;
+mod jitter;
 mod live;
 mod metrics;
 mod monitor;
 mod order;
+mod places;
 mod platform;
 mod reply;
 mod router;

@@ -27,12 +27,13 @@ use crate::cx::{ActionCx, ActionParts, Cx, Target};
 use crate::group::{self, Joined, Key};
 use crate::hub::Counters;
 use crate::order::{Answered, Turn};
+use crate::places::TooMany;
 use crate::scope::{self, Outcome, Scope};
 use crate::session::{Known, Session};
 use crate::shell::Load;
 use crate::view::View;
-use crate::viewer::{TooMany, Viewers};
-use crate::{ActionError, assets, error_page, guard, metrics};
+use crate::viewer::Viewers;
+use crate::{ActionError, address, assets, error_page, guard, jitter, metrics};
 
 const HS_STREAM: HeaderName = HeaderName::from_static("hs-stream");
 const HS_AGAIN: HeaderName = HeaderName::from_static("hs-again");
@@ -41,6 +42,8 @@ const HS_ACTION: HeaderName = HeaderName::from_static("hs-action");
 const HTML: &str = "text/html; charset=utf-8";
 /// A body must be complete by then.
 const BODY_MS: u64 = 30_000;
+/// Who is refused for now is asked to come back after one to so many seconds.
+const RETRY_AFTER_MAX: u64 = 5;
 /// The longest name of a tab that is believed.
 const TAB_BYTES_MAX: usize = 64;
 
@@ -320,10 +323,12 @@ fn stream(
     let (viewer, place) = match shared
         .viewers
         .of(&session, &tab, &shared.hub)
-        .and_then(|viewer| Ok((viewer, shared.viewers.enter(&shared.hub)?)))
-    {
+        .and_then(|viewer| {
+            let place = shared.viewers.enter(&viewer, client(shared, request))?;
+            Ok((viewer, place))
+        }) {
         Ok(entered) => entered,
-        Err(TooMany) => return busy(shared, request),
+        Err(limit) => return too_many(shared, request, limit),
     };
     let shown = hyperstar_sse::last_event_id(headers)
         .filter(|id| id.len() <= 16)
@@ -423,7 +428,7 @@ async fn act(
     let viewer = match &numbered {
         Some((tab, ..)) => match shared.viewers.of(&session, tab, &shared.hub) {
             Ok(viewer) => viewer,
-            Err(TooMany) => return busy(shared, request),
+            Err(_) => return busy(shared, request),
         },
         None => Viewers::passing(&session, "-", &shared.hub),
     };
@@ -642,15 +647,43 @@ async fn read_body(
 // ---- Answers --------------------------------------------------------------------------------------
 
 fn busy(shared: &Shared, request: &Parts) -> Response {
-    Counters::add(&shared.hub.counters().refused, 1);
-    let mut response = refuse(
+    later(
+        shared,
         request,
         StatusCode::SERVICE_UNAVAILABLE,
         "The server is full or about to restart; it is worth trying again.",
-    );
+    )
+}
+
+/// The answer to a stream for which there is no place.
+fn too_many(shared: &Shared, request: &Parts, limit: TooMany) -> Response {
+    let message = match limit {
+        TooMany::Streams => return busy(shared, request),
+        TooMany::Session(max) => format!(
+            "This browser follows {max} pages of this app, the most it may; close one of them."
+        ),
+        TooMany::Address(max) => format!(
+            "Your network follows {max} pages of this app, the most it may; this one waits for its turn."
+        ),
+        TooMany::Tab => "This page connects again faster than its streams end.".to_owned(),
+    };
+    later(shared, request, StatusCode::TOO_MANY_REQUESTS, &message)
+}
+
+/// Refuses for now.
+fn later(shared: &Shared, request: &Parts, status: StatusCode, message: &str) -> Response {
+    Counters::add(&shared.hub.counters().refused, 1);
+    let mut response = refuse(request, status, message);
+    // Those who are refused together should not come back together; a server that ends will not be here
+    // by then, and its successor is free.
+    let after = if shared.shutdown.is_cancelled() {
+        1
+    } else {
+        jitter::one_to(RETRY_AFTER_MAX)
+    };
     response
         .headers_mut()
-        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        .insert(RETRY_AFTER, HeaderValue::from(after));
     response
 }
 
@@ -694,6 +727,13 @@ fn fresh(status: StatusCode, kind: &'static str, body: impl Into<Body>) -> Respo
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// Where a request comes from, if that is to be counted.
+fn client(shared: &Shared, request: &Parts) -> Option<std::net::IpAddr> {
+    let wire = request.extensions.get::<Wire>();
+    let peer = wire.and_then(|wire| wire.peer);
+    address::counted(peer, &request.headers, shared.behind_proxy)
 }
 
 fn is_https(shared: &Shared, request: &Parts) -> bool {

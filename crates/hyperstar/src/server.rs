@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{App, AppError, Shared};
+use crate::away;
+use crate::files::{self, Shortage};
 use crate::router::Wire;
 
 /// A TLS handshake must be complete by then.
@@ -148,7 +150,9 @@ impl Server {
         self
     }
 
-    /// The most connections at a time (50,000); the next ones wait in the system's backlog.
+    /// The most connections at a time (50,000); the next ones wait in the system's backlog. Each is an
+    /// open file, so the process takes as many of those as it may have; if they are fewer, there are
+    /// fewer connections, and the log says how to allow more.
     #[must_use]
     pub fn connections_max(mut self, connections_max: usize) -> Self {
         self.connections_max = connections_max;
@@ -183,9 +187,9 @@ impl Server {
             #[cfg(feature = "tls")]
             tls: self.tls,
         });
-        let slots = Arc::new(Semaphore::new(
-            self.connections_max.min(Semaphore::MAX_PERMITS),
-        ));
+        files::widen(&self.listener);
+        let connections_max = files::fitting(self.connections_max);
+        let slots = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
         tokio::select! {
             () = shutdown => {}
             () = accept(&self.listener, &host, &slots) => {}
@@ -216,6 +220,7 @@ struct Host {
 }
 
 async fn accept(listener: &TcpListener, host: &Arc<Host>, slots: &Arc<Semaphore>) {
+    let shortage = Shortage::default();
     loop {
         // The semaphore is never closed.
         let Ok(slot) = slots.clone().acquire_owned().await else {
@@ -229,8 +234,9 @@ async fn accept(listener: &TcpListener, host: &Arc<Host>, slots: &Arc<Semaphore>
             }
             Err(error) => {
                 // A client that gave up is its own business; no sockets or memory passes by waiting.
-                tracing::debug!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
+                if shortage.note(&error) {
+                    tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
+                }
             }
         }
     }
@@ -357,7 +363,7 @@ impl Host {
         );
         self.draining.cancel();
         self.shared.shutdown.cancel();
-        self.shared.viewers.close_all();
+        away::send(&self.shared.viewers);
         self.shared.actions.close();
         self.connections.close();
         let ended = async {

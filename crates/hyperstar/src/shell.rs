@@ -110,9 +110,10 @@ fn names(assets: &[String]) -> Vec<&str> {
 fn stream_expression(load: &Load<'_>) -> String {
     let uri = hyperstar_datastar::js_string(load.uri);
     let hash = hyperstar_datastar::js_string(load.hash);
+    // Our script waits before it connects again; Datastar does if the script is not there.
     // The header's name in lower case, as Datastar itself writes it later: one header, not two.
     format!(
-        "@post({uri},{{payload:{{}},headers:{{'hs-stream':'{}','last-event-id':{hash}}},openWhenHidden:false,requestCancellation:'disabled',retry:'always',retryMaxCount:Infinity,retryScaler:1,retryInterval:500+Math.random()*500}})",
+        "@post({uri},{{payload:{{}},headers:{{'hs-stream':'{}','last-event-id':{hash}}},openWhenHidden:false,requestCancellation:'disabled',retry:'always',retryMaxCount:Infinity,retryScaler:1,retryInterval:el.hsWaits?1:1000}})",
         load.tab
     )
 }

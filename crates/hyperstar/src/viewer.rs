@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,10 +13,11 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::group::Group;
-use crate::hub::{Counters, Hub, lock};
+use crate::hub::{Hub, lock};
 use crate::order::Order;
+use crate::places::{Place, Places, TooMany};
 use crate::session::Session;
-use crate::{Reply, scope};
+use crate::{Limits, Reply, places, scope};
 
 /// How long a viewer's record outlives its last sign of life.
 pub(crate) const FORGET_MS: u64 = 2 * 60 * 1_000;
@@ -38,6 +39,7 @@ pub struct Viewer {
 
 struct Inner {
     id: String,
+    number: u64,
     topic: String,
     session: Session,
     hub: Hub,
@@ -64,7 +66,8 @@ struct Stream {
 
 impl Viewer {
     fn new(id: String, session: Session, hub: Hub) -> Self {
-        let topic = format!("viewer:{}", hub.next_id());
+        let number = hub.next_id();
+        let topic = format!("viewer:{number}");
         let line = Line {
             stream: None,
             streams: 0,
@@ -74,6 +77,7 @@ impl Viewer {
         Self {
             inner: Arc::new(Inner {
                 id,
+                number,
                 topic,
                 session,
                 hub,
@@ -217,7 +221,8 @@ impl Viewer {
         line.stream.is_none() && line.streams == number && std::mem::take(&mut line.announced)
     }
 
-    fn sender(&self) -> Option<Sender> {
+    /// The way to the tab, while there is one.
+    pub(crate) fn sender(&self) -> Option<Sender> {
         let line = lock(&self.inner.line);
         line.stream.as_ref().map(|stream| stream.sender.clone())
     }
@@ -250,23 +255,17 @@ impl fmt::Debug for Viewer {
 /// All viewers of an app.
 pub(crate) struct Viewers {
     known: Mutex<HashMap<(String, String), Viewer>>,
-    connected: AtomicUsize,
+    places: Arc<Places>,
     known_max: usize,
-    streams_max: usize,
 }
 
-/// A limit was reached.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct TooMany;
-
 impl Viewers {
-    pub(crate) fn new(streams_max: usize) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             known: Mutex::default(),
-            connected: AtomicUsize::new(0),
+            places: Places::new(limits),
             // Tabs that are away for a moment are remembered beside those that are here.
-            known_max: streams_max.saturating_mul(2),
-            streams_max,
+            known_max: limits.streams_max.saturating_mul(2),
         }
     }
 
@@ -280,7 +279,7 @@ impl Viewers {
         if known.len() >= self.known_max {
             Self::forget_oldest(&mut known);
             if known.len() >= self.known_max {
-                return Err(TooMany);
+                return Err(TooMany::Streams);
             }
         }
         let viewer = Viewer::new(tab.to_owned(), session.clone(), hub.clone());
@@ -293,40 +292,36 @@ impl Viewers {
         Viewer::new(tab.to_owned(), session.clone(), hub.clone())
     }
 
-    /// Takes a place for a stream; it is given back when the guard is dropped.
-    pub(crate) fn enter(self: &Arc<Self>, hub: &Hub) -> Result<Place, TooMany> {
-        let taken = self
-            .connected
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
-                (count < self.streams_max).then_some(count + 1)
-            });
-        if taken.is_err() {
-            return Err(TooMany);
-        }
-        Counters::add(&hub.counters().viewers, 1);
-        Ok(Place {
-            viewers: self.clone(),
-            hub: hub.clone(),
-        })
+    /// Takes a place for a stream of a viewer; it is given back when the guard is dropped.
+    pub(crate) fn enter(&self, viewer: &Viewer, address: Option<IpAddr>) -> Result<Place, TooMany> {
+        let guest = places::Guest {
+            tab: viewer.inner.number,
+            session: viewer.session().id().to_owned(),
+            address,
+        };
+        self.places.enter(guest, &viewer.inner.hub)
     }
 
     pub(crate) fn connected(&self) -> usize {
-        self.connected.load(Ordering::Relaxed)
+        self.places.taken()
     }
 
     /// Forgets who is gone, and lets go who has stalled while there was nothing new to send.
     pub(crate) fn sweep(&self) {
         Self::forget_old(&mut lock(&self.known));
-        let all: Vec<Viewer> = lock(&self.known).values().cloned().collect();
-        for sender in all.iter().filter_map(Viewer::sender) {
+        for sender in self.all().iter().filter_map(Viewer::sender) {
             sender.sweep();
         }
     }
 
     /// Ends all streams after what is queued, so that their pages connect again.
     pub(crate) fn close_all(&self) {
-        let all: Vec<Viewer> = lock(&self.known).values().cloned().collect();
-        all.iter().for_each(Viewer::close);
+        self.all().iter().for_each(Viewer::close);
+    }
+
+    /// Everyone who is remembered.
+    pub(crate) fn all(&self) -> Vec<Viewer> {
+        lock(&self.known).values().cloned().collect()
     }
 
     fn forget_old(known: &mut HashMap<(String, String), Viewer>) {
@@ -345,18 +340,5 @@ impl Viewers {
         for (_, key) in away.into_iter().take(enough) {
             known.remove(&key);
         }
-    }
-}
-
-/// A stream's place among those that the limit allows.
-pub(crate) struct Place {
-    viewers: Arc<Viewers>,
-    hub: Hub,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.viewers.connected.fetch_sub(1, Ordering::Relaxed);
-        Counters::sub(&self.hub.counters().viewers, 1);
     }
 }

@@ -5,7 +5,47 @@
   const root = document.documentElement
   const { hsTab: tab, hsBuild: build } = root.dataset
   const fetchNow = window.fetch.bind(window)
-  const wait = (ms) => new Promise((done) => setTimeout(done, ms))
+
+  // ---- Waiting ------------------------------------------------------------------------------
+  // All who lost their server try again, so they must neither do it at once nor tire it out when it is
+  // back: each waits a random while, and longer the longer it has been away. The return of the
+  // network, or of the stream, ends every wait.
+  const PAUSE_MIN_MS = 500
+  const PAUSE_MAX_MS = 5_000
+  // What a proxy may ask for at most; some say an hour and mean a minute.
+  const RETRY_AFTER_MAX_MS = 30_000
+  let awaySince
+  const wakers = new Set()
+  const wait = (ms, signal) =>
+    new Promise((done) => {
+      const wake = () => {
+        clearTimeout(timer)
+        wakers.delete(wake)
+        signal?.removeEventListener('abort', wake)
+        done()
+      }
+      const timer = setTimeout(wake, ms)
+      wakers.add(wake)
+      signal?.addEventListener('abort', wake)
+      if (signal?.aborted) wake()
+    })
+  const wakeAll = () => [...wakers].forEach((wake) => wake())
+  // A fifth of the time that it took so far, so that the way back takes no longer than that.
+  const growingPause = () => {
+    const away = performance.now() - (awaySince ??= performance.now())
+    return Math.min(PAUSE_MAX_MS, Math.max(PAUSE_MIN_MS, away / 5)) * (0.75 + Math.random() * 0.5)
+  }
+  // Never sooner than the server asked for.
+  const retryAfter = (answer) => {
+    if (![429, 503].includes(answer.status)) return 0
+    const seconds = Number(answer.headers.get('retry-after')) || 0
+    return Math.min(RETRY_AFTER_MAX_MS, Math.max(0, seconds) * 1000) * (1 + Math.random() / 2)
+  }
+  addEventListener('online', () => {
+    // It may take a few tries until names resolve again, and those are to be quick.
+    if (awaySince !== undefined) awaySince = performance.now()
+    setTimeout(wakeAll, Math.random() * 200)
+  })
 
   // ---- Requests -----------------------------------------------------------------------------
   // Every action has a number, and says up to which number the answers have arrived. A number that
@@ -23,6 +63,7 @@
     // The signal is left out: a command that was given is sent, whatever became of its element.
     const { signal, headers, ...rest } = options
     for (let pause = 250; ; pause = Math.min(pause * 2, 4000)) {
+      let atLeast = 0
       try {
         const answer = await fetchNow(url, {
           ...rest,
@@ -34,28 +75,55 @@
           if (answer.status >= 400) say(await answer.clone().text())
           return answer
         }
+        atLeast = retryAfter(answer)
       } catch {
         // The network is away; the banner says so.
         down()
       }
-      await wait(pause / 2 + Math.random() * pause)
+      await wait(Math.max(atLeast, pause / 2 + Math.random() * pause))
     }
   }
 
   let opened = false
   // Whether the stream is there, as far as anyone knows.
   let following = false
+  // How long to wait before the next one: after one has ended, not if the page was hidden meanwhile.
+  let pauseMs
+  // Answers once a stream is there: Datastar's own timer would go on after the page was hidden and
+  // shown, and open a second stream, for ever in turn with the first.
+  document.body.hsWaits = true
   const stream = async (url, options) => {
-    const headers = { ...options.headers }
-    if (opened) headers['hs-again'] = '1'
-    const answer = await fetchNow(url, { ...options, headers })
-    if (answer.ok) {
-      opened = following = true
-      up()
-      const theirs = answer.headers.get('hs-build')
-      if (theirs && theirs !== build) reload(theirs)
+    const { signal } = options
+    const first = pauseMs
+    pauseMs = undefined
+    if (first !== undefined) await wait(first, signal)
+    for (;;) {
+      let atLeast = 0
+      let reason
+      try {
+        const headers = { ...options.headers }
+        if (opened) headers['hs-again'] = '1'
+        const answer = await fetchNow(url, { ...options, headers })
+        if (answer.ok) {
+          opened = following = true
+          awaySince = undefined
+          up()
+          wakeAll()
+          const theirs = answer.headers.get('hs-build')
+          if (theirs && theirs !== build) reload(theirs)
+          return answer
+        }
+        atLeast = retryAfter(answer)
+        const text = await answer.text()
+        // There is no place for this page: its person can do something about that.
+        if (answer.status === 429) reason = text
+      } catch (error) {
+        if (signal?.aborted) throw error
+      }
+      following = false
+      down(reason)
+      await wait(Math.max(atLeast, growingPause()), signal)
     }
-    return answer
   }
 
   window.fetch = (url, options) => {
@@ -70,14 +138,17 @@
   // ---- The banner ----------------------------------------------------------------------------
   let banner
   let late
-  const down = () => {
+  let why
+  const down = (reason = 'Reconnecting…') => {
+    why = reason.slice(0, 300)
+    if (banner && banner.textContent !== why) banner.textContent = why
     if (banner || late) return
     // A short interruption is nobody's business.
     late = setTimeout(() => {
       banner = document.createElement('div')
       banner.className = 'hs-banner'
       banner.setAttribute('role', 'status')
-      banner.textContent = 'Reconnecting…'
+      banner.textContent = why
       document.body.append(banner)
     }, 800)
   }
@@ -88,7 +159,12 @@
     banner = undefined
   }
   document.addEventListener('datastar-fetch', ({ detail }) => {
-    if (detail.el !== document.body || detail.type !== 'retrying') return
+    if (detail.el !== document.body) return
+    // A server that restarts gives each of its pages a moment of its own to come back at.
+    if (detail.type === 'datastar-hs-wait') pauseMs = Number(detail.argsRaw.ms)
+    if (detail.type !== 'retrying') return
+    pauseMs ??= 200 + Math.random() * 800
+    awaySince ??= performance.now()
     following = false
     down()
   })

@@ -365,6 +365,44 @@ async fn bodies_together_take_no_more_than_they_may() {
 }
 
 #[tokio::test]
+async fn one_tab_that_asks_for_stream_after_stream_gets_a_few_at_a_time() {
+    let hub = Hub::new();
+    // So large that a connection which takes nothing keeps its stream from ending.
+    let app = App::new(&hub)
+        .view("/", |_cx| html! { pre { ("x".repeat(8 << 20)) } })
+        .compression(hyperstar::sse::Compression::off());
+    let served = Served::start(app).await;
+    let cookie = served.get("/").await.cookie().unwrap();
+    let headers = format!("cookie: {cookie}\r\nhs-stream: tab-0123456789\r\n");
+    let (mut wires, mut refused) = (Vec::new(), 0);
+    for _ in 0..12 {
+        let mut wire = served.connect().await;
+        wire.write(format!(
+            "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n{headers}\r\n{{}}"
+        ))
+        .await;
+        let head = wire.head().await;
+        refused += usize::from(head.starts_with("HTTP/1.1 429"));
+        assert!(hub.stats().viewers <= 4, "{}", hub.stats().viewers);
+        wires.push(wire);
+    }
+    assert!(refused > 0, "it has as many as it likes");
+    assert_eq!(served.get("/").await.status, 200);
+    drop(wires);
+    let mut last = 429;
+    while last == 429 {
+        let mut wire = served.connect().await;
+        wire.write(format!(
+            "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n{headers}\r\n{{}}"
+        ))
+        .await;
+        let head = wire.head().await;
+        last = head.split(' ').nth(1).unwrap().parse().unwrap();
+    }
+    assert_eq!(last, 200, "they are given back");
+}
+
+#[tokio::test]
 async fn many_tabs_and_distances_leave_no_trace() {
     let target = Target::start().await;
     let cookie = target.served.get("/").await.cookie().unwrap();

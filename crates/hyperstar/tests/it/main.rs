@@ -6,6 +6,7 @@ mod actions;
 mod assets;
 mod browser;
 mod hostile;
+mod limits;
 mod live;
 mod observe;
 mod pages;

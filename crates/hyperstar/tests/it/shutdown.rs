@@ -20,6 +20,29 @@ async fn open_streams_end_so_that_their_pages_connect_again() {
     served.ended().await;
 }
 
+#[tokio::test]
+async fn each_page_comes_back_at_a_moment_of_its_own() {
+    let hub = Hub::new();
+    let mut served = Served::start(App::new(&hub).view("/", |_cx| html! { p { "x" } })).await;
+    let mut streams = Vec::new();
+    for _ in 0..40 {
+        let mut stream = served.stream("/", "").await;
+        stream.event_with("<p>x</p>").await;
+        streams.push(stream);
+    }
+    served.stop();
+    let mut waits = std::collections::BTreeSet::new();
+    for stream in &mut streams {
+        let event = stream.event_with("event: datastar-hs-wait").await;
+        let wait = event.split("data: ms ").nth(1).unwrap();
+        waits.insert(wait.parse::<u64>().unwrap());
+        assert_eq!(stream.event().await, None, "it is the last that is said");
+    }
+    assert!(waits.len() > 20, "too many at once: {waits:?}");
+    assert!(waits.iter().all(|ms| (1..=500).contains(ms)), "{waits:?}");
+    served.ended().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_action_that_was_answered_is_missing_from_the_store() {
     let dir = tempfile::tempdir().unwrap();

@@ -103,10 +103,8 @@ async fn past_the_limit_of_streams_one_is_refused_clearly() {
     let served = Served::start(app).await;
     let mut open = vec![served.stream("/", "").await, served.stream("/", "").await];
     let refused = served.post("/", "", "{}").await;
-    assert_eq!(
-        (refused.status, refused.header("retry-after").as_deref()),
-        (503, Some("1"))
-    );
+    assert_eq!(refused.status, 503);
+    assert!(refused.header("retry-after").is_some());
     assert_eq!(hub.stats().refused, 1);
     open.pop();
     until("the place is free", || hub.stats().viewers == 1).await;

@@ -37,7 +37,7 @@ pub(crate) struct Options {
     #[arg(long = "encoding", value_name = "NAME[=WEIGHT]", value_delimiter = ',')]
     encodings: Vec<Share>,
     #[command(flatten)]
-    visit: visit::Options,
+    visit: visit::VisitOptions,
     #[command(flatten)]
     compare: Compare,
 }
@@ -47,28 +47,38 @@ pub(crate) struct Options {
 #[command(next_help_heading = "Without a URL")]
 struct Compare {
     /// Pages, with commas (list,board)
-    #[arg(long = "page", value_enum, value_delimiter = ',')]
+    #[arg(
+        conflicts_with = "url",
+        long = "page",
+        value_enum,
+        value_delimiter = ','
+    )]
     pages: Vec<Page>,
     /// Servers, with commas; this framework and the bare sockets are always among them
-    #[arg(long = "subject", value_enum, value_delimiter = ',')]
+    #[arg(
+        conflicts_with = "url",
+        long = "subject",
+        value_enum,
+        value_delimiter = ','
+    )]
     subjects: Vec<Subject>,
     /// Rounds, each with fresh servers
-    #[arg(long, default_value_t = 3)]
+    #[arg(conflicts_with = "url", long, default_value_t = 3)]
     rounds: usize,
     /// Timed changes in each round
-    #[arg(long, default_value_t = 30)]
+    #[arg(conflicts_with = "url", long, default_value_t = 30)]
     round_changes: usize,
     /// Peers with an encoder per connection are slow: they get no more streams than this
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(conflicts_with = "url", long, default_value_t = 1_000)]
     peer_compressed_max: usize,
     /// Measure this part alone
-    #[arg(long, value_enum)]
+    #[arg(conflicts_with = "url", long, value_enum)]
     only: Option<Part>,
     /// A short run of a minute that only shows that everything works
-    #[arg(long)]
+    #[arg(conflicts_with = "url", long)]
     quick: bool,
     /// Let server and client run on any processor instead of one each
-    #[arg(long)]
+    #[arg(conflicts_with = "url", long)]
     no_pin: bool,
 }
 

@@ -27,51 +27,51 @@ const JOINS_ALONE: Duration = Duration::from_secs(3);
 /// How a server is visited.
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "With a URL")]
-pub(crate) struct Options {
+pub(crate) struct VisitOptions {
     /// The method that opens a stream
-    #[arg(long, default_value = "GET", value_parser = ["GET", "POST"])]
+    #[arg(requires = "url", long, default_value = "GET", value_parser = ["GET", "POST"])]
     method: String,
-    /// A header of the streams' requests, `{n}` in it is the stream's number; repeatable
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    /// A header of the streams' requests, `{number}` in it is the stream's number; repeatable
+    #[arg(requires = "url", short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
-    /// The body of the streams' requests, with `{n}` likewise
-    #[arg(long, default_value = "")]
+    /// The body of the streams' requests, with `{number}` likewise
+    #[arg(requires = "url", long, default_value = "")]
     body: String,
     /// The request that causes a change, as `POST http://host:port/path`
-    #[arg(long, value_name = "METHOD URL")]
+    #[arg(requires = "url", long, value_name = "METHOD URL")]
     trigger: Option<String>,
     /// A header of the trigger; repeatable
-    #[arg(long = "trigger-header", value_name = "NAME: VALUE", value_parser = header)]
+    #[arg(requires = "url", long = "trigger-header", value_name = "NAME: VALUE", value_parser = header)]
     trigger_headers: Vec<(String, String)>,
     /// The body of the trigger
-    #[arg(long, default_value = "")]
+    #[arg(requires = "url", long, default_value = "")]
     trigger_body: String,
     /// Changes to cause
-    #[arg(long, default_value_t = 50)]
+    #[arg(requires = "url", long, default_value_t = 50)]
     changes: usize,
     /// From one change to the next, in milliseconds; later if the last viewer takes longer
-    #[arg(long, value_name = "MS", default_value_t = 100)]
+    #[arg(requires = "url", long, value_name = "MS", default_value_t = 100)]
     every: u64,
     /// How long a change may take to all viewers, in milliseconds; who has not got it then has lost it
-    #[arg(long, value_name = "MS", default_value_t = 5_000)]
+    #[arg(requires = "url", long, value_name = "MS", default_value_t = 5_000)]
     patience: u64,
     /// Without a trigger: how long to watch
-    #[arg(long, default_value_t = 10)]
+    #[arg(requires = "url", long, default_value_t = 10)]
     seconds: u64,
     /// Streams that are decoded and checked
-    #[arg(long, default_value_t = 16)]
+    #[arg(requires = "url", long, default_value_t = 16)]
     sample: usize,
     /// A regular expression whose one group is the number of an update in an event's data
-    #[arg(long, value_name = "REGEX")]
+    #[arg(requires = "url", long, value_name = "REGEX")]
     sequence: Option<Regex>,
     /// The server's process: its processor time and memory are reported
-    #[arg(long)]
+    #[arg(requires = "url", long)]
     pid: Option<u32>,
     /// So many more viewers a second come, see their first frame and leave
-    #[arg(long, value_name = "PER SECOND", default_value_t = 0)]
+    #[arg(requires = "url", long, value_name = "PER SECOND", default_value_t = 0)]
     churn: usize,
     /// So many more streams are opened and never read
-    #[arg(long, default_value_t = 0)]
+    #[arg(requires = "url", long, default_value_t = 0)]
     stalled: usize,
 }
 
@@ -124,7 +124,7 @@ impl Target {
         })
     }
 
-    /// A request of viewer `number`, who is `{n}` in headers and body.
+    /// A request of viewer `number`, who is `{number}` in headers and body.
     fn request(
         &self,
         method: &str,
@@ -132,7 +132,7 @@ impl Target {
         body: &str,
         number: usize,
     ) -> Request {
-        let own = |text: &str| text.replace("{n}", &number.to_string());
+        let own = |text: &str| text.replace("{number}", &number.to_string());
         Request {
             method: method.to_owned(),
             path: self.path.clone(),
@@ -150,7 +150,12 @@ impl Target {
 ///
 /// # Errors
 /// If the server refuses, or the sample shows that updates were lost or broken.
-pub(crate) fn run(url: &str, viewers: &[usize], shares: &[Share], options: &Options) -> Result<()> {
+pub(crate) fn run(
+    url: &str,
+    viewers: &[usize],
+    shares: &[Share],
+    options: &VisitOptions,
+) -> Result<()> {
     let viewers = match viewers {
         [] => 100,
         [count] if *count > 0 => *count,
@@ -296,7 +301,7 @@ fn report_joins(
 struct Samples(Vec<Sample>);
 
 impl Samples {
-    fn of(streams: &mut Streams, options: &Options) -> Result<Self> {
+    fn of(streams: &mut Streams, options: &VisitOptions) -> Result<Self> {
         let mut samples = Vec::new();
         for stream in streams.iter().take(options.sample) {
             let encoding = Encoding::of_response(stream.response.header("content-encoding"))?;
@@ -332,7 +337,7 @@ struct Visit {
 
 impl Visit {
     fn make(
-        options: &Options,
+        options: &VisitOptions,
         process: &Process,
         streams: &mut Streams,
         samples: &mut Samples,
@@ -365,7 +370,7 @@ impl Visit {
 
     fn cause(
         &mut self,
-        options: &Options,
+        options: &VisitOptions,
         trigger: &mut Trigger,
         chunks: &[u64],
         streams: &mut Streams,
@@ -388,7 +393,7 @@ impl Visit {
 
     fn watch(
         &mut self,
-        options: &Options,
+        options: &VisitOptions,
         streams: &mut Streams,
         samples: &mut Samples,
     ) -> Result<()> {
@@ -480,7 +485,7 @@ struct Trigger {
 }
 
 impl Trigger {
-    fn of(text: &str, options: &Options) -> Result<Self> {
+    fn of(text: &str, options: &VisitOptions) -> Result<Self> {
         let (method, url) = text
             .split_once(' ')
             .with_context(|| format!("`--trigger {text}` is not `POST http://host:port/path`"))?;
@@ -558,8 +563,8 @@ mod tests {
     #[test]
     fn each_viewer_has_its_number() {
         let target = Target::of("http://127.0.0.1:8080/").unwrap();
-        let headers = [header("hs-stream: tab-{n}").unwrap()];
-        let request = target.request("POST", &headers, "[{n}]", 7);
+        let headers = [header("hs-stream: tab-{number}").unwrap()];
+        let request = target.request("POST", &headers, "[{number}]", 7);
         assert_eq!(
             request.headers[0],
             ("hs-stream".to_owned(), "tab-7".to_owned())

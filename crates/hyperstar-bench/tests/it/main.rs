@@ -8,7 +8,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_hyperstar-bench");
 
 /// Runs the program, and finds these lines in what it prints.
 fn check(args: &[&str], expected: &[&str]) {
-    let run = Command::new(PROGRAM).args(args).output().unwrap();
+    let run = run(args);
     let (out, err) = texts(&run);
     assert!(run.status.success(), "{out}\n{err}");
     for expected in expected {
@@ -17,6 +17,11 @@ fn check(args: &[&str], expected: &[&str]) {
             "there is no {expected:?} in:\n{out}"
         );
     }
+}
+
+fn run(args: &[&str]) -> Output {
+    let run = Command::new(PROGRAM).args(args).output();
+    run.expect("the program was built for this test")
 }
 
 fn texts(run: &Output) -> (String, String) {
@@ -85,7 +90,7 @@ fn a_server_is_visited() {
             "--method",
             "POST",
             "-H",
-            "hs-stream: bench-tab-000000{n}",
+            "hs-stream: bench-tab-000000{number}",
             "-H",
             "datastar-request: true",
             "-H",
@@ -95,10 +100,9 @@ fn a_server_is_visited() {
             "--encoding",
             "identity,zstd,br,gzip",
         ];
-        let run = Command::new(PROGRAM).args(stream).args(more).output();
-        run.unwrap()
+        run(&[&stream[..], more].concat())
     };
-    let run = visit(
+    let visited = visit(
         &page,
         &[
             "--trigger",
@@ -115,8 +119,8 @@ fn a_server_is_visited() {
             "3",
         ],
     );
-    let (out, err) = texts(&run);
-    assert!(run.status.success(), "{out}\n{err}");
+    let (out, err) = texts(&visited);
+    assert!(visited.status.success(), "{out}\n{err}");
     // Three changes before the five, from 10,000 on.
     assert!(
         out.contains("16 sampled streams decode, and end alike at number 10008"),

@@ -575,6 +575,7 @@ impl App {
             actions: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             started: AtomicBool::new(false),
+            build: std::sync::RwLock::default(),
         });
         let mut router = router::build(&shared, self.routes)?;
         for merged in self.merged {
@@ -657,6 +658,8 @@ pub(crate) struct Shared {
     pub(crate) actions: TaskTracker,
     pub(crate) shutdown: CancellationToken,
     started: AtomicBool,
+    /// What [`Shared::build`] has found out.
+    build: std::sync::RwLock<Option<Arc<str>>>,
 }
 
 /// How often what is old is looked for.
@@ -707,7 +710,7 @@ impl Shared {
 
     /// In dev: notices changed files. What the pages link in their head changes the shell, so they are
     /// told to connect again, notice, and reload; anything else renders anew.
-    fn reload_files(self: &Arc<Self>, build: &mut String) {
+    fn reload_files(self: &Arc<Self>, build: &mut Arc<str>) {
         let mut changed = false;
         {
             let mut assets = self.assets.write().unwrap_or_else(PoisonError::into_inner);
@@ -717,6 +720,9 @@ impl Shared {
                     changed = true;
                 }
             }
+        }
+        if changed {
+            *self.build.write().unwrap_or_else(PoisonError::into_inner) = None;
         }
         #[cfg(feature = "templates")]
         let changed = self.templates.reload() || changed;
@@ -757,7 +763,18 @@ impl Shared {
     }
 
     /// Names the shell that pages were loaded with: what decides whether an open page is too old.
-    pub(crate) fn build(&self) -> String {
+    pub(crate) fn build(&self) -> Arc<str> {
+        if let Some(build) = &*self.build.read().unwrap_or_else(PoisonError::into_inner) {
+            return build.clone();
+        }
+        // Under the lock: what was found out before files changed must not be kept after.
+        let mut known = self.build.write().unwrap_or_else(PoisonError::into_inner);
+        known
+            .get_or_insert_with(|| self.name_build().into())
+            .clone()
+    }
+
+    fn name_build(&self) -> String {
         use base64::Engine;
         use sha2::{Digest, Sha256};
         let mut hasher = Sha256::new();

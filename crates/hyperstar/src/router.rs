@@ -362,6 +362,7 @@ fn stream(
         .get::<Wire>()
         .and_then(|wire| wire.cut.clone());
     let (shared, on_leave) = (shared.clone(), view.on_leave.clone());
+    let is_hooked = view.on_join.is_some() || view.on_leave.is_some();
     sender.on_close(move |reason| {
         drop(place);
         let counters = shared.hub.counters();
@@ -377,7 +378,7 @@ fn stream(
                 cut.cancel();
             }
         }
-        if !viewer.disconnect(number) {
+        if !viewer.disconnect(number) || !is_hooked {
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {

@@ -190,11 +190,12 @@ impl Server {
         files::widen(&self.listener);
         let connections_max = files::fitting(self.connections_max);
         let slots = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
-        tokio::select! {
-            () = shutdown => {}
-            () = accept(&self.listener, &host, &slots) => {}
-        }
-        drop(self.listener);
+        // A task, so that it runs where connections do: they are begun without a switch of threads.
+        let accepting = tokio::spawn(accept(self.listener, host.clone(), slots));
+        shutdown.await;
+        accepting.abort();
+        // The listener is closed once it has ended; that it was told to is all that it says.
+        let _ = accepting.await;
         host.drain(Duration::from_millis(self.drain_ms)).await;
         Ok(())
     }
@@ -219,7 +220,7 @@ struct Host {
     tls: Option<tokio_rustls::TlsAcceptor>,
 }
 
-async fn accept(listener: &TcpListener, host: &Arc<Host>, slots: &Arc<Semaphore>) {
+async fn accept(listener: TcpListener, host: Arc<Host>, slots: Arc<Semaphore>) {
     let shortage = Shortage::default();
     loop {
         // The semaphore is never closed.

@@ -15,6 +15,8 @@ use crate::server::Subject;
 use crate::table::{Table, figure};
 
 const PER_SECOND: usize = 300;
+/// Viewers who stay meanwhile: a page that is joined so often has some.
+const RESIDENTS: usize = 100;
 /// Joins before the measured ones.
 const WARM_UP: Duration = Duration::from_millis(500);
 /// First frames differ by less, where viewers have something of their own, or encoders of theirs.
@@ -67,7 +69,7 @@ pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
         }
     }
     println!(
-        "## 3. Joins\n\n{PER_SECOND} a second for {} s, one after the other: connect, ask, read the first frame of the list, close.\n\n{steady}\nAll at once, until each has its first frame:\n\n{storms}",
+        "## 3. Joins\n\n{PER_SECOND} a second for {} s, one after the other: connect, ask, read the first frame of the list, close; {RESIDENTS} viewers stay meanwhile.\n\n{steady}\nAll at once, until each has its first frame:\n\n{storms}",
         plan.join_seconds
     );
     Ok(())
@@ -94,12 +96,14 @@ fn come_and_go(plan: &Plan, subject: Subject, encoding: Encoding) -> Result<(Joi
     let mut server = start(plan, subject)?;
     let bytes = first_bytes(&server, encoding)?;
     let address = server.address;
+    let mut residents = Streams::to(address)?;
+    server.open(&mut residents, RESIDENTS, encoding)?;
     // Each is a viewer of its own.
     let run = |duration: Duration, from: usize| {
         let request = |number| subject.request(encoding, from + number);
         joins(address, PER_SECOND, duration, bytes, || false, request)
     };
-    run(WARM_UP, 0)?;
+    run(WARM_UP, RESIDENTS)?;
     let before = server.stats()?;
     let joins = run(Duration::from_secs(plan.join_seconds), 1_000_000)?;
     let cpu_ns = server.stats()?.since(before).cpu_ns;

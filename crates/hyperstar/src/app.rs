@@ -18,7 +18,8 @@ use tokio_util::task::TaskTracker;
 use crate::access::Access;
 use crate::action::action_path;
 use crate::assets::{Asset, Assets};
-use crate::group::Groups;
+use crate::flight::Flights;
+use crate::group::{Groups, Key};
 use crate::html::{Html, ViewError};
 use crate::platform::{NoRandomness, Platform};
 use crate::reply::{ActionError, Answer, Reply};
@@ -561,6 +562,7 @@ impl App {
             )),
             limits: self.limits,
             groups: Groups::default(),
+            first_renders: Flights::default(),
             version: self.version,
             shell: self.shell,
             assets: std::sync::RwLock::new(assets),
@@ -642,6 +644,7 @@ pub(crate) struct Shared {
     /// One permit a byte of body.
     pub(crate) bodies: Arc<Semaphore>,
     pub(crate) groups: Groups,
+    pub(crate) first_renders: Flights<(Key, u64), Result<(Html, Arc<str>), Arc<ViewError>>>,
     pub(crate) version: String,
     pub(crate) shell: Shell,
     pub(crate) assets: std::sync::RwLock<HashMap<Box<str>, Arc<Asset>>>,

@@ -379,19 +379,24 @@ pub(crate) async fn render(view: &View, cx: Cx, who: &Who) -> (Result<Html, View
 struct ViewPanicked(String);
 
 /// The page as it is now, for a first load. What is shown while somebody watches is not rendered
-/// again.
+/// again, and those who load it at once share a render.
 pub(crate) async fn first(
     shared: &Arc<Shared>,
     key: &Key,
     view: &View,
     cx: Cx,
     who: &Who,
-) -> Result<(Html, Arc<str>), ViewError> {
+) -> Result<(Html, Arc<str>), Arc<ViewError>> {
     if let Some(frame) = shared.groups.current(key) {
         return Ok((frame.html.clone(), frame.hash.clone()));
     }
-    let hub = cx.hub().clone();
-    let html = render(view, cx, who).await.0?;
-    let frame = Frame::new(html, &hub);
-    Ok((frame.html, frame.hash))
+    // Who comes after a change is not given what was begun before it.
+    let key = (key.clone(), cx.hub().seq());
+    let made = shared.first_renders.join(&key, || async {
+        let hub = cx.hub().clone();
+        let html = render(view, cx, who).await.0.map_err(Arc::new)?;
+        let frame = Frame::new(html, &hub);
+        Ok((frame.html, frame.hash))
+    });
+    made.await
 }

@@ -68,8 +68,6 @@ mod cx;
 mod error_page;
 #[cfg(feature = "server")]
 mod files;
-// Until `group::first` shares its renders by it.
-#[allow(dead_code)]
 mod flight;
 mod group;
 mod guard;

@@ -248,3 +248,26 @@ async fn a_view_with_options_has_its_title() {
             .contains("HttpOnly; SameSite=Lax")
     );
 }
+
+#[tokio::test]
+async fn those_who_load_a_page_at_once_share_a_render() {
+    let hub = Hub::new();
+    let app = App::new(&hub).view("/", |_cx| async {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        "slow"
+    });
+    let served = std::sync::Arc::new(Served::start(app).await);
+    let loads: Vec<_> = (0..20)
+        .map(|_| {
+            let served = served.clone();
+            tokio::spawn(async move { served.get("/").await.text() })
+        })
+        .collect();
+    for load in loads {
+        assert!(load.await.unwrap().contains("slow"));
+    }
+    assert_eq!(hub.stats().renders, 1);
+    hub.notify("something");
+    served.get("/").await;
+    assert_eq!(hub.stats().renders, 2, "nothing is kept");
+}

@@ -127,6 +127,8 @@ fn a_server_is_visited() {
         "{out}"
     );
     assert!(out.contains("- processor time: "), "{out}");
+    let (out, err) = texts(&visit(&page, &["--seconds", "2"]));
+    assert!(out.contains("Nothing was lost"), "{out}\n{err}");
     let refused = texts(&visit(&format!("{base}/no-such-page"), &[])).1;
     assert!(
         refused.contains("the server answered HTTP/1.1 404"),

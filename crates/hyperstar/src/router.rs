@@ -661,10 +661,10 @@ fn too_many(shared: &Shared, request: &Parts, limit: TooMany) -> Response {
     let message = match limit {
         TooMany::Streams => return busy(shared, request),
         TooMany::Session(max) => format!(
-            "This browser follows {max} pages of this app, the most it may; close one of them."
+            "This browser follows as many pages of this app as it may ({max}); close one of them."
         ),
         TooMany::Address(max) => format!(
-            "Your network follows {max} pages of this app, the most it may; this one waits for its turn."
+            "Your network follows as many pages of this app as it may ({max}); this one waits."
         ),
         TooMany::Tab => "This page connects again faster than its streams end.".to_owned(),
     };

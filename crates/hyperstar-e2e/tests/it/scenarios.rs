@@ -2,6 +2,7 @@
 
 mod apps;
 mod clicks;
+mod limits;
 mod outages;
 mod redeploy;
 

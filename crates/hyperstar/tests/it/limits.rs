@@ -72,7 +72,7 @@ async fn one_browser_has_so_many_streams_and_the_others_theirs() {
     let (greedy, other) = (house.browser().await, house.browser().await);
     let mut first = house.served.stream("/", &greedy).await;
     let second = house.served.stream("/", &greedy).await;
-    let sentence = "This browser follows 2 pages of this app";
+    let sentence = "This browser follows as many pages of this app as it may (2)";
     for _ in 0..3 {
         house.refuses(&greedy, 429, sentence).await;
     }
@@ -91,7 +91,7 @@ async fn one_browser_has_so_many_streams_and_the_others_theirs() {
 #[tokio::test]
 async fn one_address_has_so_many_streams_and_the_others_theirs() {
     let house = House::open(limits(100, 100, 2), true).await;
-    let sentence = "Your network follows 2 pages of this app";
+    let sentence = "Your network follows as many pages of this app as it may (2)";
     let from = |forwarded: &str| format!("x-forwarded-for: {forwarded}\r\n");
     for (mine, also_mine, other) in [
         ("198.51.100.7", "1.1.1.1, 198.51.100.7", "198.51.100.8"),
@@ -158,9 +158,7 @@ async fn a_tab_takes_the_place_of_its_old_stream() {
         old = new;
     }
     let other_tab = at(1).replace("tab-00000001", "tab-00000002");
-    house
-        .refuses(&other_tab, 429, "This browser follows 1 ")
-        .await;
+    house.refuses(&other_tab, 429, "as it may (1)").await;
     drop(old);
     house.viewers(0).await;
     drop(house.served.stream("/", &other_tab).await);

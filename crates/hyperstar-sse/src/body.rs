@@ -97,7 +97,12 @@ impl Live {
 
     /// What is to be written next. If that is nothing, the waker has been left.
     pub(crate) fn next(&mut self, waker: &Waker) -> Next {
-        match self.produce(waker) {
+        let next = self.produce(waker);
+        #[cfg(feature = "http1")]
+        {
+            self.must_speak = false;
+        }
+        match next {
             Ok(next) => next,
             Err(CannotCode) => {
                 // Writing to memory does not fail, so this is our bug or the encoder's.

@@ -2,7 +2,8 @@
 
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use slab::Slab;
 use tokio::io::ReadBuf;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 use super::{Inbox, Io, Joined, Mail, Seat, Token};
 use crate::body::{Live, Next};
@@ -20,8 +21,10 @@ use crate::group::codec::{ENCODINGS, place};
 use crate::group::{Group, Piece, lock};
 use crate::stream::CloseReason;
 
-/// So many connections are written to before other groups, and other tasks, have their turn.
+/// So many connections are written to before other groups have their turn.
 const TURN: usize = 64;
+/// So many turns, and other tasks have theirs.
+const TURNS: usize = 2;
 /// How often silent and stalled connections are looked for, at most.
 const TICK: Duration = Duration::from_secs(1);
 /// A client has asked for its stream; what it sends after that is thrown away, up to so many bytes.
@@ -36,6 +39,8 @@ pub(super) fn start() -> Arc<Inbox> {
         inbox: inbox.clone(),
         connections: Slab::new(),
         groups: HashMap::new(),
+        joined: VecDeque::new(),
+        ready: VecDeque::new(),
         passes: VecDeque::new(),
         tick: TICK,
         is_closed: false,
@@ -49,6 +54,10 @@ struct Lane {
     inbox: Arc<Inbox>,
     connections: Slab<Connection>,
     groups: HashMap<u64, Members>,
+    /// Who comes.
+    joined: VecDeque<Joined>,
+    /// Those that something happened to.
+    ready: VecDeque<u32>,
     passes: VecDeque<Pass>,
     tick: Duration,
     is_closed: bool,
@@ -97,46 +106,48 @@ type Over = CloseReason;
 
 impl Lane {
     async fn run(mut self) {
-        let mut due = Instant::now() + self.tick;
+        let mut tick = Box::pin(tokio::time::sleep(self.tick));
+        // Turns since other tasks had theirs.
+        let mut turns = 0;
         loop {
             let mail = std::mem::take(&mut *lock(&self.inbox.mail));
-            let is_idle = mail.is_empty() && self.passes.is_empty();
-            if is_idle {
+            self.sort(mail);
+            if !self.has_work() {
                 if self.is_closed && self.connections.is_empty() {
                     return;
                 }
-                let told = self.inbox.told.notified();
-                if self.connections.is_empty() {
-                    told.await;
-                    continue;
-                }
-                if tokio::time::timeout_at(due, told).await.is_ok() {
-                    continue;
-                }
+                rest(&self.inbox, !self.connections.is_empty(), tick.as_mut()).await;
+                turns = 0;
             }
-            self.read(mail);
-            if let Some(mut pass) = self.passes.pop_front()
-                && !self.go_on(&mut pass)
-            {
-                self.passes.push_back(pass);
-            }
-            if Instant::now() >= due {
+            self.turn();
+            if tick.deadline() <= Instant::now() {
                 self.look_around();
-                due = Instant::now() + self.tick;
+                tick.as_mut().reset(Instant::now() + self.tick);
             }
-            if !is_idle {
-                // Others' turn, that of sockets that have something to say included.
+            turns += 1;
+            if turns >= TURNS {
+                // That of sockets that have something to say included.
                 tokio::task::yield_now().await;
+                turns = 0;
             }
         }
     }
 
-    fn read(&mut self, mail: Mail) {
-        self.is_closed |= mail.is_closed;
-        for joined in mail.joined {
-            self.join(joined);
+    fn has_work(&self) -> bool {
+        !(self.joined.is_empty() && self.ready.is_empty() && self.passes.is_empty())
+    }
+
+    /// Does some of what there is to do: no more of anything than others can wait for.
+    fn turn(&mut self) {
+        for _ in 0..self.joined.len().min(TURN) {
+            if let Some(joined) = self.joined.pop_front() {
+                self.join(joined);
+            }
         }
-        for number in mail.ready {
+        for _ in 0..self.ready.len().min(TURN) {
+            let Some(number) = self.ready.pop_front() else {
+                continue;
+            };
             let Some(connection) = self.connections.get_mut(number as usize) else {
                 continue;
             };
@@ -146,11 +157,23 @@ impl Lane {
                 self.leave(number, over);
             }
         }
+        if let Some(mut pass) = self.passes.pop_front()
+            && !self.go_on(&mut pass)
+        {
+            self.passes.push_back(pass);
+        }
+    }
+
+    fn sort(&mut self, mail: Mail) {
+        self.is_closed |= mail.is_closed;
+        self.joined.extend(mail.joined);
+        self.ready.extend(mail.ready);
         for seat in mail.published {
             seat.is_posted.store(false, Ordering::Release);
             let Some(members) = self.groups.get(&seat.group) else {
                 continue;
             };
+            seat.is_busy.store(true, Ordering::Release);
             let left = members.list.len();
             let mut passes = self.passes.iter_mut();
             match passes.find(|pass| pass.group == seat.group) {
@@ -290,6 +313,20 @@ impl Lane {
             self.leave(number, reason);
         }
     }
+}
+
+/// Waits for mail, or until it is time to look around if there is something to look at.
+async fn rest(inbox: &Inbox, has_connections: bool, mut tick: Pin<&mut Sleep>) {
+    let mut told = pin!(inbox.told.notified());
+    poll_fn(|cx| {
+        let is_told = told.as_mut().poll(cx).is_ready();
+        let is_due = has_connections && tick.as_mut().poll(cx).is_ready();
+        match is_told || is_due {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
 }
 
 impl Connection {

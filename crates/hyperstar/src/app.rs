@@ -631,6 +631,9 @@ impl ActionDef {
     }
 }
 
+/// A page with its hash, for those who load it together.
+type FirstRender = Result<(Html, Arc<str>), Arc<ViewError>>;
+
 /// What all handlers of an app share.
 pub(crate) struct Shared {
     pub(crate) name: String,
@@ -644,7 +647,7 @@ pub(crate) struct Shared {
     /// One permit a byte of body.
     pub(crate) bodies: Arc<Semaphore>,
     pub(crate) groups: Groups,
-    pub(crate) first_renders: Flights<(Key, u64), Result<(Html, Arc<str>), Arc<ViewError>>>,
+    pub(crate) first_renders: Flights<(Key, u64), FirstRender>,
     pub(crate) version: String,
     pub(crate) shell: Shell,
     pub(crate) assets: std::sync::RwLock<HashMap<Box<str>, Arc<Asset>>>,

@@ -213,14 +213,86 @@ trait Codec: Write + Send {
     fn end(self: Box<Self>) -> io::Result<Vec<u8>>;
 }
 
+/// A gzip stream. `flate2`'s own writer forgets what a flush could not write at once.
 #[cfg(feature = "gzip")]
-impl Codec for flate2::write::GzEncoder<Vec<u8>> {
-    fn written(&mut self) -> &mut Vec<u8> {
-        self.get_mut()
+struct Gzip {
+    encoder: flate2::Compress,
+    out: Vec<u8>,
+}
+
+#[cfg(feature = "gzip")]
+impl Gzip {
+    /// The largest window, as base-two logarithm.
+    const WINDOW_LOG: u8 = 15;
+
+    fn new(level: u32) -> Self {
+        let level = flate2::Compression::new(level.min(9));
+        Self {
+            encoder: flate2::Compress::new_gzip(level, Self::WINDOW_LOG),
+            out: Vec::new(),
+        }
+    }
+}
+
+#[cfg(feature = "gzip")]
+impl Write for Gzip {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        deflate(
+            &mut self.encoder,
+            bytes,
+            &mut self.out,
+            flate2::FlushCompress::None,
+        )?;
+        Ok(bytes.len())
     }
 
-    fn end(self: Box<Self>) -> io::Result<Vec<u8>> {
-        self.finish()
+    fn flush(&mut self) -> io::Result<()> {
+        deflate(
+            &mut self.encoder,
+            &[],
+            &mut self.out,
+            flate2::FlushCompress::Sync,
+        )
+    }
+}
+
+#[cfg(feature = "gzip")]
+impl Codec for Gzip {
+    fn written(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    fn end(mut self: Box<Self>) -> io::Result<Vec<u8>> {
+        deflate(
+            &mut self.encoder,
+            &[],
+            &mut self.out,
+            flate2::FlushCompress::Finish,
+        )?;
+        Ok(self.out)
+    }
+}
+
+/// Takes all of `bytes` in, and writes all that `flush` asks for.
+#[cfg(feature = "gzip")]
+pub(crate) fn deflate(
+    encoder: &mut flate2::Compress,
+    mut bytes: &[u8],
+    out: &mut Vec<u8>,
+    flush: flate2::FlushCompress,
+) -> io::Result<()> {
+    loop {
+        out.reserve((bytes.len() / 8).max(512));
+        let before = encoder.total_in();
+        encoder
+            .compress_vec(bytes, out, flush)
+            .map_err(io::Error::other)?;
+        // No more than there was.
+        bytes = &bytes[(encoder.total_in() - before) as usize..];
+        // Room that is left says that everything was written.
+        if bytes.is_empty() && out.len() < out.capacity() {
+            return Ok(());
+        }
     }
 }
 
@@ -253,10 +325,7 @@ impl Encoder {
         let _ = compression;
         let codec: Option<Box<dyn Codec>> = match encoding {
             #[cfg(feature = "gzip")]
-            Encoding::Gzip => {
-                let level = flate2::Compression::new(compression.gzip_level.min(9));
-                Some(Box::new(flate2::write::GzEncoder::new(Vec::new(), level)))
-            }
+            Encoding::Gzip => Some(Box::new(Gzip::new(compression.gzip_level))),
             #[cfg(feature = "brotli")]
             Encoding::Brotli => Some(Box::new(brotli::CompressorWriter::new(
                 Vec::new(),

@@ -11,6 +11,8 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use crate::encoding::Encoding;
+#[cfg(feature = "gzip")]
+use crate::encoding::deflate;
 
 /// The kinds of pieces: one place each in tables by encoding.
 pub(crate) const ENCODINGS: [Encoding; 4] = [
@@ -117,6 +119,8 @@ impl Codecs {
         before: Option<&[u8]>,
     ) -> io::Result<Vec<u8>> {
         let before = before.unwrap_or_default();
+        #[cfg(not(any(feature = "gzip", feature = "brotli", feature = "zstd")))]
+        let _ = before;
         match encoding {
             Encoding::Identity => Ok(frame.to_vec()),
             #[cfg(feature = "gzip")]
@@ -179,18 +183,8 @@ impl Codecs {
         if !before.is_empty() {
             encoder.set_dictionary(before).map_err(io::Error::other)?;
         }
-        let mut out = Vec::with_capacity(frame.len() / 8 + 64);
-        loop {
-            let rest = &frame[encoder.total_in() as usize..];
-            encoder
-                .compress_vec(rest, &mut out, flate2::FlushCompress::Sync)
-                .map_err(io::Error::other)?;
-            // Room that is left says that everything was written.
-            if encoder.total_in() as usize == frame.len() && out.len() < out.capacity() {
-                break;
-            }
-            out.reserve(out.capacity().max(1_024));
-        }
+        let mut out = Vec::new();
+        deflate(&mut encoder, frame, &mut out, flate2::FlushCompress::Sync)?;
         lock(&self.gzip).push(encoder);
         Ok(out)
     }

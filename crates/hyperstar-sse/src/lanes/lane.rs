@@ -118,13 +118,14 @@ impl Lane {
                 }
                 rest(&self.inbox, !self.connections.is_empty(), tick.as_mut()).await;
                 turns = 0;
+            } else {
+                self.turn();
+                turns += 1;
             }
-            self.turn();
             if tick.deadline() <= Instant::now() {
                 self.look_around();
                 tick.as_mut().reset(Instant::now() + self.tick);
             }
-            turns += 1;
             if turns >= TURNS {
                 // That of sockets that have something to say included.
                 tokio::task::yield_now().await;

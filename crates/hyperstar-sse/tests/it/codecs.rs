@@ -176,6 +176,20 @@ fn every_event_can_be_read_as_soon_as_it_is_written() {
     }
 }
 
+/// Whatever an encoder's own buffers hold when it is flushed.
+#[test]
+fn a_flush_is_complete_at_every_size() {
+    for encoding in codecs() {
+        for size in (60_000..140_000).step_by(3_989) {
+            let (sender, mut body) = compressed(encoding, None);
+            let event = Event::new().data(&text(size));
+            sender.event(&event).unwrap();
+            let read = Decoder::new(encoding).push(&piece(&mut body));
+            assert!(read == event.encode(), "{encoding:?}, {size} bytes");
+        }
+    }
+}
+
 #[test]
 fn what_waits_together_is_flushed_together_and_in_order() {
     for encoding in codecs() {

@@ -2,7 +2,9 @@
 //!
 //! An [`Event`] is encoded so that no text can break it. [`respond`] makes a response whose body is a
 //! stream, and the [`Sender`] that feeds it; any server that takes an [`http_body::Body`] serves it:
-//! axum, hyper, and what builds on them. A [`Registry`] keeps the streams of topics or rooms.
+//! axum, hyper, and what builds on them. A [`Registry`] keeps the streams of topics or rooms. A [`Group`]
+//! is a page that many watch: its frames are compressed once for all. [`Lanes`] write streams to their
+//! sockets without a task and a buffer for each.
 //!
 //! ```
 //! use hyperstar_sse::{Event, StreamConfig, respond};
@@ -35,7 +37,8 @@
 //! # Design
 //! A viewer costs no task and no channel: a mutex, two slots and a waker, polled by the connection's
 //! own task. A frame replaces its predecessor, which is what bounds a slow viewer without ever
-//! dropping the last state; what happens once is queued, bounded, and never dropped silently.
+//! dropping the last state; what happens once is queued, bounded, and never dropped silently. In a group
+//! a viewer is a cursor into frames that are there once.
 
 mod body;
 mod encoding;

@@ -200,14 +200,14 @@ impl Codecs {
             return Ok(Vec::new());
         }
         let before = &before[before.len().saturating_sub(self.within(frame.len(), 0))..];
-        // The client's window bounds distances; a smaller one here saves memory.
-        let needed = (frame.len() + before.len() + 16)
-            .next_power_of_two()
-            .ilog2();
+        // No distance may go beyond the client's window; a smaller one saves memory.
+        let both = frame.len() + before.len() + 16;
+        let needed = both.next_power_of_two().ilog2();
+        let window_log = needed.clamp(16, self.coding.window_log);
         let mut encoder = BrotliEncoderStateStruct::new(StandardAlloc::default());
         for (parameter, value) in [
             (Parameter::BROTLI_PARAM_QUALITY, self.coding.brotli_quality),
-            (Parameter::BROTLI_PARAM_LGWIN, needed.clamp(16, 24)),
+            (Parameter::BROTLI_PARAM_LGWIN, window_log),
             // Nothing refers to the decoder's last distances, its last two bytes or the static
             // dictionary; the end is at a byte; no header and no last block.
             (Parameter::BROTLI_PARAM_CATABLE, 1),

@@ -2,15 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::cdp::Cdp;
+use crate::process::end;
 use crate::tab::Tab;
 
 /// The names under which a Chromium may be on `PATH`; `cargo xtask browser` looks for the same.
@@ -49,9 +48,6 @@ const FLAGS: &[&str] = &[
     "--password-store=basic",
     "--window-size=1280,800",
 ];
-
-/// How long the processes of a killed Chromium may take to go.
-const EXIT_MAX: Duration = Duration::from_secs(3);
 
 /// A Chromium with a fresh profile. Dropped, it is killed and its profile removed.
 ///
@@ -174,24 +170,7 @@ impl User {
 
 impl Drop for Chrome {
     fn drop(&mut self) {
-        // All its processes: they are a group of their own, with the first one's number.
-        let group = self
-            .child
-            .id()
-            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        if let Some(group) = group {
-            // They may have gone by themselves.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let deadline = Instant::now() + EXIT_MAX;
-        let pause = || std::thread::sleep(Duration::from_millis(2));
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
-            pause();
-        }
-        // A process that is not quite gone may still write a file into a folder being removed.
-        while std::fs::remove_dir_all(self.profile.path()).is_err() && Instant::now() < deadline {
-            pause();
-        }
+        end(&mut self.child, self.profile.path());
     }
 }
 

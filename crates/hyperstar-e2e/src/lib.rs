@@ -40,18 +40,21 @@
 
 mod cdp;
 mod chrome;
+mod firefox;
 mod flaky;
 mod keys;
 mod log;
 mod port;
+mod process;
 mod server;
 mod tab;
 mod wait;
 
 pub use cdp::Cdp;
 pub use chrome::{Chrome, User};
+pub use firefox::Firefox;
 pub use flaky::{FlakyProxy, Mode};
 pub use port::free_ports;
 pub use server::{Server, build_binary};
-pub use tab::{Cookie, Focus, Tab};
+pub use tab::{Answer, Cookie, Focus, Tab};
 pub use wait::{SECOND, wait_until};

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use crate::tab::Answer;
+
 /// Entries of each kind that are kept; of more than these, only the number is.
 const ENTRIES_MAX: usize = 200;
 
@@ -13,6 +15,8 @@ pub(crate) struct Log {
     pub(crate) errors: Vec<String>,
     pub(crate) violations: Vec<String>,
     pub(crate) dialogs: Vec<String>,
+    /// The heads of answers; of more than are kept, the first.
+    pub(crate) answers: Vec<Answer>,
     /// Loaders (of one navigation each) whose page has loaded.
     pub(crate) loaded: HashSet<String>,
     /// The loader of the page that the tab shows.
@@ -28,6 +32,9 @@ impl Log {
             }
             "Page.frameNavigated" if params["frame"]["parentId"].is_null() => {
                 self.loader = text(&params["frame"]["loaderId"]);
+            }
+            "Network.responseReceived" if self.answers.len() < ENTRIES_MAX => {
+                self.answers.push(answer(&params["response"]));
             }
             "Page.javascriptDialogOpening" => {
                 keep(&mut self.dialogs, text(&params["message"]));
@@ -71,6 +78,21 @@ impl Log {
             "Inspector.targetCrashed" => keep(&mut self.errors, "the tab crashed".to_owned()),
             _ => {}
         }
+    }
+}
+
+fn answer(response: &Value) -> Answer {
+    let headers = response["headers"].as_object();
+    let encoding = headers.and_then(|headers| {
+        let mut headers = headers.iter();
+        let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-encoding"))?;
+        value.as_str().map(str::to_owned)
+    });
+    Answer {
+        url: text(&response["url"]),
+        mime: text(&response["mimeType"]),
+        protocol: text(&response["protocol"]),
+        encoding,
     }
 }
 

@@ -17,6 +17,7 @@ use crate::log::Log;
 use crate::wait::wait_until;
 
 pub use sight::{Cookie, Focus};
+pub use trouble::Answer;
 
 /// How long a page may take to load, and an element to become one that can be clicked.
 const READY_MAX: Duration = Duration::from_secs(15);

@@ -1,4 +1,4 @@
-//! What goes wrong in a tab, and how a failure shows it.
+//! What a tab was answered, what goes wrong in it, and how a failure shows it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,25 @@ use crate::cdp::lock;
 /// How much of a page's text a failure shows.
 const SHOWN_CHARS_MAX: usize = 2_000;
 
+/// How a request of a page was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What was asked for.
+    pub url: String,
+    /// The type of its content, without parameters.
+    pub mime: String,
+    /// What was spoken: `http/1.1`, `h2`.
+    pub protocol: String,
+    /// How the content was encoded, if it was.
+    pub encoding: Option<String>,
+}
+
 impl Tab {
+    /// The answers that the tab got, in the order in which they began: the first 200.
+    pub fn answers(&self) -> Vec<Answer> {
+        lock(&self.log).answers.clone()
+    }
+
     /// Uncaught exceptions, `console.error`, and what the browser itself complained about: failed
     /// requests, refused content.
     pub fn console_errors(&self) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! The gallery and a small app, as people use them: in a real browser, with everything going wrong.
 
 mod apps;
+mod broadcast;
 mod clicks;
 mod limits;
 mod outages;

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use hyperstar::{App, ServeError, Server};
+use hyperstar::{Access, App, ServeError, Server};
 use hyperstar_store::Store;
 use look::Siblings;
 
@@ -137,7 +137,10 @@ impl Gallery {
             listening.push((example, url(address), server));
         }
         let exhibits = listening.into_iter().map(|(example, url, server)| {
-            let app = example.app(&settings, siblings.clone())?;
+            let app = example
+                .app(&settings, siblings.clone())?
+                .monitor("/monitor", Access::Loopback)
+                .metrics("/metrics", Access::Loopback);
             Ok(Exhibit {
                 example,
                 url,

@@ -59,7 +59,10 @@ pub(crate) fn lines(links: &[(Example, String)], settings: &Settings, ink: Ink) 
     let _ = writeln!(
         out,
         "\n  {}\n",
-        ink.paint("2", &format!("{data}Ctrl-C stops."))
+        ink.paint(
+            "2",
+            &format!("{data}Add /monitor to an address to see what it costs. Ctrl-C stops.")
+        )
     );
     out
 }
@@ -76,7 +79,8 @@ mod tests {
             .map(|e| (e, format!("http://h:{}", e.index())))
             .collect();
         let expected = "\n  ✦ Hyperstar\n\n    Counter  http://h:0\n    Life     http://h:1\n    Todo     http://h:2\n    \
-                        Chat     http://h:3\n\n  Data is kept in hyperstar-data. Ctrl-C stops.\n\n";
+                        Chat     http://h:3\n\n  Data is kept in hyperstar-data. Add /monitor to an address to see what it costs. \
+                        Ctrl-C stops.\n\n";
         assert_eq!(lines(&links, &settings, Ink::Plain), expected);
         let alone = lines(&links[..1], &settings, Ink::Coloured);
         assert!(!alone.contains("Data"), "{alone}");

@@ -36,8 +36,9 @@ impl Encoding {
     }
 }
 
-/// How streams are compressed. Each compressed stream has an encoder of its own, whose memory the
-/// windows and levels decide.
+/// Which encodings are offered, and how a stream is compressed that no [`Group`](crate::Group) feeds: by
+/// an encoder of its own, whose memory the windows and levels decide. For groups see
+/// [`Coding`](crate::Coding).
 ///
 /// Resident memory per connection, measured: 400 streams, each sent twenty versions of a page of
 /// 19 KiB, in a release build on x86-64 Linux. One that was sent nothing holds 10 KiB (zstd), 7 KiB

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -482,7 +483,11 @@ impl Closing {
             waker.wake();
         }
         for (_, hook) in self.hooks {
-            hook(self.reason);
+            // It may run on a task that many streams share.
+            let reason = self.reason;
+            if catch_unwind(AssertUnwindSafe(|| hook(reason))).is_err() {
+                tracing::error!(?reason, "a hook panicked at the end of a stream");
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -35,18 +36,21 @@ const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 /// Starts a lane on this runtime.
 pub(super) fn start() -> Arc<Inbox> {
     let inbox = Arc::new(Inbox::new());
-    let lane = Lane {
-        inbox: inbox.clone(),
-        connections: Slab::new(),
-        groups: HashMap::new(),
-        joined: VecDeque::new(),
-        ready: VecDeque::new(),
-        passes: VecDeque::new(),
-        tick: TICK,
-        is_closed: false,
-    };
-    // It yields by itself, after as much work as is good.
-    tokio::spawn(tokio::task::coop::unconstrained(lane.run()));
+    let kept = inbox.clone();
+    tokio::spawn(async move {
+        loop {
+            let lane = Lane::new(kept.clone());
+            // It yields by itself, after as much work as is good.
+            let running = tokio::spawn(tokio::task::coop::unconstrained(lane.run()));
+            match running.await {
+                // Its clients come back by themselves, to one that works.
+                Err(error) if error.is_panic() => {
+                    tracing::error!("a lane panicked; another begins")
+                }
+                _ => return,
+            }
+        }
+    });
     inbox
 }
 
@@ -105,6 +109,19 @@ struct Connection {
 type Over = CloseReason;
 
 impl Lane {
+    fn new(inbox: Arc<Inbox>) -> Self {
+        Self {
+            inbox,
+            connections: Slab::new(),
+            groups: HashMap::new(),
+            joined: VecDeque::new(),
+            ready: VecDeque::new(),
+            passes: VecDeque::new(),
+            tick: TICK,
+            is_closed: false,
+        }
+    }
+
     async fn run(mut self) {
         let mut tick = Box::pin(tokio::time::sleep(self.tick));
         // Turns since other tasks had theirs.
@@ -254,6 +271,10 @@ impl Lane {
             }
         }
         connection.live.shared().end(over);
+        // What was put around its body is dropped with it, and is not ours.
+        if catch_unwind(AssertUnwindSafe(|| drop(connection))).is_err() {
+            tracing::error!("the body of a stream panicked when it was dropped");
+        }
     }
 
     /// Writes a frame to some more of its viewers; answers whether all have had it.
@@ -312,6 +333,16 @@ impl Lane {
         }
         for (number, reason) in over {
             self.leave(number, reason);
+        }
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        let count = self.connections.len() + self.joined.len();
+        self.inbox.connections.fetch_sub(count, Ordering::Relaxed);
+        for members in self.groups.values() {
+            members.group.unseat(&members.seat);
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use hyperstar_sse::{Encoders, Encoding, Group};
+use hyperstar_sse::{CloseReason, Encoders, Encoding, Group, Lanes, StreamConfig};
+use tokio::io::AsyncReadExt;
 
 const ENCODINGS: [Encoding; 4] = [
     Encoding::Identity,
@@ -108,4 +109,28 @@ fn clients_that_join_at_any_time_read_the_same_bytes() {
             decoder.feed(&cursor.finish());
         }
     }
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_leaves_the_other_clients_alone() {
+    let group = Group::new(&Encoders::default());
+    let lanes = Lanes::new();
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        let headers = http::HeaderMap::new();
+        let (sender, response) = group.respond(&headers, &StreamConfig::default(), None);
+        let (ours, theirs) = tokio::io::duplex(1_024);
+        lanes.adopt(ours, response.into_body(), ()).unwrap();
+        clients.push((sender, theirs));
+    }
+    let (sender, socket) = clients.remove(0);
+    sender.on_close(|_| panic!("on purpose"));
+    drop(socket);
+    assert_eq!(sender.closed().await, CloseReason::Disconnected);
+    group.publish("data: still here\n\n");
+    let (_sender, mut socket) = clients.remove(0);
+    let mut read = [0; 24];
+    socket.read_exact(&mut read).await.unwrap();
+    assert_eq!(&read, b"12\r\ndata: still here\n\n\r\n");
+    assert_eq!(lanes.connections(), 1);
 }

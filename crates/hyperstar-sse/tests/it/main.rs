@@ -4,6 +4,8 @@
     reason = "a test that cannot go on panics, in its helpers too"
 )]
 
+#[cfg(all(feature = "zstd", feature = "brotli", feature = "gzip"))]
+mod broadcast;
 mod client;
 mod clocks;
 #[cfg(any(feature = "zstd", feature = "brotli", feature = "gzip"))]

@@ -27,6 +27,9 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// are for so many segments: megabytes, with which a server hardly notices that nothing passes.
 const SEGMENT_BYTES: u32 = 1_400;
 
+/// What the server may send ahead of what is taken: the system would let it grow to megabytes too.
+const WINDOW_BYTES: u32 = 16 * 1024;
+
 /// Requests whose names are kept; of more than these, only the number is.
 const NAMES_MAX: usize = 10_000;
 
@@ -235,6 +238,7 @@ async fn answer(
 async fn forward(request: Request<Incoming>, server: SocketAddr) -> Result<Response<Incoming>> {
     let socket = TcpSocket::new_v4()?;
     SockRef::from(&socket).set_tcp_mss(SEGMENT_BYTES)?;
+    socket.set_recv_buffer_size(WINDOW_BYTES)?;
     let stream = socket.connect(server).await;
     let stream = stream.context("connect to the server")?;
     let (mut sender, connection) =

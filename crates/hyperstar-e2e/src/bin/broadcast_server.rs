@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use axum::Json;
+use axum::extract::Path;
 use axum::routing::{get, post};
 use hyperstar::sse::{Compression, Encoding};
 use hyperstar::{App, Assets, Done, Hub, Live, Reply, Server, TlsConfig, View, Viewer};
@@ -108,6 +109,7 @@ fn app(hub: &Hub, broadcast: &Arc<Broadcast>) -> Result<App> {
                 println!("{}", json!({ "seen": seen, "told": reported.told() }));
             }),
         )
+        .route("/slow/{ms}", get(slow))
         .route("/told", get(async move || Json(told.told()))))
 }
 
@@ -117,14 +119,15 @@ impl Broadcast {
         let text = body::of(number);
         self.rendered.fetch_max(number, Ordering::SeqCst);
         html! {
-            section #frame data-number=(number) data-last=(self.frames) data-digest=(digest(&text)) {
+            h1 { "Broadcast" }
+            // Hidden, since what is measured is not how long ten windows take to paint.
+            section #frame hidden data-number=(number) data-last=(self.frames) data-digest=(digest(&text)) {
                 p { "Frame " (number) ", " (text.len()) " bytes" }
-                // Hidden, so that what is measured is not how long text takes to lay out.
-                div #body hidden {
+                div #body {
                     @for piece in body::pieces(&text) { i { (piece) } }
                 }
             }
-            p #hint { }
+            p #hint hidden { }
         }
     }
 
@@ -170,7 +173,7 @@ impl Broadcast {
             let whisper = format!("{number}:{}:{text}", digest(&text));
             let mut reply = Reply::new().signals(&json!({ "_whisper": whisper }));
             if dice.below(4) == 0 {
-                reply = reply.patch(html! { p #hint data-number=(number) { (text) } });
+                reply = reply.patch(html! { p #hint hidden data-number=(number) { (text) } });
             }
             if viewer.send(reply) {
                 let mut whispers = lock(&self.whispers);
@@ -181,6 +184,11 @@ impl Broadcast {
             }
         }
     }
+}
+
+/// What a page that asks for it synchronously hangs on, without keeping a processor busy.
+async fn slow(Path(ms): Path<u64>) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
 }
 
 fn digest(text: &str) -> String {

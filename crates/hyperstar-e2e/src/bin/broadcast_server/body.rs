@@ -77,13 +77,13 @@ fn plain(number: u64) -> String {
     text
 }
 
-/// Up and down between 1 and 30 KB, with a large one now and then.
+/// Up and down between 1 and 13 KB, with a large one now and then.
 fn size(number: u64) -> usize {
-    if number % 50 == 42 || number % 50 == 19 {
+    if number % 50 == 42 {
         return LARGE_BYTES;
     }
     let wave = number % 60;
-    1_024 + wave.min(60 - wave) as usize * 1_000
+    1_024 + wave.min(60 - wave) as usize * 400
 }
 
 /// The text in pieces that each fit one element.

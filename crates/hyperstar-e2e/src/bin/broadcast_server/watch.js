@@ -9,8 +9,10 @@
     // Frames that were compared, and how that came out.
     ok: 0,
     wrong: [],
-    // Numbers that did not grow.
+    // Numbers that did not grow from one frame of the stream to the next.
     backward: [],
+    // The page was loaded with this frame, and its stream began with an earlier one.
+    overtaken: [],
     first: -1,
     last: -1,
     // Frames that came in the stream, whether they were shown or overtaken at once.
@@ -41,11 +43,20 @@
 
   const frame = () => document.getElementById('frame')
 
+  let isStreamed = false
+  let shownText
   const look = () => {
     const { number: shown, digest: expected } = frame().dataset
     const number = Number(shown)
     const text = document.getElementById('body').textContent
-    if (number < seen.last) seen.backward.push(`${number} after ${seen.last}`)
+    // Looked at after its event, and once more when the observer is told.
+    if (number === seen.last && text === shownText) return
+    shownText = text
+    if (number < seen.last) {
+      const list = seen.last === seen.first && !isStreamed ? seen.overtaken : seen.backward
+      list.push(`${number} after ${seen.last}`)
+    }
+    isStreamed ||= seen.first >= 0 && number !== seen.last
     const isNew = number !== seen.last
     if (seen.first < 0) seen.first = number
     seen.last = number
@@ -78,10 +89,16 @@
     return answer
   }
 
-  document.addEventListener('datastar-fetch', ({ detail }) => {
-    if (detail.type === 'datastar-patch-elements' && detail.argsRaw.elements.includes('id="frame"'))
+  // After Datastar's own listener, which has applied the frame by then: so that each is compared, also
+  // where many came at once.
+  addEventListener('DOMContentLoaded', () =>
+    document.addEventListener('datastar-fetch', ({ detail }) => {
+      if (detail.type !== 'datastar-patch-elements') return
+      if (!detail.argsRaw.elements.includes('id="frame"')) return
       seen.received++
-  })
+      look()
+    }),
+  )
 
   document.addEventListener('datastar-signal-patch', ({ detail }) => {
     if (typeof detail._whisper !== 'string') return

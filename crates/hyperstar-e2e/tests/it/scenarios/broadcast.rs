@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 /// How long a run may take, on a machine that does something else as well.
-const RUN_MAX: std::time::Duration = SECOND.saturating_mul(120);
+const RUN_MAX: std::time::Duration = SECOND.saturating_mul(180);
 /// Set where a Firefox must be there.
 const REQUIRE_FIREFOX: &str = "HYPERSTAR_REQUIRE_FIREFOX";
 
@@ -28,6 +28,7 @@ struct Seen {
     ok: u64,
     wrong: Vec<String>,
     backward: Vec<String>,
+    overtaken: Vec<String>,
     first: i64,
     last: i64,
     received: u64,
@@ -113,36 +114,37 @@ struct Actor {
 
 #[tokio::test]
 async fn zstd_over_http_1() -> Result<()> {
-    play("zstd", false).await
+    play("zstd", false, 500).await
 }
 
 #[tokio::test]
 async fn brotli_over_http_1() -> Result<()> {
-    play("br", false).await
+    play("br", false, 300).await
 }
 
 #[tokio::test]
 async fn gzip_over_http_1() -> Result<()> {
-    play("gzip", false).await
+    play("gzip", false, 300).await
 }
 
 #[tokio::test]
 async fn identity_over_http_1() -> Result<()> {
-    play("identity", false).await
+    play("identity", false, 300).await
 }
 
 #[tokio::test]
 async fn zstd_over_http_2() -> Result<()> {
-    play("zstd", true).await
+    play("zstd", true, 500).await
 }
 
-/// Ten tabs: three that are there from the start, two behind a network that holds everything back for
-/// a while, two whose pages hang again and again, two that leave and return, one that comes late.
-async fn play(coding: &'static str, secure: bool) -> Result<()> {
+/// Eight tabs: two that are there from the start, two behind a network that holds everything back for
+/// a while (over TLS, which the proxy does not speak, two more of the first kind), one whose page hangs
+/// again and again, two that leave and return, one that comes late.
+async fn play(coding: &'static str, secure: bool, frames: u64) -> Result<()> {
     let run = Run {
         coding,
         secure,
-        frames: 500,
+        frames,
     };
     let (server, _) = run.server().await?;
     let proxy = FlakyProxy::start(server.addr()).await?;
@@ -165,15 +167,13 @@ async fn play(coding: &'static str, secure: bool) -> Result<()> {
     let mut actors = Vec::new();
     for (name, url) in [
         ("steady 1", url("a")),
-        ("steady 2", url("a")),
-        ("steady 3", url("b")),
+        ("steady 2", url("b")),
         ("held 1", held.clone()),
         ("held 2", held),
-        ("hanging 1", url("a")),
-        ("hanging 2", url("b")),
+        ("hanging", url("b")),
         ("wandering 1", url("c")),
         ("wandering 2", url("c")),
-        ("late", url("b")),
+        ("late", url("a")),
     ] {
         actors.push(actor(name, &url).await?);
     }
@@ -217,19 +217,18 @@ async fn act(actor: &Actor, leader: &Tab, frames: u64) -> Result<()> {
     match name.split(' ').next() {
         Some("hanging") => {
             while shown(leader).await? < frames * 9 / 10 {
-                // The page's only thread is busy: it reads nothing.
-                let ms = 100 + dice.below(500);
-                let hang = format!(
-                    "const end = performance.now() + {ms}; while (performance.now() < end);"
-                );
-                tab.eval::<Option<()>>(&format!("{{ {hang} null }}"))
+                // The page's only thread waits for an answer: it reads nothing else.
+                let slow = format!("/slow/{}", 100 + dice.below(500));
+                tab.eval::<Option<()>>(&format!("{{ {HANG}; hang('{slow}'); null }}"))
                     .await?;
                 pause(50 + dice.below(700)).await;
             }
         }
         Some("wandering") => {
-            while shown(leader).await? < frames * 9 / 10 {
-                pause(300 + dice.below(900)).await;
+            for trip in 1..=4 {
+                while shown(leader).await? < trip * frames / 5 {
+                    pause(50 + dice.below(200)).await;
+                }
                 tab.open(&format!("{url}elsewhere")).await?;
                 pause(20 + dice.below(300)).await;
                 tab.open(url).await?;
@@ -245,6 +244,12 @@ async fn act(actor: &Actor, leader: &Tab, frames: u64) -> Result<()> {
     }
     Ok(())
 }
+
+const HANG: &str = "var hang = slow => {
+    const request = new XMLHttpRequest();
+    request.open('GET', slow, false);
+    request.send();
+}";
 
 /// The number of the frame that a tab shows.
 async fn shown(tab: &Tab) -> Result<u64> {
@@ -292,16 +297,20 @@ async fn finish(run: &Run, actors: &[Actor], took: std::time::Duration) -> Resul
         .await?;
         let seen: Seen = tab.eval("seen").await?;
         println!(
-            "  {:12} from {:3}: {:3} received, {:3} compared, {:2} whispers",
+            "  {:12} from {:3}: {:3} received, {:3} compared, {:2} whispers{}",
             actor.name,
             seen.first,
             seen.received,
             seen.ok,
-            seen.whispers.len()
+            seen.whispers.len(),
+            match &*seen.overtaken {
+                [] => String::new(),
+                steps => format!(", its stream began with {}", steps.join(", ")),
+            }
         );
         run.check(&actor.name, &seen, &told)?;
         ensure!(
-            !actor.is_steady || seen.received >= run.frames / 2,
+            !actor.is_steady || seen.received >= run.frames / 3,
             "{} has seen few frames: {seen:#?}",
             actor.name
         );
@@ -320,7 +329,13 @@ async fn finish(run: &Run, actors: &[Actor], took: std::time::Duration) -> Resul
         let encoding = stream.encoding.as_deref().unwrap_or("identity");
         ensure!(encoding == run.coding, "{}: {stream:?}", actor.name);
     }
-    Ok(())
+    // A page that does not notice would prove nothing.
+    let wrong = "document.getElementById('body').firstChild.textContent += 'x'";
+    actors[0].tab.eval::<String>(wrong).await?;
+    let noticed = "seen.wrong.length === 1";
+    let tab = &actors[0].tab;
+    tab.wait_for(noticed, 5 * SECOND, "the page notices a wrong letter")
+        .await
 }
 
 async fn actor_id(actor: &Actor) -> Result<String> {
@@ -383,7 +398,7 @@ async fn firefox_reads_it_too() -> Result<()> {
             seen.browser
         );
         run.check(&name, &seen, &told)?;
-        ensure!(seen.received >= run.frames / 2, "{name}: {seen:#?}");
+        ensure!(seen.received >= run.frames / 3, "{name}: {seen:#?}");
     }
     Ok(())
 }

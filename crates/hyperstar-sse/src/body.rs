@@ -144,7 +144,15 @@ impl Live {
                         cursor.is_open() && cursor.seq() < after && after == group_seq
                     };
                     if event_is_after.is_some_and(|after| !frame_is_first(after)) {
-                        let taken: Vec<Bytes> = std::iter::from_fn(|| state.take()).collect();
+                        // Those that were sent after the frame are to come after it.
+                        let taken: Vec<Bytes> = std::iter::from_fn(|| {
+                            let after = state.next_event_is_after()?;
+                            if frame_is_first(after) {
+                                return None;
+                            }
+                            state.take()
+                        })
+                        .collect();
                         drop(state);
                         return cursor.alone(&taken.concat()).map(Next::Piece);
                     }

@@ -178,7 +178,7 @@ pub(crate) struct Seat {
     inbox: Arc<Inbox>,
     /// In the inbox, not looked at yet.
     is_posted: AtomicBool,
-    /// A frame has not been offered to all of the lane's clients yet.
+    /// A frame that was in the inbox has not been offered to all of the lane's clients yet.
     is_busy: AtomicBool,
 }
 
@@ -193,15 +193,16 @@ impl Seat {
     }
 
     pub(crate) fn published(self: Arc<Self>) {
-        self.is_busy.store(true, Ordering::Release);
-        if !self.is_posted.swap(true, Ordering::AcqRel) {
+        if !self.is_posted.swap(true, Ordering::SeqCst) {
             let inbox = self.inbox.clone();
             inbox.post(|mail| mail.published.push(self));
         }
     }
 
+    /// Whether a frame is on its way. The lane says that it is busy before it takes a seat out of the
+    /// inbox, so what is looked at here in this order misses nothing in between.
     pub(crate) fn is_busy(&self) -> bool {
-        self.is_busy.load(Ordering::Acquire)
+        self.is_posted.load(Ordering::SeqCst) || self.is_busy.load(Ordering::SeqCst)
     }
 }
 

@@ -187,11 +187,12 @@ impl Lane {
         self.joined.extend(mail.joined);
         self.ready.extend(mail.ready);
         for seat in mail.published {
-            seat.is_posted.store(false, Ordering::Release);
+            // In this order, as `Seat::is_busy` says. What is published from here on posts it again.
+            seat.is_busy.store(true, Ordering::SeqCst);
+            seat.is_posted.store(false, Ordering::SeqCst);
             let Some(members) = self.groups.get(&seat.group) else {
                 continue;
             };
-            seat.is_busy.store(true, Ordering::Release);
             let left = members.list.len();
             let mut passes = self.passes.iter_mut();
             match passes.find(|pass| pass.group == seat.group) {
@@ -241,6 +242,12 @@ impl Lane {
             });
             connection.group = Some((group.id(), members.list.len()));
             members.list.push(number);
+            let id = group.id();
+            // It stands in the circle of a pass that is on its way, and is not to take the turn of one
+            // that comes after it.
+            if let Some(pass) = self.passes.iter_mut().find(|pass| pass.group == id) {
+                pass.left += 1;
+            }
         }
         // From here on the lane hears of frames, so nothing is missed in between.
         connection.live.unwatch();
@@ -288,7 +295,10 @@ impl Lane {
         let mut over = Vec::new();
         let count = pass.left.min(members.list.len());
         for _ in 0..count.min(TURN) {
-            pass.next %= members.list.len();
+            if pass.next >= members.list.len() {
+                // The circle begins anew, wherever the list ends by now.
+                pass.next = 0;
+            }
             let number = members.list[pass.next];
             pass.next += 1;
             let Some(connection) = self.connections.get_mut(number as usize) else {
@@ -311,12 +321,8 @@ impl Lane {
         for (number, reason) in over {
             self.leave(number, reason);
         }
-        if is_done && !seat.is_posted.load(Ordering::Acquire) {
-            seat.is_busy.store(false, Ordering::Release);
-            if seat.is_posted.load(Ordering::Acquire) {
-                // Published in between: it is busy again until that has gone out.
-                seat.is_busy.store(true, Ordering::Release);
-            }
+        if is_done {
+            seat.is_busy.store(false, Ordering::SeqCst);
             group.mark_served();
         }
         is_done
@@ -377,7 +383,8 @@ impl Connection {
         };
         let encoding = cursor.encoding();
         match &deltas[place(encoding)] {
-            Some(delta) if cursor.takes(seq) => {
+            // One that was sent something of its own before the frame is to have that first.
+            Some(delta) if cursor.takes(seq) && !self.token.is_posted.load(Ordering::Acquire) => {
                 cursor.took();
                 if !delta.is_empty() {
                     self.write(delta.chunk().clone())?;

@@ -12,7 +12,8 @@ mod schedule;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use choices::Choices;
+pub(crate) use choices::Choices;
+pub(crate) use decoders::Decoder;
 use schedule::{Tally, play};
 
 /// One schedule decodes this much, so that many setups have their turn.

@@ -14,6 +14,8 @@ mod event_source;
 mod events;
 mod group;
 mod keep_alive;
+#[cfg(all(feature = "zstd", feature = "brotli", feature = "gzip"))]
+mod lanes;
 mod negotiation;
 mod registry;
 mod sending;

@@ -693,6 +693,7 @@ impl Cursor {
     pub(crate) fn advance(&mut self) -> Result<Option<Piece>, CannotCode> {
         let inner = self.group.inner.clone();
         let header = self.header();
+        let mut is_behind = false;
         let piece = {
             let state = lock(&inner.state);
             if state.seq == self.seq {
@@ -712,8 +713,10 @@ impl Cursor {
                 } else {
                     None
                 };
+                is_behind = self.seq > 0 && state.seq > self.seq + 1;
                 if delta.is_some() {
                     self.seq = state.seq;
+                    is_behind &= self.encoding == Encoding::Identity;
                 }
                 Some(delta)
             }
@@ -722,16 +725,15 @@ impl Cursor {
             None => None,
             Some(Some(delta)) => Some(delta),
             Some(None) => {
-                let is_behind = self.seq > 0;
                 let (seq, key) = inner.key(self.encoding).ok_or(CannotCode)?;
-                if is_behind {
-                    inner.node.meter.resyncs.fetch_add(1, Ordering::Relaxed);
-                }
                 self.seq = seq;
                 self.is_aligned = true;
                 Some(key)
             }
         };
+        if is_behind {
+            inner.node.meter.resyncs.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(match piece {
             piece if header.is_empty() => piece.filter(|piece| !piece.is_empty()),
             None => Some(Piece::of(&[&header])),

@@ -128,6 +128,10 @@ pub(crate) struct Group {
 struct State {
     members: HashMap<u64, Sender>,
     frame: Option<Arc<Frame>>,
+    /// A render that may change the frame has begun and not been published.
+    rendering: bool,
+    /// Somebody came who shows something newer than the frame, and waits for the next.
+    awaited: bool,
     closed: bool,
 }
 
@@ -226,10 +230,19 @@ impl Group {
         let member = hub.next_id();
         let config = &self.cx.shared.stream;
         let mut state = lock(&self.state);
-        if let Some(frame) = &state.frame
+        let mut shown = shown;
+        if let Some(frame) = state.frame.clone()
             && shown.as_ref() != Some(&frame.hash)
         {
-            Counters::add(&hub.counters().frames, 1);
+            let is_due = state.rendering || self.dirty.load(Ordering::Acquire);
+            if shown.is_some() && is_due {
+                // A page that was just loaded may be ahead of the frame. It is not to step back: it
+                // waits for the one that is on its way.
+                state.awaited = true;
+                shown = Some(frame.hash.clone());
+            } else {
+                Counters::add(&hub.counters().frames, 1);
+            }
         }
         let (sender, response) = self.frames.respond(headers, config, shown);
         state.members.insert(member, sender.clone());
@@ -268,12 +281,13 @@ impl Group {
             }
             // Where there are more viewers than an interval is enough for, it takes longer.
             self.frames.served().await;
+            lock(&self.state).rendering = true;
             // Cleared before the render reads anything: a change from here on sets it again.
-            if !self.dirty.swap(false, Ordering::AcqRel) {
-                continue;
+            if self.dirty.swap(false, Ordering::AcqRel) {
+                last = Some(Instant::now());
+                self.render().await;
             }
-            last = Some(Instant::now());
-            self.render().await;
+            lock(&self.state).rendering = false;
         }
         let hub = self.cx.hub();
         hub.forget(self.id);
@@ -321,29 +335,31 @@ impl Group {
 
     fn publish(&self, html: Html) {
         let hub = self.cx.hub();
-        let frame = {
-            let state = lock(&self.state);
-            match &state.frame {
-                // Compared whole, so that no two contents are ever taken for one.
-                Some(frame) if frame.html == html => {
-                    Counters::add(&hub.counters().unchanged, 1);
+        let known = lock(&self.state).frame.clone();
+        let frame = match known {
+            // Compared whole, so that no two contents are ever taken for one.
+            Some(frame) if frame.html == html => {
+                Counters::add(&hub.counters().unchanged, 1);
+                if !std::mem::take(&mut lock(&self.state).awaited) {
                     return;
                 }
-                _ => {}
+                // Somebody shows what was in between, and has waited for this.
+                frame
             }
-            drop(state);
-            Arc::new(Frame::new(html, hub))
+            _ => Arc::new(Frame::new(html, hub)),
         };
-        let viewers = {
-            let mut state = lock(&self.state);
-            state.frame = Some(frame.clone());
-            state.members.len()
-        };
-        Counters::add(&hub.counters().frames, viewers as u64);
         let patch = frame.patch();
         let bytes = patch.len();
         // Without the lock: a stalled viewer is let go on the spot, and leaves.
         let seq = self.frames.publish_as(patch, frame.hash.clone());
+        // After that: who joins in between is given this frame, and not the one before.
+        let viewers = {
+            let mut state = lock(&self.state);
+            state.frame = Some(frame);
+            state.awaited = false;
+            state.members.len()
+        };
+        Counters::add(&hub.counters().frames, viewers as u64);
         tracing::trace!(group = self.id, seq, bytes, viewers, "a frame is published");
     }
 

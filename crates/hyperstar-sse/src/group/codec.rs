@@ -144,27 +144,27 @@ impl Codecs {
 
     /// How much of the history a frame may refer to.
     #[cfg(any(feature = "brotli", feature = "zstd"))]
-    fn within(&self, frame: usize, glue: usize) -> usize {
+    fn within(&self, frame: usize) -> usize {
         // Brotli's window is 16 bytes less than the power of two.
-        (1_usize << self.coding.window_log).saturating_sub(frame + glue + 16)
+        (1_usize << self.coding.window_log).saturating_sub(frame + 16)
     }
 
     #[cfg(feature = "zstd")]
     fn zstd(&self, frame: &[u8], before: &[u8]) -> io::Result<Vec<u8>> {
-        let before = &before[before
-            .len()
-            .saturating_sub(self.within(frame.len(), GLUE.len()))..];
-        let prefix = match before {
+        // The comment's line ends in here, where it costs nothing: it is in the frame before as well.
+        let frame = [b"\n", frame].concat();
+        let history = match before {
             [] => Vec::new(),
-            before => [before, GLUE].concat(),
+            before => [b"\n", before, COMMENT].concat(),
         };
+        let prefix = &history[history.len().saturating_sub(self.within(frame.len()))..];
         let idle = lock(&self.zstd).pop();
         let mut encoder = match idle {
             Some(encoder) => encoder,
             None => zstd_context(&self.coding)?,
         };
         // An encoder that failed is dropped: nobody knows its state.
-        let blocks = zstd_blocks(&mut encoder, frame, &prefix)?;
+        let blocks = zstd_blocks(&mut encoder, &frame, prefix)?;
         lock(&self.zstd).push(encoder);
         Ok(blocks)
     }
@@ -199,7 +199,7 @@ impl Codecs {
         if frame.is_empty() {
             return Ok(Vec::new());
         }
-        let before = &before[before.len().saturating_sub(self.within(frame.len(), 0))..];
+        let before = &before[before.len().saturating_sub(self.within(frame.len()))..];
         // No distance may go beyond the client's window; a smaller one saves memory.
         let both = frame.len() + before.len() + 16;
         let needed = both.next_power_of_two().ilog2();
@@ -257,12 +257,20 @@ const GZIP_WINDOW: usize = 32 * 1024;
 
 /// What a decoder of zstd reads between a frame and the delta that follows it: a comment.
 const GLUE: &[u8] = b":::::::::::::::::\n";
+/// The same, without the end of its line.
+#[cfg(feature = "zstd")]
+const COMMENT: &[u8] = b":::::::::::::::::";
 
 /// A block that sets what zstd calls its repeat offsets to what a new encoder takes them to be, and
-/// decodes to [`GLUE`]: three sequences with the explicit offsets 8, 4 and 1.
-const RESET: [u8; 22] = [
-    0x9c, 0x00, 0x00, 0x48, 0x3a, 0x3a, 0x3a, 0x3a, 0x3a, 0x3a, 0x3a, 0x3a, 0x0a, 0x03, 0x00, 0x38,
-    0x00, 0x76, 0x00, 0x18, 0x50, 0xb8,
+/// decodes to [`COMMENT`]: eight colons, and three sequences that copy three each, with the explicit
+/// offsets 8, 4 and 1.
+const RESET: [u8; 14] = [
+    // A compressed block of 11 bytes.
+    0x5c, 0x00, 0x00, //
+    // Its literals: one byte, 8 times.
+    0x41, 0x3a, //
+    // Three sequences, by the predefined tables.
+    0x03, 0x00, 0x38, 0x00, 0x76, 0x00, 0x18, 0x50, 0xb8,
 ];
 
 /// What goes ahead of every piece.

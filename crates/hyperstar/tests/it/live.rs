@@ -84,6 +84,45 @@ async fn nothing_is_sent_that_is_on_screen_already() {
         .await;
 }
 
+/// A page that was loaded while a frame was due is ahead of its group.
+#[tokio::test]
+async fn a_fresh_page_does_not_step_back() {
+    let hub = Hub::new();
+    let count = hub.live(0);
+    let shown = count.clone();
+    let view = View::shared(move |_cx| html! { h1 { (shown.get()) } }).frame_ms(300);
+    let served = Served::start(App::new(&hub).page("/", view)).await;
+    let mut first = served.stream("/", "").await;
+    first.event_with("<h1>0</h1>").await;
+    let id_of = |page: &str| {
+        let after = page.split("last-event-id").nth(1);
+        let after = after.expect("the shell names what it shows");
+        let is_in_id = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        let mut words = after.split(|c| !is_in_id(c));
+        words.find(|word| word.len() == 8).unwrap().to_owned()
+    };
+    for back_to in [2, 0] {
+        let was = count.get();
+        count.set(was + 1);
+        count.set(was + 2);
+        let page = served.get("/").await.text();
+        assert!(
+            page.contains(&format!("<h1>{}</h1>", was + 2)),
+            "it is ahead"
+        );
+        let id = id_of(&page);
+        count.set(back_to);
+        let mut fresh = served
+            .stream("/", &format!("last-event-id: {id}\r\n"))
+            .await;
+        let event = fresh.event().await.unwrap();
+        assert!(
+            event.contains(&format!("<h1>{back_to}</h1>")),
+            "not {event:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_storm_of_changes_becomes_few_frames_and_ends_with_the_last() {
     let hub = Hub::new();

@@ -10,6 +10,7 @@ mod lean;
 mod links;
 mod package;
 mod shell;
+mod soak;
 mod testing;
 mod tree;
 
@@ -44,6 +45,8 @@ enum Command {
     Browser,
     /// Run a benchmark: `cargo xtask bench <name> [args..]`
     Bench(bench::Args),
+    /// Run a test for long: `cargo xtask soak broadcast --gb 20`
+    Soak(soak::Args),
     /// Place the browser bundle, and check what `cargo publish` would put into each package
     Package,
 }
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Links => links::run(),
         Command::Browser => browser::run(),
         Command::Bench(args) => bench::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Package => package::run(),
     };
     match result {

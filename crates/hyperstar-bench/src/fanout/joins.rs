@@ -23,7 +23,7 @@ const WARM_UP: Duration = Duration::from_millis(500);
 const FIRST_BYTES_SLACK: u64 = 64;
 const CPU_S_MAX: f64 = 0.06;
 
-/// Ours and the peers, with the list.
+/// Ours, the peers and the bare sockets, with the list.
 pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
     let mut steady = Table::new(&[
         "server",
@@ -35,7 +35,7 @@ pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
     ]);
     let mut storms = Table::new(&["server", "viewers", "all have it after ms", "CPU s"]);
     for encoding in [Encoding::Identity, Encoding::Zstd] {
-        let mut subjects = vec![Subject::Hyperstar];
+        let mut subjects = vec![Subject::Floor, Subject::Hyperstar];
         subjects.extend(plan.peers(encoding, 1));
         for subject in subjects {
             let (joins, cpu_s) = come_and_go(plan, subject, encoding)?;

@@ -16,6 +16,8 @@ use super::{CHANGE, Options, STATS, Stats, announce};
 use crate::page::{FIRST, Page};
 
 const EVENTS_MAX: usize = 1_024;
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 4_096;
 /// Of one request; what does not fit is cut, and the request with it.
 const REQUEST_BYTES_MAX: usize = 8 * 1_024;
 /// Marks the listener among the connections, whose marks are indices.
@@ -49,6 +51,8 @@ struct Connection {
 
 pub(super) fn run(options: &Options) -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", options.port))?;
+    // The library's 128 are too few where thousands come at once.
+    rustix::net::listen(&listener, BACKLOG)?;
     listener.set_nonblocking(true)?;
     announce(listener.local_addr()?)?;
     std::thread::spawn(|| {

@@ -8,6 +8,9 @@ use clap::ValueEnum;
 
 use crate::{browser, deny, layers, lean, links, shell, testing};
 
+/// The targets of fuzzers, a workspace of their own.
+const FUZZ: &str = "fuzz/Cargo.toml";
+
 /// How to run.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -54,7 +57,7 @@ impl Step {
 
     fn remedy(self) -> &'static str {
         match self {
-            Step::Fmt => "run `cargo fmt --all`",
+            Step::Fmt => "run `cargo fmt --all`, in `fuzz` as well",
             Step::Layers => "each broken rule above says what to do",
             Step::Links => "correct the links above, or the files and headings they mean",
             Step::Deny => "replace the dependency, or justify an exception in deny.toml",
@@ -72,14 +75,22 @@ impl Step {
 
     fn run(self) -> Result<()> {
         match self {
-            Step::Fmt => shell::run(shell::cargo(["fmt", "--all", "--", "--check"])),
+            Step::Fmt => {
+                shell::run(shell::cargo(["fmt", "--all", "--", "--check"]))?;
+                let mut fuzz = shell::cargo(["fmt", "--manifest-path", FUZZ]);
+                fuzz.args(["--", "--check"]);
+                shell::run(fuzz)
+            }
             Step::Layers => layers::run(),
             Step::Links => links::run(),
             Step::Deny => deny::run(),
             Step::Clippy => {
                 let mut command = shell::cargo(["clippy", "--workspace", "--all-targets"]);
                 command.args(["--all-features", "--", "--deny", "warnings"]);
-                shell::run(command)
+                shell::run(command)?;
+                let mut fuzz = shell::cargo(["clippy", "--locked", "--manifest-path", FUZZ]);
+                fuzz.args(["--target-dir", "target", "--", "--deny", "warnings"]);
+                shell::run(fuzz)
             }
             Step::Lean => lean::run(),
             Step::Docs => {

@@ -42,7 +42,8 @@ impl Group {
     /// assert_eq!(response.headers()["content-type"], "text/event-stream");
     /// ```
     ///
-    /// The sender is for what this client alone gets; the stream ends when its last clone is dropped.
+    /// The sender is for what this client alone gets; the stream ends when its last clone is dropped,
+    /// unless it is told to go on ([`Sender::detach`]).
     pub fn respond(
         &self,
         headers: &HeaderMap,

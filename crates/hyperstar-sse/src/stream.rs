@@ -279,6 +279,12 @@ impl Sender {
         .await
     }
 
+    /// Lets the stream go on without a sender: it ends with its client from now on, and not with the
+    /// last clone of this. For one that a [`Group`](crate::Group) feeds, and nobody else.
+    pub fn detach(self) {
+        self.shared.senders.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Runs `hook` once when the stream is over; at once if it is already. It runs where the end is
     /// noticed, holding no lock, and should be short.
     pub fn on_close(&self, hook: impl FnOnce(CloseReason) + Send + 'static) {

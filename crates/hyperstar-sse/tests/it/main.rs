@@ -7,11 +7,11 @@
 #[cfg(all(feature = "zstd", feature = "brotli", feature = "gzip"))]
 mod broadcast;
 mod client;
-mod clocks;
 #[cfg(any(feature = "zstd", feature = "brotli", feature = "gzip"))]
 mod codecs;
 mod event_source;
 mod events;
+mod examples;
 mod group;
 mod keep_alive;
 #[cfg(all(feature = "zstd", feature = "brotli", feature = "gzip"))]
@@ -27,6 +27,9 @@ mod wake_ups;
 #[path = "../../examples/axum_clock.rs"]
 #[allow(dead_code, reason = "its `main` is not called")]
 mod axum_clock;
+#[path = "../../examples/lanes.rs"]
+#[allow(dead_code, reason = "its `main` is not called")]
+mod broadcast_lanes;
 #[path = "../../examples/hyper_clock.rs"]
 #[allow(dead_code, reason = "its `main` is not called")]
 mod hyper_clock;

@@ -20,7 +20,7 @@ const REFERENCE_LEVEL: i32 = 3;
 /// The binary logarithm of the reference's window: 1 MB.
 const REFERENCE_WINDOW_LOG: u32 = 20;
 /// A shared encoder forgets at each frame what only some viewers have: the block that says so.
-const RESET_BYTES: f64 = 22.0;
+const RESET_BYTES: f64 = 14.0;
 const COUNTER_BYTES_MAX: f64 = 64.0;
 /// Updates that tell how many bytes one has.
 const PROBE_UPDATES: usize = 9;
@@ -79,7 +79,7 @@ pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
                 goal("", COUNTER_BYTES_MAX);
             }
             if encoding == Encoding::Zstd {
-                goal(" against zstd per connection + 22", reference + RESET_BYTES);
+                goal(" against zstd per connection + 14", reference + RESET_BYTES);
             }
         }
     }

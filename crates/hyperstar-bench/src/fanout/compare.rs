@@ -63,6 +63,7 @@ pub(crate) fn report(plan: &Plan, goals: &mut Vec<Goal>) -> Result<()> {
                 if setup.servers_at_once() < subjects.len() && !in_turn.contains(&viewers) {
                     in_turn.push(viewers);
                 }
+                eprintln!("{} ..", case(*page, encoding, viewers));
                 let runs = rounds(&setup, &subjects)?;
                 rows(&mut table, &setup, &subjects, &runs);
                 judge(goals, &setup, &subjects, &runs);

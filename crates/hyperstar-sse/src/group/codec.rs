@@ -200,10 +200,11 @@ impl Codecs {
             return Ok(Vec::new());
         }
         let before = &before[before.len().saturating_sub(self.within(frame.len()))..];
-        // No distance may go beyond the client's window; a smaller one saves memory.
+        // No distance may go beyond the client's window; a smaller one saves memory. At 16 and below the
+        // encoder takes another table of matches, with which a frame takes twenty times as long.
         let both = frame.len() + before.len() + 16;
         let needed = both.next_power_of_two().ilog2();
-        let window_log = needed.clamp(16, self.coding.window_log);
+        let window_log = needed.clamp(17, self.coding.window_log);
         let mut encoder = BrotliEncoderStateStruct::new(StandardAlloc::default());
         for (parameter, value) in [
             (Parameter::BROTLI_PARAM_QUALITY, self.coding.brotli_quality),
@@ -256,6 +257,7 @@ impl Codecs {
 const GZIP_WINDOW: usize = 32 * 1024;
 
 /// What a decoder of zstd reads between a frame and the delta that follows it: a comment.
+#[cfg(debug_assertions)]
 const GLUE: &[u8] = b":::::::::::::::::\n";
 /// The same, without the end of its line.
 #[cfg(feature = "zstd")]

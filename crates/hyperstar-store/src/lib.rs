@@ -55,29 +55,46 @@
 
 mod backend;
 mod commit;
+mod config;
 mod engine;
 mod error;
+mod hash;
+mod history;
 mod lock;
+mod maintain;
+mod merge;
 mod path;
 mod read;
 mod reads;
+mod record;
 mod snapshot;
+mod state;
 mod store;
 mod subscription;
+mod ticket;
 mod transaction;
+mod tree;
 mod value;
 mod watch;
 
 #[cfg(feature = "redb")]
 pub use backend::RedbBackend;
-pub use backend::{Backend, BackendError, MemoryBackend, View};
+pub use backend::{Backend, BackendError, Batch, MemoryBackend, Table, View, Write};
 pub use bytes::Bytes;
-pub use commit::{Change, Commit, StoreId, Version};
+pub use commit::{Change, Commit, CommitId, StoreId, Version};
+pub use config::{Durability, History, StoreConfig};
 pub use error::StoreError;
+pub use hash::{Hash, ParseHashError};
+pub use history::{Log, LogEntry};
+pub use maintain::{Compacted, Keep, PROBLEMS_MAX, Progress, Report};
+pub use merge::{
+    CONFLICTS_MAX, CommitLinks, Conflict, Conflicts, MergePolicies, MergePolicy, Resolution, merge_base,
+};
 pub use path::{
     PATH_BYTES_MAX, PATH_SEGMENTS_MAX, SEGMENT_BYTES_MAX, check_path, check_prefix, is_at_or_below,
 };
 pub use reads::{READS_MAX, ReadRecorder, ReadSet, record_reads, record_reads_async};
+pub use record::{AUTHOR_BYTES_MAX, MESSAGE_BYTES_MAX};
 pub use snapshot::Snapshot;
 pub use store::Store;
 pub use subscription::{DELIVERY_COMMITS_MAX, Subscription};

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::StoreError;
-use crate::backend::View;
 use crate::path::{after_descendants, check_path, check_prefix, descendants_start};
 use crate::value;
 
@@ -19,20 +18,6 @@ pub(crate) trait Source {
         start: &str,
         visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError>;
-}
-
-impl Source for dyn View {
-    fn value(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
-        self.get(path).map_err(StoreError::Backend)
-    }
-
-    fn walk(
-        &self,
-        start: &str,
-        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        self.scan(start, visit).map_err(StoreError::Backend)
-    }
 }
 
 pub(crate) fn get_bytes<S: Source + ?Sized>(

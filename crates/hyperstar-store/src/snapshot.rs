@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::backend::View;
 use crate::reads::{record_path, record_prefix};
+use crate::state::State;
 use crate::{StoreError, StoreId, Version, read};
 
 /// The store as it was at one version, whatever is written meanwhile.
@@ -29,12 +29,16 @@ use crate::{StoreError, StoreId, Version, read};
 #[derive(Clone)]
 pub struct Snapshot {
     store: StoreId,
-    view: Arc<dyn View>,
+    state: Arc<dyn State>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(store: StoreId, view: Arc<dyn View>) -> Self {
-        Self { store, view }
+    pub(crate) fn new(store: StoreId, state: Arc<dyn State>) -> Self {
+        Self { store, state }
+    }
+
+    pub(crate) fn past(store: StoreId, state: Arc<dyn State>) -> Self {
+        Self { store, state }
     }
 
     /// The store that it was taken of.
@@ -44,7 +48,7 @@ impl Snapshot {
 
     /// The version of the last commit in it.
     pub fn version(&self) -> Version {
-        self.view.version()
+        self.state.version()
     }
 
     /// The value of `path`, decoded from JSON; `None` if there is none, or `path` is a directory.
@@ -54,7 +58,7 @@ impl Snapshot {
     /// [`StoreError::Backend`].
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, StoreError> {
         record_path(self.store, path);
-        read::get(&*self.view, path)
+        read::get(&*self.state, path)
     }
 
     /// The value of `path` as it is stored.
@@ -63,7 +67,7 @@ impl Snapshot {
     /// [`StoreError::InvalidPath`]; [`StoreError::Backend`].
     pub fn get_bytes(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
         record_path(self.store, path);
-        read::get_bytes(&*self.view, path)
+        read::get_bytes(&*self.state, path)
     }
 
     /// Whether `path` holds a value.
@@ -80,7 +84,7 @@ impl Snapshot {
     /// As [`Snapshot::get_bytes`].
     pub fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         record_prefix(self.store, prefix);
-        read::list(&*self.view, prefix)
+        read::list(&*self.state, prefix)
     }
 
     /// The names right below `prefix`, of values and of directories, in byte order: the next
@@ -90,7 +94,7 @@ impl Snapshot {
     /// As [`Snapshot::get_bytes`].
     pub fn children(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         record_prefix(self.store, prefix);
-        read::children(&*self.view, prefix)
+        read::children(&*self.state, prefix)
     }
 
     /// The values below `prefix` with their paths, as [`list`](Snapshot::list) orders them.
@@ -102,7 +106,7 @@ impl Snapshot {
         prefix: &str,
     ) -> Result<Vec<(String, T)>, StoreError> {
         record_prefix(self.store, prefix);
-        read::entries(&*self.view, prefix)
+        read::entries(&*self.state, prefix)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Values in one file, by redb: a copy-on-write B-tree with checksums.
+//! Tables in one file, by redb: a copy-on-write B-tree with checksums.
 
 use std::error::Error;
 use std::fs::File;
@@ -13,14 +13,14 @@ use redb::{
     StorageError, TableDefinition, TableError, WriteTransaction,
 };
 
-use super::{Backend, BackendError, View};
-use crate::{Commit, StoreError, Version};
+use super::{Backend, BackendError, Batch, Table, View};
+use crate::StoreError;
 
 /// How many bytes of pages redb keeps in memory. Past it, it reads from the file.
 const CACHE_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// The layout of the tables below. Another number is refused on opening.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// The start of a redb file: its magic number, flags, and the size of a page; 320 bytes in all.
 const MAGIC_BYTES: usize = 9;
@@ -31,12 +31,13 @@ const HEADER_BYTES: usize = 320;
 /// A file larger than this is not one whose creation was cut off.
 const CREATED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-const VALUES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("values");
+const VALUES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("values");
+const PAGES: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("pages");
+const HISTORY: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("history");
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 const META_FORMAT: &str = "format";
-const META_VERSION: &str = "version";
 
-/// Keeps the values in one file: what [`Store::open`](crate::Store::open) uses.
+/// Keeps the tables in one file: what [`Store::open`](crate::Store::open) uses.
 ///
 /// # Design
 /// Each commit is two-phase and saves the allocator's state (redb's quick-repair): two syncs in
@@ -49,9 +50,10 @@ pub struct RedbBackend {
 }
 
 struct RedbView {
-    version: Version,
-    // Fields drop in this order: the table's read transaction ends before its database closes.
-    values: ReadOnlyTable<&'static str, &'static [u8]>,
+    // Fields drop in this order: the tables' read transaction ends before its database closes.
+    values: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    pages: ReadOnlyTable<u64, &'static [u8]>,
+    history: ReadOnlyTable<&'static [u8], &'static [u8]>,
     _db: Arc<Database>,
 }
 
@@ -104,9 +106,9 @@ impl Backend for RedbBackend {
         Ok(Arc::new(view))
     }
 
-    fn apply(&mut self, commit: &Commit) -> Result<Arc<dyn View>, BackendError> {
+    fn apply(&mut self, batch: &Batch) -> Result<Arc<dyn View>, BackendError> {
         // Until `commit` is called, dropping the transaction undoes it.
-        let transaction = write(&self.db, commit).map_err(BackendError::new)?;
+        let transaction = write(&self.db, batch).map_err(BackendError::new)?;
         transaction.commit().map_err(BackendError::in_doubt)?;
         let view = read(&self.db).map_err(BackendError::in_doubt)?;
         Ok(Arc::new(view))
@@ -114,33 +116,59 @@ impl Backend for RedbBackend {
 }
 
 impl View for RedbView {
-    fn version(&self) -> Version {
-        self.version
-    }
-
-    fn get(&self, path: &str) -> Result<Option<Bytes>, BackendError> {
-        let guard = self.values.get(path).map_err(BackendError::new)?;
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, BackendError> {
+        let guard = match table {
+            Table::Values => self.values.get(key),
+            Table::Pages => match page_number(key) {
+                Some(number) => self.pages.get(number),
+                None => return Ok(None),
+            },
+            Table::History => self.history.get(key),
+        };
+        let guard = guard.map_err(BackendError::new)?;
         Ok(guard.map(|guard| Bytes::copy_from_slice(guard.value())))
     }
 
     fn scan(
         &self,
-        start: &str,
-        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+        table: Table,
+        start: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), BackendError> {
+        if table == Table::Pages {
+            // What is shorter than a number is before the numbers that begin with it.
+            let mut first = [0; 8];
+            let given = start.len().min(8);
+            first[..given].copy_from_slice(&start[..given]);
+            let range = self.pages.range(u64::from_be_bytes(first)..);
+            for entry in range.map_err(BackendError::new)? {
+                let (number, bytes) = entry.map_err(BackendError::new)?;
+                if visit(&number.value().to_be_bytes(), bytes.value()).is_break() {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        let table = match table {
+            Table::Values => &self.values,
+            _ => &self.history,
+        };
         let from_start = (Bound::Included(start), Bound::Unbounded);
-        let range = self
-            .values
-            .range::<&str>(from_start)
+        let range = table
+            .range::<&[u8]>(from_start)
             .map_err(BackendError::new)?;
         for entry in range {
-            let (path, bytes) = entry.map_err(BackendError::new)?;
-            if visit(path.value(), bytes.value()).is_break() {
+            let (key, bytes) = entry.map_err(BackendError::new)?;
+            if visit(key.value(), bytes.value()).is_break() {
                 break;
             }
         }
         Ok(())
     }
+}
+
+fn page_number(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.try_into().ok()?))
 }
 
 fn builder() -> redb::Builder {
@@ -149,38 +177,55 @@ fn builder() -> redb::Builder {
     builder
 }
 
-fn begin_write(db: &Database) -> Result<WriteTransaction, redb::Error> {
+fn begin_write(db: &Database, sync: bool) -> Result<WriteTransaction, redb::Error> {
     let mut transaction = db.begin_write()?;
-    transaction.set_durability(Durability::Immediate)?;
-    transaction.set_quick_repair(true);
+    transaction.set_durability(match sync {
+        true => Durability::Immediate,
+        false => Durability::None,
+    })?;
+    transaction.set_quick_repair(sync);
     Ok(transaction)
 }
 
-fn write(db: &Database, commit: &Commit) -> Result<WriteTransaction, redb::Error> {
-    let transaction = begin_write(db)?;
+fn write(db: &Database, batch: &Batch) -> Result<WriteTransaction, redb::Error> {
+    let transaction = begin_write(db, batch.sync)?;
     {
         let mut values = transaction.open_table(VALUES)?;
-        for change in commit.changes.iter() {
-            match &change.after {
-                Some(bytes) => values.insert(&*change.path, &**bytes)?,
-                None => values.remove(&*change.path)?,
+        let mut pages = transaction.open_table(PAGES)?;
+        let mut history = transaction.open_table(HISTORY)?;
+        for write in &batch.writes {
+            let table = match write.table {
+                Table::Values => &mut values,
+                Table::History => &mut history,
+                Table::Pages => {
+                    let number = page_number(&write.key);
+                    let number = number.ok_or_else(|| corrupted("the number of a page"))?;
+                    match &write.value {
+                        Some(bytes) => pages.insert(number, &**bytes)?,
+                        None => pages.remove(number)?,
+                    };
+                    continue;
+                }
+            };
+            match &write.value {
+                Some(bytes) => table.insert(&*write.key, &**bytes)?,
+                None => table.remove(&*write.key)?,
             };
         }
-        let mut meta = transaction.open_table(META)?;
-        meta.insert(META_VERSION, commit.version.as_u64())?;
     }
     Ok(transaction)
 }
 
+fn corrupted(what: &str) -> redb::Error {
+    StorageError::Corrupted(format!("{what} is malformed")).into()
+}
+
 fn read(db: &Arc<Database>) -> Result<RedbView, redb::Error> {
     let transaction = db.begin_read()?;
-    let version = transaction
-        .open_table(META)?
-        .get(META_VERSION)?
-        .map_or(0, |guard| guard.value());
     Ok(RedbView {
-        version: Version::from_u64(version),
         values: transaction.open_table(VALUES)?,
+        pages: transaction.open_table(PAGES)?,
+        history: transaction.open_table(HISTORY)?,
         _db: db.clone(),
     })
 }
@@ -192,8 +237,10 @@ fn lay_tables(db: &Database) -> Result<u64, redb::Error> {
         Err(TableError::TableDoesNotExist(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    let transaction = begin_write(db)?;
+    let transaction = begin_write(db, true)?;
     transaction.open_table(VALUES)?;
+    transaction.open_table(PAGES)?;
+    transaction.open_table(HISTORY)?;
     transaction.open_table(META)?.insert(META_FORMAT, FORMAT)?;
     transaction.commit()?;
     Ok(FORMAT)

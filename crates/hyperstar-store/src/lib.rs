@@ -58,6 +58,11 @@ mod commit;
 mod engine;
 mod error;
 mod lock;
+#[allow(
+    dead_code,
+    reason = "`merge` is called from where the commits are kept, which this is ahead of"
+)]
+mod merge;
 mod path;
 mod read;
 mod reads;
@@ -74,6 +79,9 @@ pub use backend::{Backend, BackendError, MemoryBackend, View};
 pub use bytes::Bytes;
 pub use commit::{Change, Commit, StoreId, Version};
 pub use error::StoreError;
+pub use merge::{
+    CONFLICTS_MAX, CommitLinks, Conflict, Conflicts, MergePolicies, MergePolicy, Resolution, merge_base,
+};
 pub use path::{
     PATH_BYTES_MAX, PATH_SEGMENTS_MAX, SEGMENT_BYTES_MAX, check_path, check_prefix, is_at_or_below,
 };

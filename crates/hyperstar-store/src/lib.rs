@@ -80,7 +80,8 @@ pub use bytes::Bytes;
 pub use commit::{Change, Commit, StoreId, Version};
 pub use error::StoreError;
 pub use merge::{
-    CONFLICTS_MAX, CommitLinks, Conflict, Conflicts, MergePolicies, MergePolicy, Resolution, merge_base,
+    CONFLICTS_MAX, CommitLinks, Conflict, Conflicts, MergePolicies, MergePolicy, Resolution,
+    merge_base,
 };
 pub use path::{
     PATH_BYTES_MAX, PATH_SEGMENTS_MAX, SEGMENT_BYTES_MAX, check_path, check_prefix, is_at_or_below,

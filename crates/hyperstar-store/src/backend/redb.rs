@@ -2,12 +2,13 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use redb::backends::FileBackend;
 use redb::{
     Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase, StorageBackend,
     StorageError, TableDefinition, TableError, WriteTransaction,
@@ -22,10 +23,11 @@ const CACHE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// The layout of the tables below. Another number is refused on opening.
 const FORMAT: u64 = 2;
 
-/// The start of a redb file: its magic number, flags, and the size of a page; 320 bytes in all.
-const MAGIC_BYTES: usize = 9;
-const PAGE_SIZE_AT: usize = 12;
-const PAGE_BYTES: u32 = 4096;
+/// The start of a redb file: its magic number, flags, and from [`GEOMETRY_AT`] on the sizes that
+/// never change again (of a page, of a region's header, of a region); 320 bytes in all.
+const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
+const GEOMETRY_AT: usize = 10;
+const GEOMETRY: &[u8] = &[0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0];
 const HEADER_BYTES: usize = 320;
 
 /// A file larger than this is not one whose creation was cut off.
@@ -65,21 +67,41 @@ impl RedbBackend {
     pub fn open(file: impl AsRef<Path>) -> Result<Self, StoreError> {
         let file = file.as_ref();
         let name = file.display().to_string();
-        discard_interrupted_creation(file).map_err(|error| failed_to_open(&name, error.into()))?;
-        let db = builder()
-            .create(file)
-            .map_err(|error| open_error(&name, error))?;
-        let backend = Self::prepare(&name, db)?;
+        let content = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(file)
+            .map_err(|error| open_error(&name, StorageError::Io(error).into()))?;
+        let storage = FileBackend::new(content).map_err(|error| open_error(&name, error))?;
+        let backend = Self::with_storage(&name, storage)?;
         sync_directory_of(file).map_err(|error| failed_to_open(&name, error.into()))?;
         Ok(backend)
     }
 
-    /// Opens the store in `storage`, or creates it there if it has no bytes: for a block device,
-    /// or for a disk that a test can break. `name` is what errors call it.
+    /// Opens the store in `storage`, or creates it there if it has no bytes: for bytes that are
+    /// not in a file, or for a disk that a test can break. `name` is what errors call it.
+    ///
+    /// What was acknowledged is there again after a power cut if `storage` keeps its promise: what
+    /// was written before a `sync_data` that returned `Ok` stays; the rest may be there, or not, or
+    /// in part, in any order. After a call that failed it is not called again but to close it.
+    ///
+    /// ```
+    /// use hyperstar_store::{RedbBackend, Store};
+    /// use redb::backends::InMemoryBackend;
+    ///
+    /// let backend = RedbBackend::with_storage("my disk", InMemoryBackend::new())?;
+    /// let store = Store::with_backend(backend)?;
+    /// store.set("count", &1)?;
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`RedbBackend::open`].
     pub fn with_storage(name: &str, storage: impl StorageBackend) -> Result<Self, StoreError> {
+        discard_interrupted_creation(&storage)
+            .map_err(|error| failed_to_open(name, error.into()))?;
         let db = builder()
             .create_with_backend(storage)
             .map_err(|error| open_error(name, error))?;
@@ -246,45 +268,71 @@ fn lay_tables(db: &Database) -> Result<u64, redb::Error> {
     Ok(FORMAT)
 }
 
-/// Empties a file whose creation was cut off by a crash. redb writes its magic number last, and
+/// Empties a storage whose creation was cut off by a crash. redb writes its magic number last, and
 /// refuses a file that is neither empty nor has one.
-fn discard_interrupted_creation(file: &Path) -> io::Result<()> {
-    let mut content = match File::options().read(true).write(true).open(file) {
-        Ok(content) => content,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let mut magic = [0; MAGIC_BYTES];
-    let has_magic = content.read_exact(&mut magic).is_ok() && magic != [0; MAGIC_BYTES];
-    let size_bytes = content.metadata()?.len();
-    if has_magic || size_bytes == 0 || size_bytes > CREATED_BYTES_MAX {
+fn discard_interrupted_creation(storage: &impl StorageBackend) -> io::Result<()> {
+    let size_bytes = storage.len()?;
+    if size_bytes == 0 || size_bytes > CREATED_BYTES_MAX {
+        return Ok(());
+    }
+    let mut magic = vec![0; MAGIC.len().min(size_bytes as usize)];
+    storage.read(0, &mut magic)?;
+    if magic == MAGIC {
         return Ok(());
     }
     // Whoever is creating it right now holds the lock; opening it will say so.
-    if content.try_lock().is_err() {
-        return Ok(());
+    let everything = (Bound::Unbounded, Bound::Unbounded);
+    let is_locked = match storage.try_lock_range(everything.0, everything.1) {
+        Ok(true) => true,
+        Ok(false) => return Ok(()),
+        Err(redb::BackendError::Unsupported) => false,
+        Err(error) => return Err(error.into()),
+    };
+    let discarded = discard_if_interrupted(storage);
+    if is_locked {
+        let unlocked = storage.unlock_range(everything.0, everything.1);
+        discarded.and(unlocked.map_err(io::Error::from))
+    } else {
+        discarded
     }
-    let mut bytes = Vec::new();
-    content.seek(SeekFrom::Start(0))?;
-    content.read_to_end(&mut bytes)?;
+}
+
+fn discard_if_interrupted(storage: &impl StorageBackend) -> io::Result<()> {
+    // Whoever held the lock may have gone on since.
+    let size_bytes = storage.len()?.min(CREATED_BYTES_MAX);
+    let mut bytes = vec![0; size_bytes as usize];
+    storage.read(0, &mut bytes)?;
     if is_interrupted_creation(&bytes) {
-        content.set_len(0)?;
-        content.sync_all()?;
+        storage.set_len(0)?;
+        storage.sync_data()?;
     }
     Ok(())
 }
 
 /// No magic number, at most redb's header after it, and nothing else: there is nothing to lose.
+/// Any byte may be missing, as the header is written in one piece that a crash can tear; the magic
+/// number comes in a second piece, so that no part of it is there before all of the header.
 fn is_interrupted_creation(bytes: &[u8]) -> bool {
-    let is_zero = |range: &[u8]| range.iter().all(|byte| *byte == 0);
     let (header, pages) = bytes.split_at(bytes.len().min(HEADER_BYTES));
-    if !is_zero(pages) {
-        return false;
-    }
-    let page_bytes = header.get(PAGE_SIZE_AT..PAGE_SIZE_AT + 4);
-    is_zero(header)
-        || (is_zero(&header[..header.len().min(MAGIC_BYTES)])
-            && page_bytes == Some(&PAGE_BYTES.to_le_bytes()[..]))
+    let magic = &header[..header.len().min(MAGIC.len())];
+    let geometry = header.get(GEOMETRY_AT..).unwrap_or_default();
+    let geometry = &geometry[..geometry.len().min(GEOMETRY.len())];
+    let header_fits = if is_zero(magic) {
+        is_part_of(geometry, GEOMETRY)
+    } else {
+        is_part_of(magic, MAGIC) && magic != MAGIC && geometry == GEOMETRY
+    };
+    header_fits && is_zero(pages)
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}
+
+/// Whether each byte is the one of `whole`, or not written yet.
+fn is_part_of(bytes: &[u8], whole: &[u8]) -> bool {
+    let mut pairs = bytes.iter().zip(whole);
+    pairs.all(|(byte, expected)| *byte == 0 || byte == expected)
 }
 
 /// A new file is durable only once its directory's entry for it is.

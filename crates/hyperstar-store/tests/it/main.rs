@@ -8,6 +8,7 @@ mod files;
 mod kill;
 mod model;
 mod paths;
+mod power;
 mod reads;
 mod support;
 mod transactions;

@@ -57,6 +57,9 @@ mod backend;
 mod commit;
 mod engine;
 mod error;
+// Wired in when the store has commits with parents; see `git`.
+#[allow(dead_code, unused_imports)]
+mod git;
 mod lock;
 mod path;
 mod read;

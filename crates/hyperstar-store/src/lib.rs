@@ -58,6 +58,8 @@ mod commit;
 mod config;
 mod engine;
 mod error;
+#[allow(dead_code, unused_imports)]
+mod git;
 mod hash;
 mod history;
 mod lock;

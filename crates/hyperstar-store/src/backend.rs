@@ -59,6 +59,17 @@ pub trait View: Send + Sync {
         start: &str,
         visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), BackendError>;
+
+    /// Calls `visit` for each path before `end` (excluded), or from the last one if there is no
+    /// `end`, in reverse byte order, until it breaks.
+    ///
+    /// # Errors
+    /// Whatever keeps the backend from reading.
+    fn scan_back(
+        &self,
+        end: Option<&str>,
+        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), BackendError>;
 }
 
 /// A failure of a [`Backend`].

@@ -1,8 +1,9 @@
 //! Writes that happen together or not at all.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::{Bound, ControlFlow};
+use std::ops::{Bound, ControlFlow, RangeBounds};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -96,6 +97,32 @@ impl Transaction {
         prefix: &str,
     ) -> Result<Vec<(String, T)>, StoreError> {
         read::entries(self, prefix)
+    }
+
+    /// As [`Snapshot::scan`](crate::Snapshot::scan).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn scan<'a>(
+        &self,
+        prefix: &str,
+        range: impl RangeBounds<&'a str>,
+        mut visit: impl FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        read::scan(self, prefix, range, &mut visit)
+    }
+
+    /// As [`Snapshot::scan_back`](crate::Snapshot::scan_back).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn scan_back<'a>(
+        &self,
+        prefix: &str,
+        range: impl RangeBounds<&'a str>,
+        mut visit: impl FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        read::scan_back(self, prefix, range, &mut visit)
     }
 
     /// Sets `path` to the JSON of `value`.
@@ -231,37 +258,68 @@ impl Source for Transaction {
         }
     }
 
-    /// Merges two ordered walks; where both have a path, the transaction's own write counts.
     fn walk(
         &self,
         start: &str,
         visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let from_start = (Bound::Included(start), Bound::Unbounded);
-        let mut writes = self.writes.range::<str, _>(from_start).peekable();
-        let mut flow = ControlFlow::Continue(());
-        self.view.walk(start, &mut |path, bytes| {
-            while let Some((written_path, written)) = writes.next_if(|(own, _)| &***own <= path) {
-                if let Some(written) = written {
-                    flow = visit(written_path, written);
-                }
-                if flow.is_break() || &**written_path == path {
-                    return flow;
-                }
-            }
-            flow = visit(path, bytes);
-            flow
-        })?;
-        for (path, written) in writes {
-            if flow.is_break() {
-                break;
-            }
+        merge(
+            self.writes.range::<str, _>(from_start),
+            Ordering::Less,
+            |visit| self.view.walk(start, visit),
+            visit,
+        )
+    }
+
+    fn walk_back(
+        &self,
+        end: Option<&str>,
+        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let to_end = (Bound::Unbounded, end.map_or(Bound::Unbounded, Bound::Excluded));
+        merge(
+            self.writes.range::<str, _>(to_end).rev(),
+            Ordering::Greater,
+            |visit| self.view.walk_back(end, visit),
+            visit,
+        )
+    }
+}
+
+/// Merges two walks of one order; where both have a path, the transaction's own write counts.
+/// `earlier` is how a path that comes earlier in that order compares to one that comes later.
+fn merge<'a>(
+    writes: impl Iterator<Item = (&'a Arc<str>, &'a Option<Bytes>)>,
+    earlier: Ordering,
+    walk: impl FnOnce(&mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>) -> Result<(), StoreError>,
+    visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let mut writes = writes.peekable();
+    let mut flow = ControlFlow::Continue(());
+    walk(&mut |path, bytes| {
+        while let Some((written_path, written)) =
+            writes.next_if(|(own, _)| (***own).cmp(path) != earlier.reverse())
+        {
             if let Some(written) = written {
-                flow = visit(path, written);
+                flow = visit(written_path, written);
+            }
+            if flow.is_break() || &**written_path == path {
+                return flow;
             }
         }
-        Ok(())
+        flow = visit(path, bytes);
+        flow
+    })?;
+    for (path, written) in writes {
+        if flow.is_break() {
+            break;
+        }
+        if let Some(written) = written {
+            flow = visit(path, written);
+        }
     }
+    Ok(())
 }
 
 impl fmt::Debug for Transaction {

@@ -141,6 +141,25 @@ impl View for RedbView {
         }
         Ok(())
     }
+
+    fn scan_back(
+        &self,
+        end: Option<&str>,
+        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), BackendError> {
+        let to_end = (Bound::Unbounded, end.map_or(Bound::Unbounded, Bound::Excluded));
+        let range = self
+            .values
+            .range::<&str>(to_end)
+            .map_err(BackendError::new)?;
+        for entry in range.rev() {
+            let (path, bytes) = entry.map_err(BackendError::new)?;
+            if visit(path.value(), bytes.value()).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn builder() -> redb::Builder {

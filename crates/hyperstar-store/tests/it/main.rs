@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod callbacks;
+mod collections;
 mod concurrency;
 mod files;
 mod kill;
 mod model;
 mod paths;
 mod reads;
+mod scans;
 mod support;
 mod transactions;
 mod watches;

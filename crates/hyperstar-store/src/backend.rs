@@ -68,6 +68,18 @@ pub trait View: Send + Sync {
         start: &[u8],
         visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), BackendError>;
+
+    /// Calls `visit` for each key before `end` (excluded), or from the last one if there is no `end`,
+    /// in reverse byte order, until it breaks.
+    ///
+    /// # Errors
+    /// Whatever keeps the backend from reading.
+    fn scan_back(
+        &self,
+        table: Table,
+        end: Option<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), BackendError>;
 }
 
 /// A table of a backend: ordered keys with values.

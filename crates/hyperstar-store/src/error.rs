@@ -92,6 +92,33 @@ pub enum StoreError {
         source: serde_json::Error,
     },
 
+    /// A typed collection, such as a [`Map`](crate::Map), found a path below its own that no
+    /// collection of its types writes.
+    #[error(
+        "`{path}` is not part of the collection at `{collection}`; remove it, keep it elsewhere, or \
+         read the collection with the types that it was written with"
+    )]
+    NotOfCollection {
+        /// The path that was found.
+        path: String,
+        /// The path of the collection.
+        collection: String,
+    },
+
+    /// A [`Counter`](crate::Counter) was to leave the range of an `i64`.
+    #[error(
+        "the counter `{path}` is {value}, and adding {delta} leaves the range of 64 bits; keep a \
+         larger number as a value of its own"
+    )]
+    CounterOverflow {
+        /// The path of the counter.
+        path: String,
+        /// Its value.
+        value: i64,
+        /// What was to be added.
+        delta: i64,
+    },
+
     /// A write was called inside a transaction of the same store, on the same thread.
     #[error(
         "a transaction of this store is already open on this thread; write through its \

@@ -74,13 +74,13 @@ impl LogEntry {
 
 /// Commits from the newest back, from [`Store::log`]. It reads as it goes, from the state that the store
 /// had when it was asked for.
-pub struct Log {
+pub struct Commits {
     view: Arc<dyn View>,
     prefix: String,
     next: Option<CommitId>,
 }
 
-impl Log {
+impl Commits {
     /// The next that changed something below the prefix.
     fn step(&mut self) -> Result<Option<LogEntry>, StoreError> {
         while let Some(id) = self.next.take() {
@@ -108,7 +108,7 @@ impl Log {
     }
 }
 
-impl Iterator for Log {
+impl Iterator for Commits {
     type Item = Result<LogEntry, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -116,9 +116,9 @@ impl Iterator for Log {
     }
 }
 
-impl fmt::Debug for Log {
+impl fmt::Debug for Commits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Log").field("prefix", &self.prefix).finish()
+        f.debug_struct("Commits").field("prefix", &self.prefix).finish()
     }
 }
 
@@ -143,7 +143,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::InvalidPath`]; the iterator's: [`StoreError::Backend`], [`StoreError::Damaged`].
-    pub fn log(&self, prefix: &str) -> Result<Log, StoreError> {
+    pub fn log(&self, prefix: &str) -> Result<Commits, StoreError> {
         let head = self.engine.head();
         self.log_of(&head, head.record.as_ref().map(|record| record.id), prefix)
     }
@@ -152,7 +152,7 @@ impl Store {
     ///
     /// # Errors
     /// As there; [`StoreError::UnknownCommit`].
-    pub fn log_from(&self, commit: CommitId, prefix: &str) -> Result<Log, StoreError> {
+    pub fn log_from(&self, commit: CommitId, prefix: &str) -> Result<Commits, StoreError> {
         let head = self.engine.head();
         known(&*head.view, commit)?;
         self.log_of(&head, Some(commit), prefix)
@@ -163,9 +163,9 @@ impl Store {
         head: &Head,
         next: Option<CommitId>,
         prefix: &str,
-    ) -> Result<Log, StoreError> {
+    ) -> Result<Commits, StoreError> {
         check_prefix(prefix)?;
-        Ok(Log {
+        Ok(Commits {
             view: head.view.clone(),
             prefix: prefix.to_owned(),
             next,

@@ -54,6 +54,7 @@
 //! any executor. With `default-features = false` it touches no file.
 
 mod backend;
+mod collections;
 mod commit;
 mod config;
 mod engine;
@@ -83,11 +84,12 @@ mod watch;
 pub use backend::RedbBackend;
 pub use backend::{Backend, BackendError, Batch, MemoryBackend, Table, View, Write};
 pub use bytes::Bytes;
+pub use collections::{Counter, Entries, ItemId, Key, List, Log, Map, Place, Readable};
 pub use commit::{Change, Commit, CommitId, StoreId, Version};
 pub use config::{Durability, History, StoreConfig};
 pub use error::StoreError;
 pub use hash::{Hash, ParseHashError};
-pub use history::{Log, LogEntry};
+pub use history::{Commits, LogEntry};
 pub use maintain::{Compacted, Keep, PROBLEMS_MAX, Progress, Report};
 pub use merge::{
     CONFLICTS_MAX, CommitLinks, Conflict, Conflicts, MergePolicies, MergePolicy, Resolution, merge_base,

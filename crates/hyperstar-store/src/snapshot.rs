@@ -1,6 +1,7 @@
 //! A consistent state to read from.
 
 use std::fmt;
+use std::ops::{ControlFlow, RangeBounds};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -107,6 +108,69 @@ impl Snapshot {
     ) -> Result<Vec<(String, T)>, StoreError> {
         record_prefix(self.store, prefix);
         read::entries(&*self.state, prefix)
+    }
+
+    /// Calls `visit` with each path below `prefix` that is in `range`, and its value, in byte order
+    /// until it breaks. The range is of full paths. The cost follows what is visited.
+    ///
+    /// ```
+    /// use hyperstar_store::Store;
+    /// use std::ops::ControlFlow;
+    ///
+    /// let store = Store::memory();
+    /// for path in ["todo/1", "todo/2", "todo/3", "z"] {
+    ///     store.set(path, &0)?;
+    /// }
+    /// let mut seen = Vec::new();
+    /// store.snapshot().scan("todo", "todo/2".., |path, _| {
+    ///     seen.push(path.to_owned());
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// assert_eq!(seen, ["todo/2", "todo/3"]);
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Snapshot::get_bytes`].
+    pub fn scan<'a>(
+        &self,
+        prefix: &str,
+        range: impl RangeBounds<&'a str>,
+        mut visit: impl FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        record_prefix(self.store, prefix);
+        read::scan(&*self.state, prefix, range, &mut visit)
+    }
+
+    /// As [`Snapshot::scan`], from the last path to the first.
+    ///
+    /// ```
+    /// use hyperstar_store::Store;
+    /// use std::ops::ControlFlow;
+    ///
+    /// let store = Store::memory();
+    /// for path in ["todo/1", "todo/2", "z"] {
+    ///     store.set(path, &0)?;
+    /// }
+    /// let mut last = None;
+    /// store.snapshot().scan_back("todo", .., |path, _| {
+    ///     last = Some(path.to_owned());
+    ///     ControlFlow::Break(())
+    /// })?;
+    /// assert_eq!(last.as_deref(), Some("todo/2"));
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Snapshot::get_bytes`].
+    pub fn scan_back<'a>(
+        &self,
+        prefix: &str,
+        range: impl RangeBounds<&'a str>,
+        mut visit: impl FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        record_prefix(self.store, prefix);
+        read::scan_back(&*self.state, prefix, range, &mut visit)
     }
 }
 

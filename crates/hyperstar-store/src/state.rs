@@ -1,6 +1,7 @@
 //! The states of a store that can be read: the head, the head with what is about to become durable, and
 //! the past.
 
+use std::cmp::Ordering;
 use std::ops::{Bound, ControlFlow};
 use std::sync::{Arc, LazyLock};
 
@@ -11,7 +12,7 @@ use crate::backend::{BackendError, Table, View};
 use crate::commit::CommitId;
 use crate::read::Source;
 use crate::record::{Record, StoreState};
-use crate::tree::{self, BlobRef, PageId, PageSource, TreeRef, Value};
+use crate::tree::{self, BlobRef, PageId, PageSource, TreeError, TreeRef, Value};
 use crate::{StoreError, Version};
 
 /// Ahead of a value that is kept as it is, in [`Table::Values`].
@@ -43,6 +44,41 @@ impl Head {
             .as_ref()
             .map_or(CommitId::NONE, |record| record.id)
     }
+
+    /// Shows what a scan of the index finds.
+    fn scanned(
+        &self,
+        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+        scan: impl FnOnce(
+            &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        ) -> Result<(), BackendError>,
+    ) -> Result<(), StoreError> {
+        let mut failure = None;
+        let mut step = |path: &[u8], kept: &[u8]| {
+            let path = text(path)?;
+            match kept {
+                [INLINE, value @ ..] => Ok(visit(path, value)),
+                kept => {
+                    let value = value_of(&*self.view, Bytes::copy_from_slice(kept))?;
+                    Ok(visit(path, &value))
+                }
+            }
+        };
+        scan(&mut |path, kept| go_on(step(path, kept), &mut failure))
+            .map_err(StoreError::Backend)?;
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+/// Keeps an error, and ends the walk with it.
+fn go_on(
+    step: Result<ControlFlow<()>, StoreError>,
+    failure: &mut Option<StoreError>,
+) -> ControlFlow<()> {
+    step.unwrap_or_else(|error| {
+        *failure = Some(error);
+        ControlFlow::Break(())
+    })
 }
 
 impl Source for Head {
@@ -59,27 +95,20 @@ impl Source for Head {
         start: &str,
         visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let mut failure = None;
-        let scanned = self
-            .view
-            .scan(Table::Values, start.as_bytes(), &mut |path, kept| {
-                let mut step = || {
-                    let path = text(path)?;
-                    match kept {
-                        [INLINE, value @ ..] => Ok(visit(path, value)),
-                        kept => {
-                            let value = value_of(&*self.view, Bytes::copy_from_slice(kept))?;
-                            Ok(visit(path, &value))
-                        }
-                    }
-                };
-                step().unwrap_or_else(|error| {
-                    failure = Some(error);
-                    ControlFlow::Break(())
-                })
-            });
-        scanned.map_err(StoreError::Backend)?;
-        failure.map_or(Ok(()), Err)
+        self.scanned(visit, |visit| {
+            self.view.scan(Table::Values, start.as_bytes(), visit)
+        })
+    }
+
+    fn walk_back(
+        &self,
+        end: Option<&str>,
+        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.scanned(visit, |visit| {
+            self.view
+                .scan_back(Table::Values, end.map(str::as_bytes), visit)
+        })
     }
 }
 
@@ -111,6 +140,14 @@ impl Source for Layered {
     ) -> Result<(), StoreError> {
         walk_layers(&self.layers, &*self.head, start, visit)
     }
+
+    fn walk_back(
+        &self,
+        end: Option<&str>,
+        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        walk_layers_back(&self.layers, &*self.head, end, visit)
+    }
 }
 
 impl State for Layered {
@@ -132,21 +169,45 @@ fn walk_layers(
     let writes = layer.range::<str, _>(from_start);
     merge_walk(
         writes.map(|(path, value)| (&**path, value.as_ref())),
+        Ordering::Less,
         |visit| walk_layers(rest, below, start, visit),
         visit,
     )
 }
 
-/// Merges two walks in order of their paths; where both have a path, the write counts.
+fn walk_layers_back(
+    layers: &[Layer],
+    below: &dyn Source,
+    end: Option<&str>,
+    visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let Some((layer, rest)) = layers.split_first() else {
+        return below.walk_back(end, visit);
+    };
+    let to_end = (Bound::Unbounded, end.map_or(Bound::Unbounded, Bound::Excluded));
+    let writes = layer.range::<str, _>(to_end).rev();
+    merge_walk(
+        writes.map(|(path, value)| (&**path, value.as_ref())),
+        Ordering::Greater,
+        |visit| walk_layers_back(rest, below, end, visit),
+        visit,
+    )
+}
+
+/// Merges two walks of one order; where both have a path, the write counts. `earlier` is how a path that
+/// comes earlier in that order compares to one that comes later.
 pub(crate) fn merge_walk<'a>(
     writes: impl Iterator<Item = (&'a str, Option<&'a Bytes>)>,
+    earlier: Ordering,
     below: impl FnOnce(&mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>) -> Result<(), StoreError>,
     visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
     let mut writes = writes.peekable();
     let mut flow = ControlFlow::Continue(());
     below(&mut |path, bytes| {
-        while let Some((written_path, written)) = writes.next_if(|(own, _)| *own <= path) {
+        while let Some((written_path, written)) =
+            writes.next_if(|(own, _)| own.cmp(&path) != earlier.reverse())
+        {
             if let Some(written) = written {
                 flow = visit(written_path, written);
             }
@@ -189,20 +250,42 @@ impl Source for Past {
         start: &str,
         visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let pages = Pages(&*self.view);
+        self.walked(visit, |pages, visit| {
+            tree::walk(pages, &self.tree, start.as_bytes(), visit)
+        })
+    }
+
+    fn walk_back(
+        &self,
+        end: Option<&str>,
+        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.walked(visit, |pages, visit| {
+            tree::walk_back(pages, &self.tree, end.map(str::as_bytes), visit)
+        })
+    }
+}
+
+impl Past {
+    /// Shows what a walk of the tree finds.
+    fn walked(
+        &self,
+        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+        walk: impl FnOnce(
+            &Pages<'_>,
+            &mut dyn FnMut(&[u8], &Value) -> ControlFlow<()>,
+        ) -> Result<(), TreeError>,
+    ) -> Result<(), StoreError> {
         let mut failure = None;
-        tree::walk(&pages, &self.tree, start.as_bytes(), &mut |path, value| {
-            let mut step = || {
-                let path = text(path)?;
-                match value {
-                    Value::Inline(bytes) => Ok(visit(path, bytes)),
-                    value => Ok(visit(path, &bytes_of(&*self.view, value)?)),
-                }
-            };
-            step().unwrap_or_else(|error| {
-                failure = Some(error);
-                ControlFlow::Break(())
-            })
+        let mut step = |path: &[u8], value: &Value| {
+            let path = text(path)?;
+            match value {
+                Value::Inline(bytes) => Ok(visit(path, bytes)),
+                value => Ok(visit(path, &bytes_of(&*self.view, value)?)),
+            }
+        };
+        walk(&Pages(&*self.view), &mut |path, value| {
+            go_on(step(path, value), &mut failure)
         })?;
         failure.map_or(Ok(()), Err)
     }

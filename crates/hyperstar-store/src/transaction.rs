@@ -1,8 +1,9 @@
 //! Writes that happen together or not at all.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::{Bound, ControlFlow};
+use std::ops::{Bound, ControlFlow, RangeBounds};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -158,6 +159,32 @@ impl Transaction {
         read::entries(self, prefix)
     }
 
+    /// As [`Snapshot::scan`](crate::Snapshot::scan).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn scan<'a>(
+        &self,
+        prefix: &str,
+        range: impl RangeBounds<&'a str>,
+        mut visit: impl FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        read::scan(self, prefix, range, &mut visit)
+    }
+
+    /// As [`Snapshot::scan_back`](crate::Snapshot::scan_back).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn scan_back<'a>(
+        &self,
+        prefix: &str,
+        range: impl RangeBounds<&'a str>,
+        mut visit: impl FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        read::scan_back(self, prefix, range, &mut visit)
+    }
+
     /// Sets `path` to the JSON of `value`.
     ///
     /// # Errors
@@ -300,7 +327,23 @@ impl Source for Transaction {
         let writes = self.writes.range::<str, _>(from_start);
         merge_walk(
             writes.map(|(path, value)| (&**path, value.as_ref())),
+            Ordering::Less,
             |visit| self.base.walk(start, visit),
+            visit,
+        )
+    }
+
+    fn walk_back(
+        &self,
+        end: Option<&str>,
+        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let to_end = (Bound::Unbounded, end.map_or(Bound::Unbounded, Bound::Excluded));
+        let writes = self.writes.range::<str, _>(to_end).rev();
+        merge_walk(
+            writes.map(|(path, value)| (&**path, value.as_ref())),
+            Ordering::Greater,
+            |visit| self.base.walk_back(end, visit),
             visit,
         )
     }

@@ -70,4 +70,19 @@ impl View for MemoryBackend {
         }
         Ok(())
     }
+
+    fn scan_back(
+        &self,
+        table: Table,
+        end: Option<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), BackendError> {
+        let to_end = (Bound::Unbounded, end.map_or(Bound::Unbounded, Bound::Excluded));
+        for (key, value) in self.tables[table as usize].range::<[u8], _>(to_end).rev() {
+            if visit(key, value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
 }

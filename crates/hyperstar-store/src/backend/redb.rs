@@ -158,11 +158,11 @@ impl View for RedbView {
         visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), BackendError> {
         if table == Table::Pages {
-            // What is shorter than a number is before the numbers that begin with it.
-            let mut first = [0; 8];
-            let given = start.len().min(8);
-            first[..given].copy_from_slice(&start[..given]);
-            let range = self.pages.range(u64::from_be_bytes(first)..);
+            let first = match start.len() > 8 {
+                true => Bound::Excluded(first_number(start)),
+                false => Bound::Included(first_number(start)),
+            };
+            let range = self.pages.range::<u64>((first, Bound::Unbounded));
             for entry in range.map_err(BackendError::new)? {
                 let (number, bytes) = entry.map_err(BackendError::new)?;
                 if visit(&number.value().to_be_bytes(), bytes.value()).is_break() {
@@ -187,6 +187,52 @@ impl View for RedbView {
         }
         Ok(())
     }
+
+    fn scan_back(
+        &self,
+        table: Table,
+        end: Option<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), BackendError> {
+        if table == Table::Pages {
+            let last = match end {
+                // What is shorter than a number is before the numbers that begin with it, and what is
+                // longer is after the number that it begins with.
+                Some(end) if end.len() > 8 => Bound::Included(first_number(end)),
+                Some(end) => Bound::Excluded(first_number(end)),
+                None => Bound::Unbounded,
+            };
+            let range = self.pages.range::<u64>((Bound::Unbounded, last));
+            for entry in range.map_err(BackendError::new)?.rev() {
+                let (number, bytes) = entry.map_err(BackendError::new)?;
+                if visit(&number.value().to_be_bytes(), bytes.value()).is_break() {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        let table = match table {
+            Table::Values => &self.values,
+            _ => &self.history,
+        };
+        let to_end = (Bound::Unbounded, end.map_or(Bound::Unbounded, Bound::Excluded));
+        let range = table.range::<&[u8]>(to_end).map_err(BackendError::new)?;
+        for entry in range.rev() {
+            let (key, bytes) = entry.map_err(BackendError::new)?;
+            if visit(key.value(), bytes.value()).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The least number whose bytes do not sort before `key`, for keys up to eight bytes.
+fn first_number(key: &[u8]) -> u64 {
+    let mut number = [0; 8];
+    let given = key.len().min(8);
+    number[..given].copy_from_slice(&key[..given]);
+    u64::from_be_bytes(number)
 }
 
 fn page_number(key: &[u8]) -> Option<u64> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod callbacks;
+mod collections;
 mod concurrency;
 mod files;
 mod kill;
@@ -10,6 +11,7 @@ mod model;
 mod paths;
 mod power;
 mod reads;
+mod scans;
 mod support;
 mod transactions;
 mod watches;

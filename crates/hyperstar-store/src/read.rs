@@ -7,9 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::StoreError;
 use crate::backend::View;
-use crate::path::{
-    after_descendants, check_path, check_prefix, descendants_start, right_after,
-};
+use crate::path::{after_descendants, check_path, check_prefix, descendants_start, right_after};
 use crate::value;
 
 /// Anything that finds values and walks them in byte order of their paths.

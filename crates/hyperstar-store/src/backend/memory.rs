@@ -89,7 +89,10 @@ impl View for MemoryView {
         end: Option<&str>,
         visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), BackendError> {
-        let to_end = (Bound::Unbounded, end.map_or(Bound::Unbounded, Bound::Excluded));
+        let to_end = (
+            Bound::Unbounded,
+            end.map_or(Bound::Unbounded, Bound::Excluded),
+        );
         for (path, bytes) in self.values.range::<str, _>(to_end).rev() {
             if visit(path, bytes).is_break() {
                 break;

@@ -147,7 +147,10 @@ impl View for RedbView {
         end: Option<&str>,
         visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), BackendError> {
-        let to_end = (Bound::Unbounded, end.map_or(Bound::Unbounded, Bound::Excluded));
+        let to_end = (
+            Bound::Unbounded,
+            end.map_or(Bound::Unbounded, Bound::Excluded),
+        );
         let range = self
             .values
             .range::<&str>(to_end)

@@ -134,10 +134,7 @@ impl<'a, K: Key, V: DeserializeOwned> Entries<'a, K, V> {
     }
 
     fn decode(&self, path: &str, bytes: &[u8]) -> Result<(K, V), StoreError> {
-        Ok((
-            key_of(&self.collection, path)?,
-            value::decode(path, bytes)?,
-        ))
+        Ok((key_of(&self.collection, path)?, value::decode(path, bytes)?))
     }
 }
 

@@ -36,8 +36,8 @@ use crate::{StoreError, Transaction, check_path, value};
 /// ```
 ///
 /// # Design
-/// It does not count its values: a count that every insert writes would make every two inserts on
-/// two branches a conflict. Keep a [`Counter`](crate::Counter) beside it where one is asked for often.
+/// It does not count its values: a count would be one path that all inserts write and all branches
+/// meet at. Keep a [`Counter`](crate::Counter) beside it where the number is asked for often.
 pub struct Map<K, V> {
     path: Cow<'static, str>,
     types: PhantomData<fn() -> (K, V)>,
@@ -248,11 +248,7 @@ impl<K: Key, V: Serialize + DeserializeOwned> Map<K, V> {
     ///
     /// # Errors
     /// As [`Map::insert`].
-    pub fn remove(
-        &self,
-        tx: &mut Transaction,
-        key: K::Ref<'_>,
-    ) -> Result<Option<V>, StoreError> {
+    pub fn remove(&self, tx: &mut Transaction, key: K::Ref<'_>) -> Result<Option<V>, StoreError> {
         let path = self.path_of(key);
         let before = tx.get(&path)?;
         if before.is_some() {
@@ -463,7 +459,10 @@ impl<K: Key, V: Serialize + DeserializeOwned> Map<K, V> {
         range: impl RangeBounds<K::Ref<'k>>,
     ) -> Result<Vec<String>, StoreError> {
         let (start, end) = self.span(range);
-        let span = (start.as_ref().map(String::as_str), end.as_ref().map(String::as_str));
+        let span = (
+            start.as_ref().map(String::as_str),
+            end.as_ref().map(String::as_str),
+        );
         let mut paths = Vec::new();
         Reading::Transaction(tx).scan(&self.path, span, End::Front, |path, _| {
             paths.push(path.to_owned());

@@ -53,7 +53,11 @@ impl OrderKey {
     }
 
     /// `count` keys in order, all after `low` and before `high`, spread so that they are short.
-    pub(super) fn spread(low: Option<&Self>, high: Option<&Self>, count: usize) -> Option<Vec<Self>> {
+    pub(super) fn spread(
+        low: Option<&Self>,
+        high: Option<&Self>,
+        count: usize,
+    ) -> Option<Vec<Self>> {
         let mut keys: Vec<Self> = Vec::with_capacity(count);
         match (low, high) {
             (low, None) => {
@@ -255,7 +259,9 @@ mod tests {
     fn what_is_no_key_is_refused() {
         let least = format!("A{}", "0".repeat(26));
         let long = format!("a0{}", "V".repeat(KEY_BYTES_MAX - 1));
-        for text in ["", "a", "a00", "a0V0", "b0", "0", "a-", "a0-", "a0ü", "ü", "z0", &least, &long] {
+        for text in [
+            "", "a", "a00", "a0V0", "b0", "0", "a-", "a0-", "a0ü", "ü", "z0", &least, &long,
+        ] {
             assert_eq!(OrderKey::parse(text), None, "{text}");
         }
         for text in ["a0", "Zz", "Z0", "b00", "a0V", "a00V", &format!("{least}1")] {
@@ -276,7 +282,13 @@ mod tests {
     #[test]
     fn keys_are_spread_in_order_and_short() {
         let key = |text| OrderKey::parse(text).unwrap();
-        let bounds = [None, Some(key("Y0z")), Some(key("a0")), Some(key("a01")), Some(key("c123"))];
+        let bounds = [
+            None,
+            Some(key("Y0z")),
+            Some(key("a0")),
+            Some(key("a01")),
+            Some(key("c123")),
+        ];
         for (index, low) in bounds.iter().enumerate() {
             for high in bounds[index + 1..].iter().map(Some).chain([None]) {
                 let high = high.and_then(Option::as_ref);

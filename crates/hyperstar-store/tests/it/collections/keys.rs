@@ -31,8 +31,27 @@ fn numbers_are_a_letter_and_digits() {
 #[test]
 fn what_is_no_number_is_no_key() {
     for segment in [
-        "", "a", "7", "a07", "b07", "b7", "a77", "A7", "Z", "Z9", "Yz1", "a+7", "a 7", "a-7", "Z-7",
-        "u184467440737095516150", "t18446744073709551616", "ü7", "aü", "A0", "z1",
+        "",
+        "a",
+        "7",
+        "a07",
+        "b07",
+        "b7",
+        "a77",
+        "A7",
+        "Z",
+        "Z9",
+        "Yz1",
+        "a+7",
+        "a 7",
+        "a-7",
+        "Z-7",
+        "u184467440737095516150",
+        "t18446744073709551616",
+        "ü7",
+        "aü",
+        "A0",
+        "z1",
     ] {
         assert_eq!(u64::decode(segment), None, "{segment}");
         assert_eq!(i64::decode(segment), None, "{segment}");
@@ -54,8 +73,26 @@ fn strings_are_as_they_are_where_they_can_be() {
         check_path(segment).unwrap();
     };
     for text in [
-        "a", "7", "ann@example.com", "buy milk", "Tea & Cake!", "ü", "日本語", "🙂", "...", ".gitignore",
-        "~ann", "1.0.0", "a~b", "{x}", " a", "a-b_c", "x.y~z", "git", "hi!", "}",
+        "a",
+        "7",
+        "ann@example.com",
+        "buy milk",
+        "Tea & Cake!",
+        "ü",
+        "日本語",
+        "🙂",
+        "...",
+        ".gitignore",
+        "~ann",
+        "1.0.0",
+        "a~b",
+        "{x}",
+        " a",
+        "a-b_c",
+        "x.y~z",
+        "git",
+        "hi!",
+        "}",
     ] {
         check(text, text);
     }
@@ -88,8 +125,8 @@ fn strings_are_as_they_are_where_they_can_be() {
 #[test]
 fn what_encode_does_not_write_is_no_key() {
     for segment in [
-        "", ".", "..", ".git", "a ", "  ", "a  b", "  0", "  0A", "  20", "  ff", "  +1", "~~", "~~a0",
-        "~~41", "~~7", "a!b ", ".}", ".}a", "~}a", "a/b", "\n", "  ü", "~~ü", " ! ",
+        "", ".", "..", ".git", "a ", "  ", "a  b", "  0", "  0A", "  20", "  ff", "  +1", "~~",
+        "~~a0", "~~41", "~~7", "a!b ", ".}", ".}a", "~}a", "a/b", "\n", "  ü", "~~ü", " ! ",
     ] {
         assert_eq!(String::decode(segment), None, "{segment:?}");
     }
@@ -119,8 +156,24 @@ fn check_laws<K: Key + Ord + Debug>(mut keys: Vec<K>) {
 #[test]
 fn the_laws_hold_where_escapes_meet() {
     const CHARS: [char; 18] = [
-        '\0', '\n', '\x1f', ' ', '!', '"', '-', '.', '/', '0', 'a', '|', '}', '~', '\x7f', '\u{9f}',
-        '\u{a0}', '\u{10ffff}',
+        '\0',
+        '\n',
+        '\x1f',
+        ' ',
+        '!',
+        '"',
+        '-',
+        '.',
+        '/',
+        '0',
+        'a',
+        '|',
+        '}',
+        '~',
+        '\x7f',
+        '\u{9f}',
+        '\u{a0}',
+        '\u{10ffff}',
     ];
     let mut strings = vec![String::new()];
     let mut from = 0;

@@ -56,7 +56,11 @@ struct Model {
 impl Model {
     fn operate(&mut self, tx: &mut Transaction, spot: bool, random: &mut Random) {
         let value = random.below(3);
-        let kind = if spot && !random.chance(10) { 3 } else { random.below(9) };
+        let kind = if spot && !random.chance(10) {
+            3
+        } else {
+            random.below(9)
+        };
         match kind {
             0 => {
                 let id = LIST.push(tx, &value).unwrap();
@@ -166,27 +170,35 @@ fn check_stored(store: &Store) {
     let order = store.list("list/order").unwrap();
     assert_eq!(order.len(), len);
     for path in &order {
-        assert!(path.len() <= "list/order/".len() + ORDER_SEGMENT_BYTES_MAX, "{path}");
+        assert!(
+            path.len() <= "list/order/".len() + ORDER_SEGMENT_BYTES_MAX,
+            "{path}"
+        );
     }
-    let in_order = order.iter().map(|path| ItemId::decode(path.rsplit('-').next().unwrap()));
+    let in_order = order
+        .iter()
+        .map(|path| ItemId::decode(path.rsplit('-').next().unwrap()));
     let entries = LIST.entries(store).unwrap();
     assert!(in_order.eq(entries.iter().map(|(id, _)| Some(*id))));
 }
 
 #[test]
-fn ten_thousand_between_the_same_two() {
-    // Always right after the first; always right before the last; always next to the newest, on
-    // either side in turn, which halves what is left each time.
-    let after_first = |ids: &[ItemId], _: usize| Place::After(ids[0]);
-    let before_last = |ids: &[ItemId], _: usize| Place::Before(ids[1]);
-    let zigzag = |ids: &[ItemId], count: usize| match (ids.last().copied(), count % 2) {
-        (Some(id), 0) => Place::Before(id),
-        (Some(id), _) => Place::After(id),
-        (None, _) => Place::Last,
-    };
-    check_adversary(after_first);
-    check_adversary(before_last);
-    check_adversary(zigzag);
+fn ten_thousand_right_after_the_first() {
+    check_adversary(|ids, _| Place::After(ids[0]));
+}
+
+#[test]
+fn ten_thousand_right_before_the_last() {
+    check_adversary(|ids, _| Place::Before(ids[1]));
+}
+
+/// Next to the newest, on either side in turn: each halves what is left.
+#[test]
+fn ten_thousand_into_the_narrowest_gap() {
+    check_adversary(|ids, count| match count % 2 {
+        0 => Place::Before(ids[ids.len() - 1]),
+        _ => Place::After(ids[ids.len() - 1]),
+    });
 }
 
 fn check_adversary(place: impl Fn(&[ItemId], usize) -> Place) {
@@ -199,10 +211,7 @@ fn check_adversary(place: impl Fn(&[ItemId], usize) -> Place) {
     let mut model = ids.clone();
     let (mut written, mut written_max) = (0, 0);
     for count in 0..INSERTIONS {
-        let place = match (place(&ids, count), count) {
-            (Place::Before(id), 0) if id == ids[0] => Place::After(id),
-            (place, _) => place,
-        };
+        let place = place(&ids, count);
         let (id, commit) = store
             .transaction(|tx| LIST.insert(tx, place, &(count as u64)))
             .unwrap();
@@ -236,14 +245,32 @@ fn an_item_costs_four_paths_wherever_it_is_put() {
     };
     assert_eq!(changes(&|tx| LIST.push(tx, &1).map(drop)), 4);
     assert_eq!(changes(&|tx| LIST.push_front(tx, &1).map(drop)), 4);
-    assert_eq!(changes(&|tx| LIST.insert_after(tx, ids[250], &1).map(drop)), 4);
-    assert_eq!(changes(&|tx| LIST.insert_before(tx, ids[250], &1).map(drop)), 4);
-    assert_eq!(changes(&|tx| LIST.move_to(tx, ids[7], Place::After(ids[300])).map(drop)), 3);
-    assert_eq!(changes(&|tx| LIST.move_to(tx, ids[7], Place::After(ids[300])).map(drop)), 0);
-    assert_eq!(changes(&|tx| LIST.modify(tx, ids[7], |item| *item += 1).map(drop)), 1);
+    assert_eq!(
+        changes(&|tx| LIST.insert_after(tx, ids[250], &1).map(drop)),
+        4
+    );
+    assert_eq!(
+        changes(&|tx| LIST.insert_before(tx, ids[250], &1).map(drop)),
+        4
+    );
+    assert_eq!(
+        changes(&|tx| LIST.move_to(tx, ids[7], Place::After(ids[300])).map(drop)),
+        3
+    );
+    assert_eq!(
+        changes(&|tx| LIST.move_to(tx, ids[7], Place::After(ids[300])).map(drop)),
+        0
+    );
+    assert_eq!(
+        changes(&|tx| LIST.modify(tx, ids[7], |item| *item += 1).map(drop)),
+        1
+    );
     assert_eq!(changes(&|tx| LIST.remove(tx, ids[7]).map(drop)), 3);
     assert_eq!(changes(&|tx| LIST.remove(tx, ids[7]).map(drop)), 0);
-    assert_eq!(changes(&|tx| LIST.insert_after(tx, ids[7], &1).map(drop)), 0);
+    assert_eq!(
+        changes(&|tx| LIST.insert_after(tx, ids[7], &1).map(drop)),
+        0
+    );
     check_stored(&store);
 }
 
@@ -288,7 +315,10 @@ fn what_two_branches_did_is_read_together() {
     // Both moved `a`: ours counts, and their entry in the order means nothing. Both items are new.
     let entries = LIST.entries(&merged).unwrap();
     let items: BTreeSet<_> = entries.iter().copied().collect();
-    assert_eq!(items, BTreeSet::from([(a, 0), (b, 10), (c, 2), (our_id, 20), (their_id, 21)]));
+    assert_eq!(
+        items,
+        BTreeSet::from([(a, 0), (b, 10), (c, 2), (our_id, 20), (their_id, 21)])
+    );
     assert_eq!(entries.len(), 5);
     let position = |id| entries.iter().position(|(other, _)| *other == id).unwrap();
     assert!(position(c) < position(a) && position(b) < position(their_id));
@@ -297,7 +327,11 @@ fn what_two_branches_did_is_read_together() {
     let mut model: Vec<ItemId> = entries.iter().map(|(id, _)| *id).collect();
     let mut random = Random::new(1);
     for count in 0..2000 {
-        let at = if count < 200 { random.below(model.len() as u64) as usize } else { 1 };
+        let at = if count < 200 {
+            random.below(model.len() as u64) as usize
+        } else {
+            1
+        };
         let (id, _) = merged
             .transaction(|tx| LIST.insert_after(tx, model[at], &count))
             .unwrap();
@@ -320,9 +354,13 @@ fn equal_keys_are_parted_when_something_comes_between() {
     let merged = copy_of(&base);
     for item in 1..6 {
         let branch = copy_of(&base);
-        branch.transaction(|tx| LIST.insert_after(tx, a, &item)).unwrap();
+        branch
+            .transaction(|tx| LIST.insert_after(tx, a, &item))
+            .unwrap();
         for path in branch.list("").unwrap() {
-            merged.set_bytes(&path, branch.get_bytes(&path).unwrap().unwrap()).unwrap();
+            merged
+                .set_bytes(&path, branch.get_bytes(&path).unwrap().unwrap())
+                .unwrap();
         }
     }
     let mut model = LIST.entries(&merged).unwrap();
@@ -345,17 +383,30 @@ fn an_item_without_a_place_comes_last_and_can_be_moved() {
         .transaction(|tx| Ok::<_, StoreError>([LIST.push(tx, &0)?, LIST.push(tx, &1)?]))
         .unwrap();
     // One branch changed the item, the other removed it, and the merge kept the change.
-    let key = store.get::<String>(&format!("list/at/{}", ItemId::encode(ids[0]))).unwrap().unwrap();
-    store.remove(&format!("list/at/{}", ItemId::encode(ids[0]))).unwrap();
-    store.remove(&format!("list/order/{key}-{}", ItemId::encode(ids[0]))).unwrap();
+    let key = store
+        .get::<String>(&format!("list/at/{}", ItemId::encode(ids[0])))
+        .unwrap()
+        .unwrap();
+    store
+        .remove(&format!("list/at/{}", ItemId::encode(ids[0])))
+        .unwrap();
+    store
+        .remove(&format!("list/order/{key}-{}", ItemId::encode(ids[0])))
+        .unwrap();
     assert_eq!(LIST.entries(&store).unwrap(), [(ids[1], 1), (ids[0], 0)]);
-    store.transaction(|tx| LIST.move_to(tx, ids[0], Place::First)).unwrap();
+    store
+        .transaction(|tx| LIST.move_to(tx, ids[0], Place::First))
+        .unwrap();
     assert_eq!(LIST.entries(&store).unwrap(), [(ids[0], 0), (ids[1], 1)]);
     check_stored(&store);
     // A place without an item is nothing.
-    store.remove(&format!("list/item/{}", ItemId::encode(ids[0]))).unwrap();
+    store
+        .remove(&format!("list/item/{}", ItemId::encode(ids[0])))
+        .unwrap();
     assert_eq!(LIST.entries(&store).unwrap(), [(ids[1], 1)]);
-    let moved = store.transaction(|tx| LIST.move_to(tx, ids[0], Place::Last)).unwrap();
+    let moved = store
+        .transaction(|tx| LIST.move_to(tx, ids[0], Place::Last))
+        .unwrap();
     assert!(!moved.0);
     store.transaction(|tx| LIST.remove(tx, ids[0])).unwrap();
     check_stored(&store);
@@ -368,7 +419,10 @@ fn what_a_list_did_not_write_is_refused_never_a_panic() {
     let at = format!("list/at/{}", ItemId::encode(id));
     let refused = |write: &dyn Fn(&mut Transaction) -> Result<(), StoreError>| {
         let error = store.transaction(|tx| write(tx)).unwrap_err();
-        assert!(matches!(error, StoreError::NotOfCollection { .. }), "{error}");
+        assert!(
+            matches!(error, StoreError::NotOfCollection { .. }),
+            "{error}"
+        );
     };
     for key in ["", "a", "a00", "0", "ü", &"a".repeat(100), "a/b"] {
         store.set(&at, key).unwrap();
@@ -382,8 +436,15 @@ fn what_a_list_did_not_write_is_refused_never_a_panic() {
         store.remove(&path).unwrap();
     }
     store.set_bytes("list/order/a0-a1", "").unwrap();
-    store.transaction(|tx| LIST.insert_after(tx, id, &1)).unwrap();
-    for path in ["list/order/x", "list/order/a0", "list/order/a0-x", "list/order/zz/z"] {
+    store
+        .transaction(|tx| LIST.insert_after(tx, id, &1))
+        .unwrap();
+    for path in [
+        "list/order/x",
+        "list/order/a0",
+        "list/order/a0-x",
+        "list/order/zz/z",
+    ] {
         store.remove_all("list/order").unwrap();
         store.set(path, &0).unwrap();
         refused(&|tx| LIST.push(tx, &1).map(drop));
@@ -398,14 +459,28 @@ fn what_a_list_did_not_write_is_refused_never_a_panic() {
 
 #[test]
 fn a_list_fits_any_path_with_room_for_its_own() {
-    let deep = ["d".repeat(250), "d".repeat(250), "d".repeat(250), "d".repeat(160)].join("/");
+    let deep = [
+        "d".repeat(250),
+        "d".repeat(250),
+        "d".repeat(250),
+        "d".repeat(160),
+    ]
+    .join("/");
     let list: List<u64> = List::at_path(&deep);
     let store = Store::memory();
     let (first, _) = store.transaction(|tx| list.push(tx, &0)).unwrap();
     store
-        .transaction(|tx| (0..2000).try_for_each(|item| list.insert_after(tx, first, &item).map(drop)))
+        .transaction(|tx| {
+            (0..2000).try_for_each(|item| list.insert_after(tx, first, &item).map(drop))
+        })
         .unwrap();
-    assert!(store.list("").unwrap().iter().all(|path| path.len() <= PATH_BYTES_MAX));
+    assert!(
+        store
+            .list("")
+            .unwrap()
+            .iter()
+            .all(|path| path.len() <= PATH_BYTES_MAX)
+    );
     let list: List<u64> = List::at_path(format!("{deep}/{}", "d".repeat(105)));
     let push = store.transaction(|tx| list.push(tx, &0));
     assert!(matches!(push, Err(StoreError::InvalidPath { .. })));
@@ -414,7 +489,8 @@ fn a_list_fits_any_path_with_room_for_its_own() {
 fn copy_of(store: &Store) -> Store {
     let copy = Store::memory();
     for path in store.list("").unwrap() {
-        copy.set_bytes(&path, store.get_bytes(&path).unwrap().unwrap()).unwrap();
+        copy.set_bytes(&path, store.get_bytes(&path).unwrap().unwrap())
+            .unwrap();
     }
     copy
 }

@@ -107,7 +107,9 @@ fn a_counter_counts_and_refuses_to_overflow() {
     let store = Store::memory();
     assert_eq!(COUNT.get(&store).unwrap(), 0);
     let (sums, commit) = store
-        .transaction(|tx| Ok::<_, StoreError>([COUNT.add(tx, 5)?, COUNT.add(tx, -8)?, COUNT.get(tx)?]))
+        .transaction(|tx| {
+            Ok::<_, StoreError>([COUNT.add(tx, 5)?, COUNT.add(tx, -8)?, COUNT.get(tx)?])
+        })
         .unwrap();
     assert_eq!(sums, [5, -3, -3]);
     // An integer, so that a merge can add: `ours + (theirs - base)`.

@@ -14,7 +14,9 @@ const NAMES: Map<String, u64> = Map::at("dir/names");
 #[test]
 fn a_map_behaves_as_a_btree_map() {
     let number = |random: &mut Random| random.below(30) as i64 - 15;
-    let names = [".git", "a/b", "a", "", "a ", "\n", "ü", "~", "a.b", "..", "0", "A b"];
+    let names = [
+        ".git", "a/b", "a", "", "a ", "\n", "ü", "~", "a.b", "..", "0", "A b",
+    ];
     let name = |random: &mut Random| names[random.below(names.len() as u64) as usize].to_owned();
     for seed in 0..60 {
         let store = Store::memory();
@@ -30,7 +32,9 @@ fn a_map_behaves_as_a_btree_map() {
 #[test]
 fn long_iterations_go_in_batches() {
     let store = Store::memory();
-    let expected: Vec<(i64, u64)> = (-1000..1000).map(|key| (key, key.unsigned_abs())).collect();
+    let expected: Vec<(i64, u64)> = (-1000_i64..1000)
+        .map(|key| (key, key.unsigned_abs()))
+        .collect();
     store
         .transaction(|tx| {
             for (key, value) in &expected {
@@ -57,12 +61,21 @@ fn check_ends<R: Readable>(expected: &[(i64, u64)], db: &R) {
         while left.len() > 0 {
             assert_eq!(entries.next().map(Result::unwrap).as_ref(), left.next());
             for _ in 0..pace {
-                assert_eq!(entries.next_back().map(Result::unwrap).as_ref(), left.next_back());
+                assert_eq!(
+                    entries.next_back().map(Result::unwrap).as_ref(),
+                    left.next_back()
+                );
             }
         }
         assert!(entries.next().is_none() && entries.next_back().is_none());
     }
-    assert!(NUMBERS.iter(db).rev().map(Result::unwrap).eq(expected.iter().rev().copied()));
+    assert!(
+        NUMBERS
+            .iter(db)
+            .rev()
+            .map(Result::unwrap)
+            .eq(expected.iter().rev().copied())
+    );
 }
 
 #[test]
@@ -91,19 +104,37 @@ fn a_refused_write_changes_nothing() {
         text.ends_with("a segment is longer than 255 bytes; use a shorter name or a hash of it"),
         "{text}"
     );
-    assert!(matches!(NAMES.get(&store, &long), Err(StoreError::InvalidPath { .. })));
+    assert!(matches!(
+        NAMES.get(&store, &long),
+        Err(StoreError::InvalidPath { .. })
+    ));
     // Escapes count.
     let slashes = "/".repeat(128);
-    assert!(store.transaction(|tx| NAMES.insert(tx, &slashes, &1)).is_err());
-    store.transaction(|tx| NAMES.insert(tx, &slashes[1..], &1)).unwrap();
+    assert!(
+        store
+            .transaction(|tx| NAMES.insert(tx, &slashes, &1))
+            .is_err()
+    );
+    store
+        .transaction(|tx| NAMES.insert(tx, &slashes[1..], &1))
+        .unwrap();
     // A bound of a range may be what no key can be.
     assert_eq!(NAMES.range(&store, ..&*long).count(), 1);
 
     store.set_bytes(&NAMES.path_of("odd"), "[]").unwrap();
     let result = store.transaction(|tx| {
-        assert!(matches!(NAMES.insert(tx, "odd", &1), Err(StoreError::Decode { .. })));
-        assert!(matches!(NAMES.remove(tx, "odd"), Err(StoreError::Decode { .. })));
-        assert!(matches!(NAMES.modify(tx, "odd", |_| ()), Err(StoreError::Decode { .. })));
+        assert!(matches!(
+            NAMES.insert(tx, "odd", &1),
+            Err(StoreError::Decode { .. })
+        ));
+        assert!(matches!(
+            NAMES.remove(tx, "odd"),
+            Err(StoreError::Decode { .. })
+        ));
+        assert!(matches!(
+            NAMES.modify(tx, "odd", |_| ()),
+            Err(StoreError::Decode { .. })
+        ));
         NAMES.update(tx, "odd", |_| 7)
     });
     assert!(matches!(result, Err(StoreError::Decode { .. })));
@@ -150,7 +181,10 @@ fn a_map_at_no_path_is_refused() {
     for path in ["", "/", "a/", ".."] {
         let map: Map<String, u64> = Map::at_path(path);
         let is_refused = |result: Result<(), StoreError>| {
-            assert!(matches!(result, Err(StoreError::InvalidPath { .. })), "{path:?}");
+            assert!(
+                matches!(result, Err(StoreError::InvalidPath { .. })),
+                "{path:?}"
+            );
         };
         is_refused(map.get(&store, "x").map(drop));
         is_refused(map.entries(&store).map(drop));
@@ -233,7 +267,12 @@ fn check_equal<R: Readable, K: Key + Ord + Clone + Debug>(
     random: &mut Random,
 ) {
     let owned = |(key, value): (&K, &u64)| (key.clone(), *value);
-    assert!(map.entries(db).unwrap().into_iter().eq(model.iter().map(owned)));
+    assert!(
+        map.entries(db)
+            .unwrap()
+            .into_iter()
+            .eq(model.iter().map(owned))
+    );
     assert!(map.keys(db).unwrap().iter().eq(model.keys()));
     assert_eq!(map.len(db).unwrap(), model.len());
     assert_eq!(map.is_empty(db).unwrap(), model.is_empty());
@@ -241,7 +280,10 @@ fn check_equal<R: Readable, K: Key + Ord + Clone + Debug>(
     assert_eq!(map.last(db).unwrap(), model.last_key_value().map(owned));
     let (low, high) = (key(random), key(random));
     assert_eq!(map.get(db, low.by_ref()).unwrap(), model.get(&low).copied());
-    assert_eq!(map.contains(db, low.by_ref()).unwrap(), model.contains_key(&low));
+    assert_eq!(
+        map.contains(db, low.by_ref()).unwrap(),
+        model.contains_key(&low)
+    );
 
     let is_first = random.chance(2);
     let start = match is_first {
@@ -265,6 +307,15 @@ fn check_equal<R: Readable, K: Key + Ord + Clone + Debug>(
         after_start && before_end
     };
     let expected = model.iter().filter(|(key, _)| is_in(key)).map(owned);
-    assert!(map.range(db, range).map(Result::unwrap).eq(expected.clone()));
-    assert!(map.range(db, range).rev().map(Result::unwrap).eq(expected.rev()));
+    assert!(
+        map.range(db, range)
+            .map(Result::unwrap)
+            .eq(expected.clone())
+    );
+    assert!(
+        map.range(db, range)
+            .rev()
+            .map(Result::unwrap)
+            .eq(expected.rev())
+    );
 }

@@ -42,7 +42,10 @@ fn each_read_records_the_narrowest_thing() {
     assert_eq!(recorded(|| MAP.keys(&store)), ["map/"]);
     assert_eq!(recorded(|| MAP.first(&store.snapshot())), ["map/"]);
     assert_eq!(recorded(|| MAP.is_empty(&store)), ["map/"]);
-    assert_eq!(recorded(|| MAP.range(&store, "x"..).next().transpose()), ["map/"]);
+    assert_eq!(
+        recorded(|| MAP.range(&store, "x"..).next().transpose()),
+        ["map/"]
+    );
 
     assert_eq!(recorded(|| LOG.get(&store, 7)), ["=log/entry/a7"]);
     assert_eq!(recorded(|| LOG.last(&store, 5)), ["log/entry/"]);
@@ -50,7 +53,10 @@ fn each_read_records_the_narrowest_thing() {
 
     let item = format!("=list/item/{}", ItemId::encode(id));
     assert_eq!(recorded(|| LIST.get(&store, id)), [item]);
-    assert_eq!(recorded(|| LIST.entries(&store)), ["list/at/", "list/item/"]);
+    assert_eq!(
+        recorded(|| LIST.entries(&store)),
+        ["list/at/", "list/item/"]
+    );
     assert_eq!(recorded(|| LIST.len(&store)), ["list/item/"]);
 
     assert_eq!(recorded(|| COUNT.get(&store)), ["=count"]);

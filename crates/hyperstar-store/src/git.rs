@@ -15,7 +15,7 @@
 //!
 //! It knows neither branches nor transactions of the store: who exports hands commits to a
 //! [`Writer`], who imports takes the [`Event`]s of a [`Reader`] and makes commits of them, with
-//! [`apply`] for the changes.
+//! an [`Applier`] for the changes.
 
 mod apply;
 mod ident;
@@ -28,7 +28,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use apply::{Files, apply};
+pub(crate) use apply::{Applier, Files};
 pub(crate) use read::{
     Event, FileChange, Foreign, GitReadError, LeftOut, ReadCommit, ReadOptions, ReadTag, Reader,
 };

@@ -1,5 +1,7 @@
 //! The changes of a Git commit, made to a set of files as Git would make them.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use crate::{COMMIT_BYTES_MAX, COMMIT_CHANGES_MAX, StoreError, Transaction};
@@ -14,57 +16,88 @@ pub(crate) trait Files {
     /// The paths of all files below `directory`, without itself.
     fn below(&self, directory: &str) -> Result<Vec<String>, StoreError>;
 
-    /// Makes `path` a file, in place of a file on the way to it and of all below it.
-    fn put(&mut self, path: &str, value: Bytes) -> Result<(), StoreError>;
+    /// Makes `path` a file, in place of all below it and of a file on the way to it. Tells the path
+    /// of that file.
+    fn put(&mut self, path: &str, value: Bytes) -> Result<Option<String>, StoreError>;
 
     /// Removes the file at `path` or all below it; `""` removes everything. There need not be one.
     fn remove(&mut self, path: &str) -> Result<(), StoreError>;
 }
 
-/// Makes one change. `line` is that of the [`Event`](super::Event).
+/// Makes the changes of one commit; each commit needs a new one.
 ///
-/// # Errors
-/// [`GitReadError::NotThere`] if there is nothing to rename or copy. [`GitReadError::Store`] with
-/// what `files` says, and with [`StoreError::TransactionTooLarge`] if a directory to rename or copy
-/// is more than a commit takes.
-pub(crate) fn apply(
-    files: &mut dyn Files,
-    line: u64,
-    change: FileChange,
-) -> Result<(), GitReadError> {
-    let applied = match change {
-        FileChange::Set { path, value } => files.put(&path, value),
-        FileChange::Remove { path } => files.remove(&path),
-        FileChange::RemoveAll => files.remove(""),
-        FileChange::Rename { from, to } => return transfer(files, line, &from, &to, true),
-        FileChange::Copy { from, to } => return transfer(files, line, &from, &to, false),
-    };
-    applied.map_err(|source| GitReadError::Store { line, source })
+/// # Design
+/// `git fast-export` deletes a file that became a directory after it wrote the files of that
+/// directory: `M dir/file`, then `D dir`. Git, reading that, deletes the directory. Here such a
+/// deletion, of a file that has made way already, changes nothing, and the commit is right.
+#[derive(Debug, Default)]
+pub(crate) struct Applier {
+    /// The files that made way for a directory.
+    replaced: BTreeSet<String>,
 }
 
-fn transfer(
-    files: &mut dyn Files,
-    line: u64,
-    from: &str,
-    to: &str,
-    moves: bool,
-) -> Result<(), GitReadError> {
-    let failed = |source| GitReadError::Store { line, source };
-    let found = collect(files, from).map_err(failed)?;
-    if found.is_empty() {
-        return Err(GitReadError::NotThere {
-            line,
-            path: from.to_owned(),
-        });
+impl Applier {
+    /// Makes one change. `line` is that of the [`Event`](super::Event).
+    ///
+    /// # Errors
+    /// [`GitReadError::NotThere`] if there is nothing to rename or copy. [`GitReadError::Store`]
+    /// with what `files` says, and with [`StoreError::TransactionTooLarge`] if a directory to
+    /// rename or copy is more than a commit takes.
+    pub(crate) fn apply(
+        &mut self,
+        files: &mut dyn Files,
+        line: u64,
+        change: FileChange,
+    ) -> Result<(), GitReadError> {
+        let applied = match change {
+            FileChange::Set { path, value } => self.put(files, &path, value),
+            FileChange::Remove { path } if self.replaced.contains(&path) => Ok(()),
+            FileChange::Remove { path } => files.remove(&path),
+            FileChange::RemoveAll => {
+                self.replaced.clear();
+                files.remove("")
+            }
+            FileChange::Rename { from, to } => return self.transfer(files, line, &from, &to, true),
+            FileChange::Copy { from, to } => return self.transfer(files, line, &from, &to, false),
+        };
+        applied.map_err(|source| GitReadError::Store { line, source })
     }
-    if moves {
-        files.remove(from).map_err(failed)?;
+
+    fn put(&mut self, files: &mut dyn Files, path: &str, value: Bytes) -> Result<(), StoreError> {
+        self.replaced.remove(path);
+        self.replaced.extend(files.put(path, value)?);
+        Ok(())
     }
-    files.remove(to).map_err(failed)?;
-    for (rest, value) in found {
-        files.put(&format!("{to}{rest}"), value).map_err(failed)?;
+
+    fn transfer(
+        &mut self,
+        files: &mut dyn Files,
+        line: u64,
+        from: &str,
+        to: &str,
+        moves: bool,
+    ) -> Result<(), GitReadError> {
+        let failed = |source| GitReadError::Store { line, source };
+        let found = match self.replaced.contains(from) {
+            true => Vec::new(),
+            false => collect(files, from).map_err(failed)?,
+        };
+        if found.is_empty() {
+            return Err(GitReadError::NotThere {
+                line,
+                path: from.to_owned(),
+            });
+        }
+        if moves {
+            files.remove(from).map_err(failed)?;
+        }
+        files.remove(to).map_err(failed)?;
+        for (rest, value) in found {
+            self.put(files, &format!("{to}{rest}"), value)
+                .map_err(failed)?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The files at or below `from`: what follows `from` in their paths, and the values. All are read
@@ -99,17 +132,20 @@ impl Files for Transaction {
         self.list(directory)
     }
 
-    fn put(&mut self, path: &str, value: Bytes) -> Result<(), StoreError> {
-        match self.set_bytes(path, value.clone()) {
+    fn put(&mut self, path: &str, value: Bytes) -> Result<Option<String>, StoreError> {
+        let replaced = match self.set_bytes(path, value.clone()) {
             Err(StoreError::ValueInTheWay { value: way, .. }) => {
                 Transaction::remove(self, &way)?;
+                Some(way)
             }
             Err(StoreError::DirectoryInTheWay { .. }) => {
                 self.remove_all(path)?;
+                None
             }
-            result => return result,
-        }
-        self.set_bytes(path, value)
+            result => return result.map(|()| None),
+        };
+        self.set_bytes(path, value)?;
+        Ok(replaced)
     }
 
     fn remove(&mut self, path: &str) -> Result<(), StoreError> {

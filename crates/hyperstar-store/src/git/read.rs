@@ -4,32 +4,33 @@
 //! git fast-export --all --use-done-feature | import
 //! ```
 //!
-//! [`Reader`] is an iterator of [`Event`]s. It resolves marks and branches: commits are numbered from
-//! 0 in the order of the stream, and all else names them by number. Memory is bounded whatever the
-//! input: [`LINE_BYTES_MAX`] and one value of [`VALUE_BYTES_MAX`] at a time, 8 bytes a mark up to
-//! [`MARKS_MAX`], [`REFERENCES_MAX`] names; blobs wait in a file of the caller.
+//! Without `-M` and `-C`: Git writes renames such that it cannot read back some of them itself.
+//!
+//! [`Reader`] is an iterator of [`Event`]s. It resolves marks and branches: commits are numbered
+//! from 0 in the order of the stream, and all else names them by number. Memory is bounded whatever
+//! the input: one line of [`LINE_BYTES_MAX`] and one value of
+//! [`VALUE_BYTES_MAX`](crate::VALUE_BYTES_MAX) at a time, 8 bytes a mark up to [`MARKS_MAX`],
+//! [`REFERENCES_MAX`] names. Blobs wait in a file of the caller.
 
+mod change;
 mod error;
+mod event;
 mod lines;
+mod name;
 mod objects;
 mod parse;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read, Seek, Write};
 
-use bytes::Bytes;
-
-use crate::path::check_path;
-use crate::value::VALUE_BYTES_MAX;
-
 use super::message::{self, Said};
 
 pub(crate) use error::GitReadError;
-use error::shorten;
+pub(crate) use event::{Event, FileChange, ReadCommit, ReadTag};
 use lines::Lines;
 pub(crate) use objects::MARKS_MAX;
 use objects::{Object, Objects};
-use parse::{Mode, PathText, Signature, split_word};
+use parse::split_word;
 
 /// The longest line, in bytes. Two quoted paths of a store fit.
 pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -79,87 +80,6 @@ pub(crate) struct LeftOut {
     pub(crate) count: u64,
     /// The first of them, as a sentence.
     pub(crate) first: Option<String>,
-}
-
-/// One step of a history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// A commit begins. Its changes follow, in the order to apply them, then [`Event::CommitEnd`].
-    Commit(Box<ReadCommit>),
-    /// A change of the commit that began; see [`apply`](super::apply()).
-    Change {
-        /// Where in the stream, for error texts.
-        line: u64,
-        /// What changes.
-        change: FileChange,
-    },
-    /// All changes of the commit were told.
-    CommitEnd,
-    /// The reference, such as `refs/heads/main` or `refs/tags/v1`, now names this commit, or is
-    /// removed.
-    Reset {
-        /// The full name.
-        reference: String,
-        /// The number of the commit.
-        commit: Option<u64>,
-    },
-    /// An annotated tag.
-    Tag(Box<ReadTag>),
-}
-
-/// The head of a commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ReadCommit {
-    /// Where in the stream, for error texts.
-    pub(crate) line: u64,
-    /// Its place among the commits of the stream, from 0: the index into a list of `CommitId`s that
-    /// the consumer keeps.
-    pub(crate) number: u64,
-    /// The full name that moves to this commit: mostly `refs/heads/..`, but also `refs/tags/..`.
-    pub(crate) reference: String,
-    /// The commit whose files the changes start from; `None`: from no files.
-    pub(crate) base: Option<u64>,
-    /// The parents in order. `base` is the first, if there is one.
-    pub(crate) parents: Vec<u64>,
-    /// `Name <email>`, or exactly what a store wrote.
-    pub(crate) author: String,
-    /// When it was written, in milliseconds since 1970.
-    pub(crate) time_ms: i64,
-    /// The message without our trailers.
-    pub(crate) message: String,
-    /// Trailers that the writer added: the key without `Hyperstar-`, and the value. Not to be
-    /// trusted: compare them with what they claim.
-    pub(crate) extras: Vec<(String, String)>,
-}
-
-/// An annotated tag.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ReadTag {
-    /// Without `refs/tags/`.
-    pub(crate) name: String,
-    /// The number of the commit that it names.
-    pub(crate) commit: u64,
-    /// Who tagged; empty in old repositories.
-    pub(crate) author: String,
-    /// When, in milliseconds since 1970; `None` in old repositories.
-    pub(crate) time_ms: Option<i64>,
-    /// The message without our trailers.
-    pub(crate) message: String,
-}
-
-/// A change of the files of a commit. Each path was checked with [`check_path`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum FileChange {
-    /// The file has this content from now on. A file on the way to it, and all below it, goes.
-    Set { path: String, value: Bytes },
-    /// The file, or all below the directory, goes. There need not be one.
-    Remove { path: String },
-    /// The file or directory moves, in place of what was there.
-    Rename { from: String, to: String },
-    /// The file or directory is copied, in place of what was there.
-    Copy { from: String, to: String },
-    /// Every file goes.
-    RemoveAll,
 }
 
 /// The events of a stream, in order. After an error or the end there is nothing more.
@@ -245,7 +165,7 @@ impl<R: BufRead, S: Read + Write + Seek> Reader<R, S> {
             }
         }
         if self.done_announced {
-            return Err(self.cut_short("it announced a `done` that is missing"));
+            return Err(self.cut_short("the `done` that it announced"));
         }
         Ok(None)
     }
@@ -410,320 +330,6 @@ impl<R: BufRead, S: Read + Write + Seek> Reader<R, S> {
         let said = message::take(&text, &signature.ident, signature.seconds);
         Ok((mark, said))
     }
-
-    /// The next change of the commit, or `None` at its end.
-    fn change(&mut self) -> Result<Option<Event>, GitReadError> {
-        while let Some(text) = self.lines.next()? {
-            let line = self.lines.line();
-            let change = match split_word(&text) {
-                (b"M", rest) => self.modify(rest)?,
-                (b"D", rest) => self.delete(rest)?,
-                (word @ (b"R" | b"C"), rest) => self.transfer(rest, word == b"R")?,
-                (b"deleteall", b"") => Some(FileChange::RemoveAll),
-                (b"N", _) => return Err(self.unsupported(&text, "export without `refs/notes`")),
-                (b"get-mark" | b"cat-blob" | b"ls", _) => return Err(self.asks_back(&text)),
-                _ => {
-                    // The blank line after a commit is part of it, anything else is not.
-                    if !text.is_empty() {
-                        self.lines.hold(text);
-                    }
-                    return Ok(None);
-                }
-            };
-            if let Some(change) = change {
-                return Ok(Some(Event::Change { line, change }));
-            }
-        }
-        Ok(None)
-    }
-
-    fn modify(&mut self, text: &[u8]) -> Result<Option<FileChange>, GitReadError> {
-        let line = self.lines.line();
-        let (mode, rest) = split_word(text);
-        let (source, path) = split_word(rest);
-        let Some(mode) = Mode::parse(mode) else {
-            return Err(self.syntax("a mode such as `100644`", mode));
-        };
-        let path = self.path(parse::path(path), path)?;
-        let inline = match source {
-            b"inline" => {
-                let data = self.line("the `data` of a file")?;
-                Some(self.value(&data)?)
-            }
-            _ => None,
-        };
-        let what = match mode {
-            Mode::File => None,
-            Mode::SymbolicLink => Some("the symbolic link"),
-            Mode::Submodule => Some("the submodule"),
-            Mode::Directory => {
-                return Err(self.unsupported(text, "name each file, as `git fast-export` does"));
-            }
-        };
-        let path = match (path, what) {
-            (Ok(path), None) => path,
-            (Ok(path), Some(what)) => {
-                self.foreign(line, what, &path)?;
-                // It would have replaced what was there.
-                return Ok(Some(FileChange::Remove { path }));
-            }
-            (Err(refused), _) => return self.leave_out_path(line, refused).map(|()| None),
-        };
-        let value = match inline {
-            Some(value) => value,
-            None => self.blob_named(line, source)?,
-        };
-        Ok(Some(FileChange::Set {
-            path,
-            value: value.into(),
-        }))
-    }
-
-    fn delete(&mut self, text: &[u8]) -> Result<Option<FileChange>, GitReadError> {
-        let parsed = parse::path(text);
-        if parsed == Some(PathText::Root) {
-            return Ok(Some(FileChange::RemoveAll));
-        }
-        match self.path(parsed, text)? {
-            Ok(path) => Ok(Some(FileChange::Remove { path })),
-            // It was left out when it came.
-            Err(_) if self.options.foreign == Foreign::LeaveOut => Ok(None),
-            Err(refused) => Err(refused.into_error(self.lines.line())),
-        }
-    }
-
-    fn transfer(&mut self, text: &[u8], moves: bool) -> Result<Option<FileChange>, GitReadError> {
-        let line = self.lines.line();
-        let Some((from, rest)) = parse::path_up_to_space(text) else {
-            return Err(self.syntax("two paths", text));
-        };
-        let from = match self.path(Some(from), text)? {
-            Ok(from) => from,
-            Err(refused) => return Err(refused.into_error(line)),
-        };
-        Ok(match self.path(parse::path(rest), rest)? {
-            Ok(to) if moves => Some(FileChange::Rename { from, to }),
-            Ok(to) => Some(FileChange::Copy { from, to }),
-            Err(refused) => {
-                self.leave_out_path(line, refused)?;
-                moves.then_some(FileChange::Remove { path: from })
-            }
-        })
-    }
-
-    /// The path if it is one of the store, what is wrong with it if it is one of Git only.
-    fn path(
-        &self,
-        parsed: Option<PathText>,
-        text: &[u8],
-    ) -> Result<Result<String, RefusedPath>, GitReadError> {
-        let bytes = match parsed {
-            Some(PathText::Of(bytes)) => bytes,
-            Some(PathText::Root) => {
-                return Err(self.unsupported(text, "name each file, as `git fast-export` does"));
-            }
-            None => return Err(self.syntax("a path", text)),
-        };
-        Ok(match String::from_utf8(bytes) {
-            Ok(path) => match check_path(&path) {
-                Ok(()) => Ok(path),
-                Err(error) => Err(RefusedPath(error.to_string())),
-            },
-            Err(error) => Err(RefusedPath(format!(
-                "invalid path `{}`: it is not UTF-8",
-                shorten(error.as_bytes())
-            ))),
-        })
-    }
-
-    fn leave_out_path(&mut self, line: u64, refused: RefusedPath) -> Result<(), GitReadError> {
-        match self.options.foreign {
-            Foreign::Refuse => Err(refused.into_error(line)),
-            Foreign::LeaveOut => {
-                self.note_left_out(|| format!("line {line}: {}", refused.0));
-                Ok(())
-            }
-        }
-    }
-
-    fn foreign(&mut self, line: u64, what: &'static str, name: &str) -> Result<(), GitReadError> {
-        match self.options.foreign {
-            Foreign::Refuse => Err(GitReadError::Foreign {
-                line,
-                what,
-                name: shorten(name.as_bytes()),
-            }),
-            Foreign::LeaveOut => {
-                self.note_left_out(|| {
-                    format!("line {line}: {what} `{}`", shorten(name.as_bytes()))
-                });
-                Ok(())
-            }
-        }
-    }
-
-    fn note_left_out(&mut self, sentence: impl FnOnce() -> String) {
-        self.left_out.count += 1;
-        self.left_out.first.get_or_insert_with(sentence);
-    }
-
-    fn blob_named(&mut self, line: u64, name: &[u8]) -> Result<Vec<u8>, GitReadError> {
-        let Some(mark) = parse::mark(name) else {
-            return Err(GitReadError::NotInStream {
-                line,
-                name: shorten(name),
-                remedy: "export without `--no-data`",
-            });
-        };
-        match self.objects.get(mark) {
-            Some(Object::Blob(offset)) => self.objects.blob(line, offset),
-            Some(Object::Commit(_)) => Err(GitReadError::WrongMark {
-                line,
-                mark,
-                expected: "a blob",
-            }),
-            None => Err(GitReadError::UnknownMark { line, mark }),
-        }
-    }
-
-    /// The parent in a line of `keyword`, if the next line is one. Git writes 40 zeros for none.
-    fn parent(&mut self, keyword: &[u8]) -> Result<Option<Option<u64>>, GitReadError> {
-        let Some(text) = self.lines.next()? else {
-            return Ok(None);
-        };
-        match split_word(&text) {
-            (word, name) if word == keyword => self.commit_named(name).map(Some),
-            _ => {
-                self.lines.hold(text);
-                Ok(None)
-            }
-        }
-    }
-
-    fn from(&mut self) -> Result<Option<Option<u64>>, GitReadError> {
-        self.parent(b"from")
-    }
-
-    /// The commit of a mark or reference; `None` for the 40 zeros that Git writes for none.
-    fn commit_named(&self, name: &[u8]) -> Result<Option<u64>, GitReadError> {
-        let line = self.lines.line();
-        if let Some(mark) = parse::mark(name) {
-            return match self.objects.get(mark) {
-                Some(Object::Commit(number)) => Ok(Some(number)),
-                Some(Object::Blob(_)) => Err(GitReadError::WrongMark {
-                    line,
-                    mark,
-                    expected: "a commit",
-                }),
-                None => Err(GitReadError::UnknownMark { line, mark }),
-            };
-        }
-        if parse::is_null_hash(name) {
-            return Ok(None);
-        }
-        let text = str::from_utf8(name).ok();
-        match text.and_then(|name| self.references.get(name).copied().flatten()) {
-            Some(number) => Ok(Some(number)),
-            None => Err(GitReadError::NotInStream {
-                line,
-                name: shorten(name),
-                remedy: "export the whole history, with `git fast-export --all` and without \
-                         `--reference-excluded-parents`",
-            }),
-        }
-    }
-
-    fn move_reference(&mut self, name: &str, commit: Option<u64>) -> Result<(), GitReadError> {
-        match self.references.get_mut(name) {
-            Some(place) => *place = commit,
-            None if self.references.len() == REFERENCES_MAX => {
-                return Err(self.too_many("branches and tags", REFERENCES_MAX as u64));
-            }
-            None => {
-                self.references.insert(name.to_owned(), commit);
-            }
-        }
-        Ok(())
-    }
-
-    fn reference(&self, name: &[u8]) -> Result<String, GitReadError> {
-        let text = str::from_utf8(name).ok();
-        match text.filter(|name| super::names::problem_of_reference(name).is_none()) {
-            Some(name) => Ok(name.to_owned()),
-            None => Err(self.syntax("the name of a reference such as `refs/heads/main`", name)),
-        }
-    }
-
-    fn mark(&self, name: &[u8]) -> Result<u64, GitReadError> {
-        match parse::mark(name) {
-            Some(mark) => Ok(mark),
-            None => Err(self.syntax("a mark such as `:1`", name)),
-        }
-    }
-
-    fn signature(&self, text: &[u8]) -> Result<Signature, GitReadError> {
-        match parse::signature(text) {
-            Some(signature) => Ok(signature),
-            None => Err(self.syntax("`Name <email> seconds zone`", text)),
-        }
-    }
-
-    fn line(&mut self, missing: &'static str) -> Result<Vec<u8>, GitReadError> {
-        match self.lines.next()? {
-            Some(text) => Ok(text),
-            None => Err(self.cut_short(missing)),
-        }
-    }
-
-    fn value(&mut self, header: &[u8]) -> Result<Vec<u8>, GitReadError> {
-        const REMEDY: &str = "remove it from the history, as with `git filter-repo \
-                              --strip-blobs-bigger-than 64M`";
-        self.lines.data(header, "a file", VALUE_BYTES_MAX, REMEDY)
-    }
-
-    fn text(&mut self, header: &[u8]) -> Result<String, GitReadError> {
-        const REMEDY: &str = "shorten it, as with `git filter-repo --message-callback`";
-        let bytes = self
-            .lines
-            .data(header, "a message", TEXT_BYTES_MAX, REMEDY)?;
-        Ok(match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-        })
-    }
-
-    fn syntax(&self, expected: &'static str, found: &[u8]) -> GitReadError {
-        self.lines.syntax(expected, found)
-    }
-
-    fn cut_short(&self, missing: &'static str) -> GitReadError {
-        GitReadError::CutShort {
-            line: self.lines.line(),
-            missing,
-        }
-    }
-
-    fn too_many(&self, what: &'static str, count_max: u64) -> GitReadError {
-        GitReadError::TooMany {
-            line: self.lines.line(),
-            what,
-            count_max,
-        }
-    }
-
-    fn unsupported(&self, text: &[u8], remedy: &'static str) -> GitReadError {
-        GitReadError::Unsupported {
-            line: self.lines.line(),
-            text: shorten(text),
-            remedy,
-        }
-    }
-
-    fn asks_back(&self, text: &[u8]) -> GitReadError {
-        let remedy = "only Git itself answers it; import into a repository, then export that with \
-                      `git fast-export --all`";
-        self.unsupported(text, remedy)
-    }
 }
 
 impl<R: BufRead, S: Read + Write + Seek> Iterator for Reader<R, S> {
@@ -738,17 +344,5 @@ impl<R: BufRead, S: Read + Write + Seek> Iterator for Reader<R, S> {
             self.place = Place::Over;
         }
         event
-    }
-}
-
-/// Why a path of Git is none of the store.
-struct RefusedPath(String);
-
-impl RefusedPath {
-    fn into_error(self, line: u64) -> GitReadError {
-        GitReadError::Path {
-            line,
-            problem: self.0,
-        }
     }
 }

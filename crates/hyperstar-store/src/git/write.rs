@@ -141,7 +141,7 @@ pub(crate) struct WriteTag<'a> {
 
 /// Writes a history, commit by commit.
 ///
-/// ```ignore
+/// ```text
 /// let mut writer = Writer::new(stdin_of_git)?;
 /// let mut commit = writer.commit(WriteCommit { mark: 1, parents: &[], branch: "main", .. })?;
 /// commit.set("todo/1", "buy milk".into())?;

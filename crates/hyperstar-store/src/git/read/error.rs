@@ -188,19 +188,14 @@ pub(crate) enum GitReadError {
 pub(super) fn shorten(text: &[u8]) -> String {
     const BYTES_MAX: usize = 80;
     let cut = &text[..text.len().min(BYTES_MAX)];
-    let printable = |character: char| {
-        if character.is_control() {
-            '\u{fffd}'
-        } else {
-            character
-        }
-    };
-    let mut short: String = String::from_utf8_lossy(cut)
-        .chars()
-        .map(printable)
-        .collect();
+    let mut short = printable(&String::from_utf8_lossy(cut));
     if cut.len() < text.len() {
         short.push_str("...");
     }
     short
+}
+
+/// `text` without what a terminal would follow.
+pub(super) fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }

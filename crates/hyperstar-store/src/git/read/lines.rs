@@ -87,7 +87,7 @@ impl<R: BufRead> Lines<R> {
             (None, None) => return Err(self.syntax("`data` and its length", header)),
         };
         // The line end after the data is optional.
-        if self.peek()?.first() == Some(&b'\n') {
+        if self.at_line_end()? {
             self.input.consume(1);
             self.ends += 1;
         }
@@ -140,46 +140,29 @@ impl<R: BufRead> Lines<R> {
 
     /// Appends a line without its end, as long as `text` has at most `bytes_max` bytes then.
     fn read_line(&mut self, text: &mut Vec<u8>, bytes_max: usize) -> Result<Found, GitReadError> {
-        let mut read_any = false;
-        loop {
-            let available = self.peek()?;
-            if available.is_empty() {
-                let found = if read_any {
-                    Found::LastLine
-                } else {
-                    Found::Nothing
-                };
-                return Ok(found);
-            }
-            let end = available.iter().position(|byte| *byte == b'\n');
-            let part = &available[..end.unwrap_or(available.len())];
-            if text.len() + part.len() > bytes_max {
-                return Ok(Found::TooLong);
-            }
-            text.extend_from_slice(part);
-            let consumed = part.len() + usize::from(end.is_some());
-            read_any = true;
-            self.input.consume(consumed);
-            if end.is_some() {
-                self.ends += 1;
-                return Ok(Found::Line);
-            }
+        let most = bytes_max.saturating_sub(text.len()) as u64 + 1;
+        let read = (&mut self.input).take(most).read_until(b'\n', text);
+        let read = read.map_err(|source| self.failed(source))? as u64;
+        if read > 0 && text.last() == Some(&b'\n') {
+            text.pop();
+            self.ends += 1;
+            return Ok(Found::Line);
         }
+        Ok(match read {
+            0 => Found::Nothing,
+            _ if read == most => Found::TooLong,
+            _ => Found::LastLine,
+        })
     }
 
-    fn peek(&mut self) -> Result<&[u8], GitReadError> {
-        let line = self.line;
+    fn at_line_end(&mut self) -> Result<bool, GitReadError> {
         loop {
             match self.input.fill_buf() {
-                // Asked again below: the borrow checker does not let the bytes out of a loop.
-                Ok(_) => break,
+                Ok(available) => return Ok(available.first() == Some(&b'\n')),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(GitReadError::Read { line, source }),
+                Err(source) => return Err(self.failed(source)),
             }
         }
-        self.input
-            .fill_buf()
-            .map_err(|source| GitReadError::Read { line, source })
     }
 
     fn failed(&self, source: io::Error) -> GitReadError {

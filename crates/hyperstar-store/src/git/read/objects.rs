@@ -6,7 +6,7 @@ use crate::value::VALUE_BYTES_MAX;
 
 use super::error::GitReadError;
 
-/// The greatest mark: Git numbers them from 1, and a history with more files and commits is refused.
+/// The greatest mark. Git numbers files and commits from 1: a history with more of them is refused.
 pub(crate) const MARKS_MAX: u64 = 1 << 24;
 
 /// Marks are kept in pages of this many, so that a stream that starts with a great mark costs no

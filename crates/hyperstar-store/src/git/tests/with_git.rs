@@ -10,7 +10,10 @@ use tempfile::TempDir;
 use super::super::{
     Event, Files, Foreign, GitReadError, ReadOptions, WriteCommit, WriteTag, Writer,
 };
-use super::history::{Imported, Node, Tree, import, random, written};
+use crate::git::names::{problem_of_reference, problem_of_segment};
+use crate::git::quote::quote;
+
+use super::history::{Imported, Node, Tree, check_same, import, random, written};
 
 /// A repository of its own, out of reach of the user's settings.
 struct Repository {
@@ -237,9 +240,11 @@ fn git_takes_a_history_shows_it_and_gives_it_back() {
         &["-M", "-C", "--reencode=yes"],
     ] {
         let imported = repository.imported(options);
-        assert_eq!(
-            without_branches(imported.nodes()),
-            without_branches(nodes.clone())
+        let nodes = without_branches(nodes.clone());
+        check_same(
+            &without_branches(imported.nodes()),
+            &nodes,
+            &format!("{options:?}"),
         );
         let names: Vec<&str> = imported.references.keys().map(String::as_str).collect();
         assert_eq!(
@@ -261,7 +266,11 @@ fn any_history_survives_git() {
             assert_eq!(*name, format!("refs/heads/n{number}"), "seed {seed}");
         }
         let nodes = without_branches(nodes);
-        assert_eq!(without_branches(imported.nodes()), nodes, "seed {seed}");
+        check_same(
+            &without_branches(imported.nodes()),
+            &nodes,
+            &format!("seed {seed}"),
+        );
     }
 }
 
@@ -309,6 +318,7 @@ fn tags_survive_git() {
             ));
         }
     }
+    tags.sort_unstable();
     let time_ms = Some(1_700_000_000_001);
     assert_eq!(
         tags,
@@ -367,6 +377,46 @@ fn git_takes_nothing_of_a_stream_that_was_cut_off() {
 }
 
 #[test]
+fn git_refuses_the_names_that_the_writer_refuses() {
+    for segment in [
+        "git~1",
+        ".git ",
+        ".git. .",
+        ".git::$INDEX_ALLOCATION",
+        "a\\.git",
+        ".g\u{200c}it",
+        "\u{feff}.GIT",
+    ] {
+        assert!(problem_of_segment(segment).is_some(), "{segment:?}");
+        let repository = Repository::new();
+        let path = quote(segment).into_owned();
+        let stream = format!(
+            "commit refs/heads/main\ncommitter A <a> 5 +0000\ndata 0\nM 100644 inline {path}/x\n\
+             data 0\n"
+        );
+        let imported = repository.output(&["fast-import", "--quiet"], Some(stream.as_bytes()));
+        let checked = repository.output(&["fsck", "--strict"], None);
+        assert!(
+            !imported.status.success() || !checked.status.success(),
+            "{segment:?}"
+        );
+    }
+    let repository = Repository::new();
+    for name in [
+        "a", "@", "-a", "ü", "a.b", "a/b", "a.lock", "a.lock/b", ".a", "a/.b", "a..b", "a.", "a b",
+        "a~1", "a^", "a:b", "a?", "a*", "a[", "a]", "a\\b", "a@{1", "a@", "", "/a", "a/", "a//b",
+        "a\u{7f}", "a\t",
+    ] {
+        let name = format!("refs/heads/{name}");
+        let git = repository
+            .output(&["check-ref-format", &name], None)
+            .status
+            .success();
+        assert_eq!(problem_of_reference(&name).is_none(), git, "{name:?}");
+    }
+}
+
+#[test]
 fn a_history_of_git_is_read() {
     let repository = Repository::new();
     repository.write("readme", "one\ntwo\nthree\nfour\nfive\n");
@@ -374,13 +424,13 @@ fn a_history_of_git_is_read() {
     repository.write("tool ü.sh", "#!/bin/sh\n");
     repository.write("gone", "x");
     repository.commit("start\n\nSigned-off-by: A <a@b>");
-    repository.git(&["update-index", "--chmod=+x", "tool ü.sh"]);
+    repository.git(&["add", "--chmod=+x", "tool ü.sh"]);
     repository.git(&["mv", "src", "source"]);
     repository.git(&["rm", "--quiet", "gone"]);
     repository.git(&["commit", "--quiet", "-m", "move"]);
     repository.git(&["tag", "light"]);
     repository.git(&["tag", "-a", "v1", "-m", "the first"]);
-    repository.git(&["checkout", "--quiet", "-b", "side", "HEAD~1"]);
+    repository.git(&["checkout", "--quiet", "--force", "-b", "side", "HEAD~1"]);
     repository.write("side", "s");
     repository.commit("side");
     repository.git(&["checkout", "--quiet", "main"]);
@@ -388,6 +438,8 @@ fn a_history_of_git_is_read() {
     repository.commit("");
     repository.git(&["rm", "--quiet", "-r", "source"]);
     repository.write("source", "a file now");
+    fs::remove_file(repository.path().join("side")).unwrap();
+    repository.write("side/below", "a directory now");
     repository.commit("directory to file");
 
     for options in [

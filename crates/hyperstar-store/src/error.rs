@@ -227,8 +227,8 @@ pub enum StoreError {
     NothingToUndo,
 
     /// Both sides changed the same, and no policy says what to do. Nothing was merged.
-    #[error("{0}")]
-    Conflicts(crate::merge::Conflicts),
+    #[error(transparent)]
+    Conflicts(crate::Conflicts),
 
     /// The backend failed. If it was a write, nothing was written, and the next may succeed.
     #[error("the storage failed: {0}")]

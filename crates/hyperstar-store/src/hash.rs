@@ -10,6 +10,9 @@ use std::str::FromStr;
 pub struct Hash([u8; 32]);
 
 impl Hash {
+    /// No content's.
+    pub(crate) const ZERO: Self = Self([0; 32]);
+
     /// A hash that was kept as bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)

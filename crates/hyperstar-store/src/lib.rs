@@ -42,6 +42,26 @@
 //! # Ok::<(), hyperstar_store::StoreError>(())
 //! ```
 //!
+//! # Collections
+//! | what | keeps |
+//! |---|---|
+//! | [`Map`] | values by key, in the order of the keys |
+//! | [`List`] | items in an order of their own, each with an id that stays |
+//! | [`Log`] | numbered entries, added at the end and forgotten from the front |
+//! | [`Counter`] | a number that is added to, also on several branches at once |
+//!
+//! A collection is the name of a path with types, best a `const`. It is read from a [`Store`], a
+//! [`Snapshot`] or a [`Transaction`] by the same calls, and written in a transaction. A write costs
+//! the change, not the collection; a read is [recorded](record_reads) as narrowly as it is made.
+//!
+//! ```
+//! use hyperstar_store::{Map, Store, StoreError};
+//!
+//! const STOCK: Map<String, u64> = Map::at("stock");
+//!
+//! let store = Store::memory();
+//! store.transaction(|tx| STOCK.insert(tx, "sencha", &3))?;
+//! assert_eq!(STOCK.get(&store, "sencha")?, Some(3));
 //! # Hearing of changes
 //! | what | when |
 //! |---|---|

@@ -44,7 +44,7 @@ pub(crate) enum Side {
 }
 
 /// The commit of a side. Orders as [`MergePolicy::LastWriter`] does: by time, then by id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Head {
     pub(crate) time_ms: u64,
     pub(crate) id: [u8; 32],

@@ -66,7 +66,7 @@ impl FromStr for Hash {
 /// How much of a text that is no hash its error repeats.
 const TEXT_CHARS_SHOWN: usize = 80;
 
-/// The text is not a [`Hash`].
+/// The text is not a [hash](struct@Hash).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a hash; write all its 64 lower-case hex digits")]
 pub struct ParseHashError {

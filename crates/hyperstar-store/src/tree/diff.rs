@@ -6,6 +6,10 @@ use std::ops::ControlFlow;
 use super::read::{Head, Steps};
 use super::{PageSource, TreeError, TreeRef, Value};
 
+/// Takes a key and its value in either tree.
+pub(crate) type VisitChange<'a> =
+    dyn FnMut(&[u8], Option<&Value>, Option<&Value>) -> ControlFlow<()> + 'a;
+
 /// Visits each key that starts with `prefix` and whose value differs, in order, with its value in
 /// `before` and in `after`, until the visit breaks.
 ///
@@ -18,7 +22,7 @@ pub(crate) fn diff(
     before: &TreeRef,
     after: &TreeRef,
     prefix: &[u8],
-    visit: &mut dyn FnMut(&[u8], Option<&Value>, Option<&Value>) -> ControlFlow<()>,
+    visit: &mut VisitChange<'_>,
 ) -> Result<(), TreeError> {
     let mut before = Steps::new(source, before);
     let mut after = Steps::new(source, after);

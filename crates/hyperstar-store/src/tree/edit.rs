@@ -263,7 +263,7 @@ impl Editor<'_> {
         depth: usize,
         changes: Range<usize>,
     ) -> Result<Step, TreeError> {
-        let mut run = Run::default();
+        let mut run = Run::with_room(&origin, changes.len());
         let mut changed = false;
         let mut entries = leaf.into_entries(Vec::new());
         let mut has_entry = entries.advance()?;

@@ -3,7 +3,7 @@
 //! What is promised:
 //! - **One content, one hash.** The same entries make the same pages, whatever the order in which
 //!   they were written and whatever was there in between. Two subtrees with one hash are equal, so
-//!   [`diff`] costs what differs.
+//!   [`diff()`] costs what differs.
 //! - **An edit copies its paths only.** All other pages are shared with the tree before, which
 //!   stays readable. [`Edited`] names each page that came and each that went.
 //! - **Nobody can unbalance it.** A key of n bytes lies at most n pages deep, and nothing here
@@ -38,7 +38,7 @@ use crate::backend::BackendError;
 use crate::hash::Hash;
 
 pub(crate) use self::blob::{load as load_value, store as store_value};
-pub(crate) use self::diff::diff;
+pub(crate) use self::diff::{VisitChange, diff};
 pub(crate) use self::edit::{Edited, edit, empty};
 pub(crate) use self::read::{
     PageKind, PageRef, Visit, count_below, get, nth, pages, walk, walk_back,

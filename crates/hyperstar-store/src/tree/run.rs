@@ -3,8 +3,11 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::BlobRef;
 use super::page::{ValueRef, entry_weight, shared_bytes};
+use super::{BlobRef, LEAF_WEIGHT_MAX, TreeRef};
+
+/// Room for the key and value of an entry that is not there yet.
+const ROOM_BYTES: usize = 64;
 
 /// Entries in the order of their keys, side by side in one buffer.
 #[derive(Default)]
@@ -29,6 +32,18 @@ enum Place {
 }
 
 impl Run {
+    /// Has room for a subtree of `tree`'s size, and these many entries more.
+    pub(super) fn with_room(tree: &TreeRef, more: usize) -> Self {
+        // What a page says of itself is not believed before it is read.
+        let weight = tree.weight.min(LEAF_WEIGHT_MAX) as usize;
+        let count = tree.count.min(LEAF_WEIGHT_MAX) as usize;
+        Self {
+            bytes: Vec::with_capacity(weight + more * ROOM_BYTES),
+            blobs: Vec::new(),
+            entries: Vec::with_capacity(count + more),
+        }
+    }
+
     /// Adds the entry of the key `head` and `tail`, which is greater than all so far.
     pub(super) fn push(&mut self, head: &[u8], tail: &[u8], value: ValueRef<'_>) {
         let key_at = self.bytes.len();

@@ -17,7 +17,7 @@ pub(crate) struct Crash<'a> {
     pub(crate) begun: usize,
     /// How often the disk synced.
     pub(crate) syncs: usize,
-    pub(crate) synced: Image,
+    synced: Image,
     unsynced: Vec<&'a Change>,
 }
 
@@ -89,23 +89,20 @@ impl Crash<'_> {
         Kept::default()
     }
 
-    /// Every prefix; each write dropped, alone, and torn once at a sector and once at a byte;
-    /// and `subsets` random ones.
+    /// Every prefix; each write dropped, and each torn once; and `subsets` random ones.
     pub(crate) fn explore(&self, subsets: usize, random: &mut Random) -> BTreeSet<Kept> {
         let everything = self.everything().0;
         let mut all = BTreeSet::from([self.nothing(), self.everything()]);
         for index in 0..everything.len() {
             all.insert(Kept(everything[..index].to_vec()));
-            all.insert(Kept(vec![everything[index].clone()]));
             let mut dropped = everything.clone();
             dropped.remove(index);
             all.insert(Kept(dropped));
-            for at_sectors in [true, false] {
-                if let Some(part) = self.torn(index, at_sectors, random) {
-                    let mut torn = everything.clone();
-                    torn[index].1 = part;
-                    all.insert(Kept(torn));
-                }
+            let at_sectors = random.chance(2);
+            if let Some(part) = self.torn(index, at_sectors, random) {
+                let mut torn = everything.clone();
+                torn[index].1 = part;
+                all.insert(Kept(torn));
             }
         }
         all.extend((0..subsets).map(|_| self.subset(random)));

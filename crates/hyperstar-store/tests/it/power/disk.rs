@@ -86,6 +86,14 @@ impl Disk {
         disk
     }
 
+    /// From now on nothing works: the store on it closes without a word, and at once.
+    pub(crate) fn kill(&self) {
+        self.state().fault = Some(Fault {
+            after: 0,
+            lasts: true,
+        });
+    }
+
     pub(crate) fn begin(&self, state: usize) {
         self.state().trace.push(Event::Begun(state));
     }

@@ -203,7 +203,7 @@ impl Store {
                 (version, record.tree)
             }
         };
-        Ok(Snapshot::past(
+        Ok(Snapshot::new(
             self.id(),
             Arc::new(Past {
                 view: head.view.clone(),

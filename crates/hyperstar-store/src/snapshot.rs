@@ -8,7 +8,10 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::reads::{record_path, record_prefix};
-use crate::state::State;
+use crate::hash::Hash;
+use crate::path::{check_prefix, descendants_start};
+use crate::state::{Pages, Rooted, bytes_of, text};
+use crate::tree;
 use crate::{StoreError, StoreId, Version, read};
 
 /// The store as it was at one version, whatever is written meanwhile.
@@ -30,15 +33,11 @@ use crate::{StoreError, StoreId, Version, read};
 #[derive(Clone)]
 pub struct Snapshot {
     store: StoreId,
-    state: Arc<dyn State>,
+    state: Arc<dyn Rooted>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(store: StoreId, state: Arc<dyn State>) -> Self {
-        Self { store, state }
-    }
-
-    pub(crate) fn past(store: StoreId, state: Arc<dyn State>) -> Self {
+    pub(crate) fn new(store: StoreId, state: Arc<dyn Rooted>) -> Self {
         Self { store, state }
     }
 
@@ -50,6 +49,60 @@ impl Snapshot {
     /// The version of the last commit in it.
     pub fn version(&self) -> Version {
         self.state.version()
+    }
+
+    /// The hash of everything in it: the same for the same content, in any store, whatever its history.
+    pub fn root(&self) -> Hash {
+        self.state.tree().hash
+    }
+
+    /// How many values there are below `prefix`, at any depth. It costs the depth, not the number.
+    ///
+    /// ```
+    /// # let store = hyperstar_store::Store::memory();
+    /// store.set("todo/1", "buy milk")?;
+    /// store.set("todo/2", "drink it")?;
+    /// assert_eq!(store.snapshot().count("todo")?, 2);
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Snapshot::get_bytes`].
+    pub fn count(&self, prefix: &str) -> Result<u64, StoreError> {
+        check_prefix(prefix)?;
+        record_prefix(self.store, prefix);
+        let pages = Pages(self.state.view());
+        let below = descendants_start(prefix);
+        Ok(tree::count_below(
+            &pages,
+            self.state.tree(),
+            below.as_bytes(),
+        )?)
+    }
+
+    /// The value that `index` others below `prefix` come before, with its path, as
+    /// [`list`](Snapshot::list) orders them: the beginning of a page of a long list. It costs the depth.
+    ///
+    /// ```
+    /// # let store = hyperstar_store::Store::memory();
+    /// for item in 0..100 {
+    ///     store.set(&format!("item/{item:03}"), &item)?;
+    /// }
+    /// let (path, _) = store.snapshot().nth("item", 40)?.unwrap();
+    /// assert_eq!(path, "item/040");
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Snapshot::get_bytes`].
+    pub fn nth(&self, prefix: &str, index: u64) -> Result<Option<(String, Bytes)>, StoreError> {
+        check_prefix(prefix)?;
+        record_prefix(self.store, prefix);
+        let (view, below) = (self.state.view(), descendants_start(prefix));
+        let found = tree::nth(&Pages(view), self.state.tree(), below.as_bytes(), index)?;
+        found
+            .map(|(path, value)| Ok((text(&path)?.to_owned(), bytes_of(view, &value)?)))
+            .transpose()
     }
 
     /// The value of `path`, decoded from JSON; `None` if there is none, or `path` is a directory.

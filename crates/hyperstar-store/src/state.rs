@@ -28,6 +28,12 @@ pub(crate) trait State: Source + Send + Sync {
     fn version(&self) -> Version;
 }
 
+/// A state that is a tree: it can be counted without a look at each value.
+pub(crate) trait Rooted: State {
+    fn view(&self) -> &dyn View;
+    fn tree(&self) -> &TreeRef;
+}
+
 /// The last durable state of the branch that is checked out.
 pub(crate) struct Head {
     pub(crate) view: Arc<dyn View>,
@@ -115,6 +121,16 @@ impl Source for Head {
 impl State for Head {
     fn version(&self) -> Version {
         self.state.version
+    }
+}
+
+impl Rooted for Head {
+    fn view(&self) -> &dyn View {
+        &*self.view
+    }
+
+    fn tree(&self) -> &TreeRef {
+        &self.tree
     }
 }
 
@@ -294,6 +310,16 @@ impl Past {
 impl State for Past {
     fn version(&self) -> Version {
         self.version
+    }
+}
+
+impl Rooted for Past {
+    fn view(&self) -> &dyn View {
+        &*self.view
+    }
+
+    fn tree(&self) -> &TreeRef {
+        &self.tree
     }
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn crashes<'a>(
             }
             Event::Begun(state) => crash.begun = *state,
             Event::Acknowledged(state) => crash.acknowledged = *state,
-            Event::Failed => {}
+            Event::Lost => crash.unsynced.clear(),
         }
         visit(index + 1, &crash);
     }

@@ -109,7 +109,8 @@ impl History {
         }
     }
 
-    fn find(&self, store: &Store) -> usize {
+    /// The index of the state that the store holds.
+    pub(crate) fn find(&self, store: &Store) -> usize {
         let content = read(store);
         let stamp = content.get(STAMP);
         let found = self.states.iter().position(|s| s.get(STAMP) == stamp);

@@ -1,6 +1,7 @@
 //! Content encodings: which one a client gets, and the streaming encoders.
 
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -203,7 +204,8 @@ pub(crate) fn compress_with(
 
 /// A streaming encoder: what was put in can be read by the client once it is flushed.
 pub(crate) struct Encoder {
-    codec: Box<dyn Codec>,
+    /// Nothing once it has failed.
+    codec: Option<Box<dyn Codec>>,
 }
 
 /// One encoding's own encoder, which writes into a buffer.
@@ -341,29 +343,58 @@ impl Encoder {
                 .ok(),
             _ => None,
         };
-        codec.map(|codec| Self { codec })
+        codec.map(|codec| Self { codec: Some(codec) })
     }
 
     /// Takes bytes in; nothing need come out yet.
     pub(crate) fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.codec.write_all(bytes)
+        self.run(|codec| codec.write_all(bytes))
     }
 
     /// Gives out everything that was taken in.
     pub(crate) fn flush(&mut self) -> io::Result<Bytes> {
-        self.codec.flush()?;
-        Ok(Bytes::from(std::mem::take(self.codec.written())))
+        self.run(|codec| {
+            codec.flush()?;
+            Ok(Bytes::from(std::mem::take(codec.written())))
+        })
     }
 
     /// Ends the stream and gives out the rest.
-    pub(crate) fn finish(self) -> io::Result<Bytes> {
-        self.codec.end().map(Bytes::from)
+    pub(crate) fn finish(mut self) -> io::Result<Bytes> {
+        match self.codec.take() {
+            Some(codec) => caught(|| codec.end()).map(Bytes::from),
+            None => Err(io::Error::other("the encoder has failed before")),
+        }
+    }
+
+    /// Some input makes brotli's encoder panic, which is to be the end of one stream and not of a task
+    /// that has many. It is not used again then.
+    fn run<T>(&mut self, work: impl FnOnce(&mut dyn Codec) -> io::Result<T>) -> io::Result<T> {
+        let Some(codec) = &mut self.codec else {
+            return Err(io::Error::other("the encoder has failed before"));
+        };
+        let done = caught(|| work(&mut **codec));
+        if done.is_err() {
+            let codec = self.codec.take();
+            // It may try to write what it has.
+            let _ = caught(|| {
+                drop(codec);
+                Ok(())
+            });
+        }
+        done
     }
 
     fn whole(mut self, bytes: &[u8]) -> io::Result<Bytes> {
         self.put(bytes)?;
         self.finish()
     }
+}
+
+/// Makes an error of a panic.
+pub(crate) fn caught<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|_| Err(io::Error::other("the encoder panicked")))
 }
 
 #[cfg(feature = "zstd")]

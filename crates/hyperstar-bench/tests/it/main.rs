@@ -61,7 +61,7 @@ fn servers_are_compared() {
         &[&quick[..], &["bytes"]].concat(),
         &[
             "## 4. Bytes per update",
-            "| bytes per update against zstd per connection + 22, board, zstd",
+            "| bytes per update against zstd per connection + 14, board, zstd",
         ],
     );
 }

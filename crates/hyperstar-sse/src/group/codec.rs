@@ -11,6 +11,8 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use crate::encoding::Encoding;
+#[cfg(feature = "brotli")]
+use crate::encoding::caught;
 #[cfg(feature = "gzip")]
 use crate::encoding::deflate;
 
@@ -126,7 +128,7 @@ impl Codecs {
             #[cfg(feature = "gzip")]
             Encoding::Gzip => self.gzip(frame, before),
             #[cfg(feature = "brotli")]
-            Encoding::Brotli => self.brotli(frame, before),
+            Encoding::Brotli => Ok(self.brotli(frame, before)),
             #[cfg(feature = "zstd")]
             Encoding::Zstd => self.zstd(frame, before),
             #[cfg(not(all(feature = "gzip", feature = "brotli", feature = "zstd")))]
@@ -189,8 +191,18 @@ impl Codecs {
         Ok(out)
     }
 
+    /// What the encoder cannot code is sent as it is: some pages make it panic, in places of its own that
+    /// have nothing to do with what is asked of it.
     #[cfg(feature = "brotli")]
-    fn brotli(&self, frame: &[u8], before: &[u8]) -> io::Result<Vec<u8>> {
+    fn brotli(&self, frame: &[u8], before: &[u8]) -> Vec<u8> {
+        caught(|| self.brotli_blocks(frame, before)).unwrap_or_else(|error| {
+            tracing::warn!(%error, bytes = frame.len(), "brotli cannot code a frame; it is sent as it is");
+            stored(frame)
+        })
+    }
+
+    #[cfg(feature = "brotli")]
+    fn brotli_blocks(&self, frame: &[u8], before: &[u8]) -> io::Result<Vec<u8>> {
         use brotli::enc::StandardAlloc;
         use brotli::enc::encode::{
             BrotliEncoderOperation, BrotliEncoderParameter as Parameter, BrotliEncoderStateStruct,
@@ -200,10 +212,11 @@ impl Codecs {
             return Ok(Vec::new());
         }
         let before = &before[before.len().saturating_sub(self.within(frame.len()))..];
-        // No distance may go beyond the client's window; a smaller one saves memory.
+        // No distance may go beyond the client's window; a smaller one saves memory. At 16 and below the
+        // encoder takes another table of matches, with which a frame takes twenty times as long.
         let both = frame.len() + before.len() + 16;
         let needed = both.next_power_of_two().ilog2();
-        let window_log = needed.clamp(16, self.coding.window_log);
+        let window_log = needed.clamp(17, self.coding.window_log);
         let mut encoder = BrotliEncoderStateStruct::new(StandardAlloc::default());
         for (parameter, value) in [
             (Parameter::BROTLI_PARAM_QUALITY, self.coding.brotli_quality),
@@ -256,6 +269,7 @@ impl Codecs {
 const GZIP_WINDOW: usize = 32 * 1024;
 
 /// What a decoder of zstd reads between a frame and the delta that follows it: a comment.
+#[cfg(debug_assertions)]
 const GLUE: &[u8] = b":::::::::::::::::\n";
 /// The same, without the end of its line.
 #[cfg(feature = "zstd")]
@@ -308,6 +322,25 @@ pub(crate) fn end(encoding: Encoding) -> &'static [u8] {
         Encoding::Brotli => &[3],
         Encoding::Zstd => &[1, 0, 0],
     }
+}
+
+/// Brotli's blocks of bytes as they are (RFC 7932, 9.2).
+#[cfg(feature = "brotli")]
+fn stored(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + 8);
+    for block in bytes.chunks(1 << 24) {
+        let length = (block.len() - 1) as u32; // a slice of `chunks` has a byte, and at most 2^24
+        // Not the last; how many nibbles the length has, as few as do; that it is not compressed.
+        let (nibbles, header_bytes) = match length {
+            0..0x1_0000 => (0, 3),
+            0x1_0000..0x10_0000 => (1, 3),
+            _ => (2, 4),
+        };
+        let header = nibbles << 1 | length << 3 | 1 << (3 + 4 * (nibbles + 4));
+        out.extend_from_slice(&header.to_le_bytes()[..header_bytes]);
+        out.extend_from_slice(block);
+    }
+    out
 }
 
 /// zstd's block of bytes as they are (RFC 8878, 3.1.1.2).
@@ -391,4 +424,39 @@ fn zstd_blocks(
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(all(test, feature = "brotli"))]
+mod tests {
+    use super::*;
+
+    /// A stream in which each frame is coded, and then sent as it is.
+    #[test]
+    fn brotli_reads_what_is_sent_as_it_is() {
+        let codecs = Codecs::new(&Coding::default());
+        for bytes in [
+            1,
+            2,
+            192,
+            0xffff,
+            0x1_0000,
+            0x1_0001,
+            0x10_0000,
+            0x10_0001,
+            (1 << 24) + 7,
+        ] {
+            let frame: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
+            let mut stream = codecs.header(Encoding::Brotli);
+            stream.extend(stored(&frame));
+            stream.extend(codecs.brotli(b"in between", &frame));
+            stream.extend(stored(&frame));
+            stream.extend_from_slice(end(Encoding::Brotli));
+            let mut read = Vec::new();
+            brotli::BrotliDecompress(&mut &*stream, &mut read).unwrap();
+            assert!(
+                read == [&*frame, b"in between", &frame].concat(),
+                "{bytes} B"
+            );
+        }
+    }
 }

@@ -24,7 +24,7 @@ fn what_was_acknowledged_survives_sigkill() {
         // Half of the rounds start with no file: the kill may hit its creation.
         let file = directory.path().join(format!("{}.redb", round / 2));
         let before = if file.exists() { verify(&file) } else { 0 };
-        let acknowledged = run_and_kill(&file, &mut random);
+        let acknowledged = run_and_kill(&file, round % 2 == 1, &mut random);
         let found = verify(&file);
         assert!(
             found >= acknowledged.max(before),
@@ -37,8 +37,9 @@ fn what_was_acknowledged_survives_sigkill() {
     }
 }
 
-/// The version that the child acknowledged last, 0 if none.
-fn run_and_kill(file: &std::path::Path, random: &mut Random) -> u64 {
+/// The version that the child acknowledged last, 0 if none. It is killed at any time after it has
+/// started, or after its first commit.
+fn run_and_kill(file: &std::path::Path, after_commit: bool, random: &mut Random) -> u64 {
     let mut child = Command::new(env::current_exe().unwrap())
         .args([
             "--exact",
@@ -51,12 +52,13 @@ fn run_and_kill(file: &std::path::Path, random: &mut Random) -> u64 {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let (started_tx, started_rx) = channel();
+    let (told_tx, told_rx) = channel();
+    let awaited = if after_commit { "ack " } else { "start" };
     let reader = thread::spawn(move || {
         let mut last = 0;
         for line in lines.map_while(Result::ok) {
-            if line == "start" {
-                let _ = started_tx.send(());
+            if line.starts_with(awaited) {
+                let _ = told_tx.send(());
             }
             // A line that the kill cut off has no `;`.
             let version = line
@@ -68,7 +70,7 @@ fn run_and_kill(file: &std::path::Path, random: &mut Random) -> u64 {
         }
         last
     });
-    started_rx.recv().unwrap();
+    told_rx.recv().unwrap();
     thread::sleep(Duration::from_micros(random.below(40_000)));
     child.kill().unwrap();
     child.wait().unwrap();

@@ -50,6 +50,9 @@ pub trait Backend: Send + 'static {
     }
 }
 
+/// What a scan shows each key and value to; it says whether the scan goes on.
+pub type VisitEntry<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
 /// An immutable state of a backend.
 pub trait View: Send + Sync {
     /// The value of a key.
@@ -66,7 +69,7 @@ pub trait View: Send + Sync {
         &self,
         table: Table,
         start: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut VisitEntry<'_>,
     ) -> Result<(), BackendError>;
 
     /// Calls `visit` for each key before `end` (excluded), or from the last one if there is no `end`,
@@ -78,7 +81,7 @@ pub trait View: Send + Sync {
         &self,
         table: Table,
         end: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut VisitEntry<'_>,
     ) -> Result<(), BackendError>;
 }
 

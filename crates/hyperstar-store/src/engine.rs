@@ -198,7 +198,10 @@ impl Engine {
     fn drain(&self) {
         let mut queue = lock(&self.queue);
         while queue.is_led || !queue.waiting.is_empty() {
-            queue = self.idle.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self
+                .idle
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -313,7 +316,9 @@ impl Engine {
             Ok(flushed) => {
                 let mut queue = lock(&self.queue);
                 queue.flushing = Layer::default();
-                queue.is_unsynced = flushed.is_synced.map_or(queue.is_unsynced, |synced| !synced);
+                queue.is_unsynced = flushed
+                    .is_synced
+                    .map_or(queue.is_unsynced, |synced| !synced);
                 let wakers = self.publish(Arc::new(flushed.head), &flushed.commits);
                 let next = queue.waiting.first().map(|next| next.ticket.clone());
                 if next.is_none() {
@@ -416,7 +421,8 @@ impl Drop for Doubt<'_> {
     fn drop(&mut self) {
         if !self.is_settled {
             let failure = Failure::panicked(self.version);
-            self.engine.give_up(std::mem::take(&mut self.batch), failure);
+            self.engine
+                .give_up(std::mem::take(&mut self.batch), failure);
         }
     }
 }

@@ -162,7 +162,9 @@ pub enum StoreError {
     },
 
     /// A text of a commit is too long.
-    #[error("the {what} of a commit has {text_bytes} bytes, the most is {text_bytes_max}; shorten it")]
+    #[error(
+        "the {what} of a commit has {text_bytes} bytes, the most is {text_bytes_max}; shorten it"
+    )]
     TextTooLong {
         /// Which text.
         what: &'static str,
@@ -182,7 +184,9 @@ pub enum StoreError {
     },
 
     /// There is no such commit, or the history no longer reaches back to it.
-    #[error("there is no commit `{commit}` here, or it was let go; `log` lists those that are kept")]
+    #[error(
+        "there is no commit `{commit}` here, or it was let go; `log` lists those that are kept"
+    )]
     UnknownCommit {
         /// What was asked for.
         commit: String,

@@ -16,7 +16,7 @@ use crate::merge::{
     CommitLinks, Conflict, Conflicts, Head as Side, MergePolicies, Merged, Sides, merge, merge_base,
 };
 use crate::path::{check_prefix, is_at_or_below};
-use crate::record::{BRANCHES, IDS, Record, TAGS, branch_key, id_key, tag_key, version_of};
+use crate::record::{self, BRANCHES, IDS, Record, TAGS, branch_key, id_key, tag_key, version_of};
 use crate::state::{Head, Pages, Past, bytes_of, damaged, empty_tree, kept_of, text};
 use crate::tree::{self, TreeRef, Value};
 use crate::{Change, Commit, Snapshot, Store, StoreError, Transaction, Version};
@@ -118,7 +118,9 @@ impl Iterator for Commits {
 
 impl fmt::Debug for Commits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Commits").field("prefix", &self.prefix).finish()
+        f.debug_struct("Commits")
+            .field("prefix", &self.prefix)
+            .finish()
     }
 }
 
@@ -362,11 +364,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflicts`], with all of them: nothing is merged then;
     /// [`StoreError::UnknownCommit`]; as [`Store::transaction`].
-    pub fn merge(
-        &self,
-        theirs: CommitId,
-        policies: &MergePolicies,
-    ) -> Result<Commit, StoreError> {
+    pub fn merge(&self, theirs: CommitId, policies: &MergePolicies) -> Result<Commit, StoreError> {
         let merged = self.engine.transact_on_head(|tx, head| {
             let view = &*head.view;
             let (_, their_record) = known(view, theirs)?;
@@ -470,8 +468,7 @@ impl Store {
             }
             let (version, _) = known(&*head.view, commit)?;
             let mut draft = Draft::new(head);
-            let version = Bytes::copy_from_slice(&version.as_u64().to_be_bytes());
-            draft.put(key, version);
+            draft.put(key, record::named(version));
             draft.state.refs += 1;
             Ok(((), draft.apply(backend, true)?, Vec::new()))
         })
@@ -493,12 +490,7 @@ impl Store {
         self.remove_name("tag", name, tag_key(name))
     }
 
-    fn remove_name(
-        &self,
-        kind: &'static str,
-        name: &str,
-        key: Bytes,
-    ) -> Result<(), StoreError> {
+    fn remove_name(&self, kind: &'static str, name: &str, key: Bytes) -> Result<(), StoreError> {
         self.engine.replace_head(|backend, head| {
             if kind == "branch" && head.state.branch == name {
                 return Err(StoreError::CheckedOut {
@@ -534,8 +526,12 @@ impl Store {
             let mut changes = Vec::new();
             let mut failure = None;
             let (view, pages) = (&*head.view, Pages(&*head.view));
-            tree::diff(&pages, &head.tree, &there.tree, b"", &mut |path, a, b| {
-                match change_of(view, path, a, b) {
+            tree::diff(
+                &pages,
+                &head.tree,
+                &there.tree,
+                b"",
+                &mut |path, a, b| match change_of(view, path, a, b) {
                     Ok(change) => {
                         draft.set_value(change.path.clone(), b.map(kept_of));
                         changes.push(change);
@@ -545,8 +541,8 @@ impl Store {
                         failure = Some(error);
                         ControlFlow::Break(())
                     }
-                }
-            })?;
+                },
+            )?;
             if let Some(failure) = failure {
                 return Err(failure);
             }
@@ -560,8 +556,9 @@ impl Store {
     /// # Errors
     /// As [`Store::transaction`].
     pub fn sync(&self) -> Result<(), StoreError> {
-        self.engine
-            .replace_head(|backend, head| Ok(((), Draft::new(head).apply(backend, true)?, Vec::new())))
+        self.engine.replace_head(|backend, head| {
+            Ok(((), Draft::new(head).apply(backend, true)?, Vec::new()))
+        })
     }
 }
 
@@ -609,10 +606,7 @@ fn revert(tx: &mut Transaction, record: &Record, changes: Vec<Change>) -> Result
 }
 
 /// A commit by its name, if it is kept.
-pub(crate) fn find(
-    view: &dyn View,
-    id: CommitId,
-) -> Result<Option<(Version, Record)>, StoreError> {
+pub(crate) fn find(view: &dyn View, id: CommitId) -> Result<Option<(Version, Record)>, StoreError> {
     let version = view.get(Table::History, &id_key(id));
     match version.map_err(StoreError::Backend)? {
         None => Ok(None),
@@ -661,7 +655,10 @@ fn links(view: &dyn View, id: CommitId) -> Result<CommitLinks<CommitId>, StoreEr
 /// What a branch or a tag names.
 fn named(view: &dyn View, name: &str) -> Result<Option<CommitId>, StoreError> {
     for key in [branch_key(name), tag_key(name)] {
-        if let Some(version) = view.get(Table::History, &key).map_err(StoreError::Backend)? {
+        if let Some(version) = view
+            .get(Table::History, &key)
+            .map_err(StoreError::Backend)?
+        {
             return Ok(Some(load(view, version_of(&version)?)?.id));
         }
     }
@@ -725,11 +722,7 @@ fn names(view: &dyn View, kind: &[u8]) -> Result<Vec<(String, CommitId)>, StoreE
         .collect()
 }
 
-fn unknown_name(
-    view: &dyn View,
-    kind: &'static str,
-    name: &str,
-) -> Result<StoreError, StoreError> {
+fn unknown_name(view: &dyn View, kind: &'static str, name: &str) -> Result<StoreError, StoreError> {
     let there = match kind {
         "tag" => names(view, TAGS)?,
         _ => names(view, BRANCHES)?,
@@ -754,21 +747,27 @@ pub(crate) fn changes_between(
 ) -> Result<Vec<Change>, StoreError> {
     let mut changes = Vec::new();
     let mut failure = None;
-    tree::diff(&Pages(view), from, to, prefix.as_bytes(), &mut |path, a, b| {
-        match change_of(view, path, a, b) {
-            Ok(change) => {
-                // By whole segments.
-                if is_at_or_below(&change.path, prefix) {
-                    changes.push(change);
+    tree::diff(
+        &Pages(view),
+        from,
+        to,
+        prefix.as_bytes(),
+        &mut |path, a, b| {
+            match change_of(view, path, a, b) {
+                Ok(change) => {
+                    // By whole segments.
+                    if is_at_or_below(&change.path, prefix) {
+                        changes.push(change);
+                    }
+                    ControlFlow::Continue(())
                 }
-                ControlFlow::Continue(())
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
             }
-            Err(error) => {
-                failure = Some(error);
-                ControlFlow::Break(())
-            }
-        }
-    })?;
+        },
+    )?;
     failure.map_or(Ok(changes), Err)
 }
 
@@ -789,15 +788,19 @@ fn is_same_below(
     prefix: &str,
 ) -> Result<bool, StoreError> {
     let mut is_same = true;
-    tree::diff(&Pages(view), from, to, prefix.as_bytes(), &mut |path, _, _| {
-        match str::from_utf8(path) {
+    tree::diff(
+        &Pages(view),
+        from,
+        to,
+        prefix.as_bytes(),
+        &mut |path, _, _| match str::from_utf8(path) {
             Ok(path) if !is_at_or_below(path, prefix) => ControlFlow::Continue(()),
             _ => {
                 is_same = false;
                 ControlFlow::Break(())
             }
-        }
-    })?;
+        },
+    )?;
     Ok(is_same)
 }
 

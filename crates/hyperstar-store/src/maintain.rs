@@ -6,11 +6,11 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use crate::backend::{Table, View};
+use crate::backend::{Table, View, VisitEntry};
 use crate::commit::CommitId;
 use crate::engine::flush::Draft;
 use crate::history::find;
-use crate::record::{BRANCHES, COMMITS, Record, TAGS, commit_key, id_key, version_of};
+use crate::record::{BRANCHES, COMMITS, Record, TAGS, commit_key, id_key, version_in, version_of};
 use crate::state::{Head, Pages, kept_of, text};
 use crate::tree::{self, PageId, PageKind, TreeError, Visit};
 use crate::{Store, StoreError, Version};
@@ -323,29 +323,30 @@ fn named(view: &dyn View, kind: &[u8]) -> Result<Vec<CommitId>, StoreError> {
 fn commits(view: &dyn View, report: &mut Report) -> Result<Vec<(Version, Record)>, StoreError> {
     let mut commits = Vec::new();
     scan(view, Table::History, COMMITS, &mut |key, bytes| {
-        let Some(version) = key.strip_prefix(COMMITS) else {
+        if !key.starts_with(COMMITS) {
             return ControlFlow::Break(());
-        };
-        match (version_of(version), Record::decode(bytes)) {
-            (Ok(version), Some(record)) => commits.push((version, record)),
-            _ => report.add(format!("the commit at {version:?} is not what was written")),
+        }
+        match (version_in(key), Record::decode(bytes)) {
+            (Some(version), Some(record)) => commits.push((version, record)),
+            (version, _) => report.add(format!(
+                "the commit at version {} is not what was written",
+                version.unwrap_or_default()
+            )),
         }
         ControlFlow::Continue(())
     })?;
     Ok(commits)
 }
 
-fn mark(
-    view: &dyn View,
-    record: &Record,
-    reached: &mut HashSet<PageId>,
-) -> Result<(), StoreError> {
-    tree::pages(&Pages(view), &record.tree, &mut |page| {
-        match reached.insert(page.id) {
+fn mark(view: &dyn View, record: &Record, reached: &mut HashSet<PageId>) -> Result<(), StoreError> {
+    tree::pages(
+        &Pages(view),
+        &record.tree,
+        &mut |page| match reached.insert(page.id) {
             true => Visit::Below,
             false => Visit::Next,
-        }
-    })?;
+        },
+    )?;
     Ok(())
 }
 
@@ -369,7 +370,7 @@ fn check_commit(
         }
         report.pages += 1;
         if matches!(page.kind, PageKind::Raw(_)) {
-            raw.push(page.clone());
+            raw.push(*page);
         }
         Visit::Below
     });
@@ -395,8 +396,8 @@ fn check_names(view: &dyn View, report: &mut Report) -> Result<(), StoreError> {
             ControlFlow::Continue(())
         })?;
         for (name, version) in names {
-            let loaded = version_of(&version)
-                .and_then(|version| crate::engine::flush::load(view, version));
+            let loaded =
+                version_of(&version).and_then(|version| crate::engine::flush::load(view, version));
             if loaded.is_err() {
                 let name = String::from_utf8_lossy(&name);
                 report.add(format!("the {what} `{name}` names no commit"));
@@ -446,7 +447,9 @@ fn check_values(
     report.values = values;
     for path in &wrong {
         let path = text(path).unwrap_or("?");
-        report.add(format!("the value of `{path}` is not what the head's tree says"));
+        report.add(format!(
+            "the value of `{path}` is not what the head's tree says"
+        ));
     }
     let mut kept = 0;
     scan(view, Table::Values, &[], &mut |_, _| {
@@ -470,7 +473,7 @@ fn scan(
     view: &dyn View,
     table: Table,
     start: &[u8],
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    visit: &mut VisitEntry<'_>,
 ) -> Result<(), StoreError> {
     view.scan(table, start, visit).map_err(StoreError::Backend)
 }

@@ -207,13 +207,31 @@ pub(crate) fn tag_key(name: &str) -> Bytes {
     [TAGS, name.as_bytes()].concat().into()
 }
 
-/// A number as it is kept under an id, a branch or a tag.
-pub(crate) fn version_of(bytes: &[u8]) -> Result<Version, StoreError> {
-    let number = bytes.try_into().map(u64::from_be_bytes);
-    let number = number.map_err(|_| StoreError::Damaged {
-        what: "the version that a name stands for".to_owned(),
-    })?;
-    Ok(Version::from_u64(number))
+/// What is kept under an id, a branch or a tag.
+pub(crate) fn named(version: Version) -> Bytes {
+    sealed(version.as_u64().to_be_bytes().to_vec())
+}
+
+/// The version that is kept under an id, a branch or a tag.
+pub(crate) fn version_of(kept: &[u8]) -> Result<Version, StoreError> {
+    unsealed(kept)
+        .and_then(number)
+        .ok_or_else(|| StoreError::Damaged {
+            what: "the version that a name stands for".to_owned(),
+        })
+}
+
+/// The version in the key of a commit.
+pub(crate) fn version_in(key: &[u8]) -> Option<Version> {
+    key.strip_prefix(COMMITS).and_then(number)
+}
+
+fn number(bytes: &[u8]) -> Option<Version> {
+    bytes
+        .try_into()
+        .ok()
+        .map(u64::from_be_bytes)
+        .map(Version::from_u64)
 }
 
 /// The bytes of the checksum at the end of what no id is the hash of.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::reads::{record_path, record_prefix};
 use crate::hash::Hash;
 use crate::path::{check_prefix, descendants_start};
+use crate::reads::{record_path, record_prefix};
 use crate::state::{Pages, Rooted, bytes_of, text};
 use crate::tree;
 use crate::{StoreError, StoreId, Version, read};

@@ -55,9 +55,7 @@ impl Head {
     fn scanned(
         &self,
         visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
-        scan: impl FnOnce(
-            &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-        ) -> Result<(), BackendError>,
+        scan: impl FnOnce(&mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>) -> Result<(), BackendError>,
     ) -> Result<(), StoreError> {
         let mut failure = None;
         let mut step = |path: &[u8], kept: &[u8]| {
@@ -200,7 +198,10 @@ fn walk_layers_back(
     let Some((layer, rest)) = layers.split_first() else {
         return below.walk_back(end, visit);
     };
-    let to_end = (Bound::Unbounded, end.map_or(Bound::Unbounded, Bound::Excluded));
+    let to_end = (
+        Bound::Unbounded,
+        end.map_or(Bound::Unbounded, Bound::Excluded),
+    );
     let writes = layer.range::<str, _>(to_end).rev();
     merge_walk(
         writes.map(|(path, value)| (&**path, value.as_ref())),

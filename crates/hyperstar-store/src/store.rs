@@ -13,7 +13,8 @@ use crate::path::check_prefix;
 use crate::state::State;
 use crate::watch::WatchQueue;
 use crate::{
-    Commit, CommitId, Snapshot, StoreConfig, StoreError, StoreId, Subscription, Transaction, Version, Watch, WatchBounds,
+    Commit, CommitId, Snapshot, StoreConfig, StoreError, StoreId, Subscription, Transaction,
+    Version, Watch, WatchBounds,
 };
 
 /// Values under paths, written in transactions, read from snapshots.

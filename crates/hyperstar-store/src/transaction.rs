@@ -338,7 +338,10 @@ impl Source for Transaction {
         end: Option<&str>,
         visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let to_end = (Bound::Unbounded, end.map_or(Bound::Unbounded, Bound::Excluded));
+        let to_end = (
+            Bound::Unbounded,
+            end.map_or(Bound::Unbounded, Bound::Excluded),
+        );
         let writes = self.writes.range::<str, _>(to_end).rev();
         merge_walk(
             writes.map(|(path, value)| (&**path, value.as_ref())),

@@ -38,11 +38,9 @@ use crate::backend::BackendError;
 use crate::hash::Hash;
 
 pub(crate) use self::blob::{load as load_value, store as store_value};
-pub(crate) use self::diff::{VisitChange, diff};
-pub(crate) use self::edit::{Edited, edit, empty};
-pub(crate) use self::read::{
-    PageKind, PageRef, Visit, count_below, get, nth, pages, walk, walk_back,
-};
+pub(crate) use self::diff::diff;
+pub(crate) use self::edit::{edit, empty};
+pub(crate) use self::read::{PageKind, Visit, count_below, get, nth, pages, walk, walk_back};
 
 /// The heaviest subtree that is a leaf page, if it has more than one entry.
 pub(crate) const LEAF_WEIGHT_MAX: u64 = 4096;

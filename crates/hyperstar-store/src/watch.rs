@@ -283,15 +283,27 @@ impl WatchState {
             && self.queued_bytes.saturating_add(bytes) <= bounds.bytes_max;
         if fits {
             self.queued_bytes += bytes;
-            self.events
-                .push_back((WatchEvent::Changed { version, id, changes }, bytes));
+            self.events.push_back((
+                WatchEvent::Changed {
+                    version,
+                    id,
+                    changes,
+                },
+                bytes,
+            ));
             return;
         }
         let commits = self.events.len() as u64 + 1;
         self.events.clear();
         self.queued_bytes = 0;
-        self.events
-            .push_back((WatchEvent::Lagged { version, id, commits }, 0));
+        self.events.push_back((
+            WatchEvent::Lagged {
+                version,
+                id,
+                commits,
+            },
+            0,
+        ));
     }
 }
 

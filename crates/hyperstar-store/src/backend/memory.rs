@@ -1,12 +1,12 @@
 //! Tables in memory, gone with the process.
 
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rpds::RedBlackTreeMapSync;
 
-use super::{Backend, BackendError, Batch, Table, View};
+use super::{Backend, BackendError, Batch, Table, View, VisitEntry};
 
 /// Keeps everything in memory: for tests, caches, and where there is no file system.
 ///
@@ -21,6 +21,11 @@ impl MemoryBackend {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Sets a key, past every store: for one that is restored, or damaged for a test.
+    pub fn insert(&mut self, table: Table, key: Bytes, value: Bytes) {
+        self.tables[table as usize].insert_mut(key, value);
     }
 }
 
@@ -60,7 +65,7 @@ impl View for MemoryBackend {
         &self,
         table: Table,
         start: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut VisitEntry<'_>,
     ) -> Result<(), BackendError> {
         let from_start = (Bound::Included(start), Bound::Unbounded);
         for (key, value) in self.tables[table as usize].range::<[u8], _>(from_start) {
@@ -75,9 +80,12 @@ impl View for MemoryBackend {
         &self,
         table: Table,
         end: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut VisitEntry<'_>,
     ) -> Result<(), BackendError> {
-        let to_end = (Bound::Unbounded, end.map_or(Bound::Unbounded, Bound::Excluded));
+        let to_end = (
+            Bound::Unbounded,
+            end.map_or(Bound::Unbounded, Bound::Excluded),
+        );
         for (key, value) in self.tables[table as usize].range::<[u8], _>(to_end).rev() {
             if visit(key, value).is_break() {
                 break;

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fs::File;
 use std::io;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use redb::{
     StorageError, TableDefinition, TableError, WriteTransaction,
 };
 
-use super::{Backend, BackendError, Batch, Table, View};
+use super::{Backend, BackendError, Batch, Table, View, VisitEntry};
 use crate::StoreError;
 
 /// How many bytes of pages redb keeps in memory. Past it, it reads from the file.
@@ -157,7 +157,7 @@ impl View for RedbView {
         &self,
         table: Table,
         start: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut VisitEntry<'_>,
     ) -> Result<(), BackendError> {
         if table == Table::Pages {
             let first = match start.len() > 8 {
@@ -194,7 +194,7 @@ impl View for RedbView {
         &self,
         table: Table,
         end: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut VisitEntry<'_>,
     ) -> Result<(), BackendError> {
         if table == Table::Pages {
             let last = match end {
@@ -217,7 +217,10 @@ impl View for RedbView {
             Table::Values => &self.values,
             _ => &self.history,
         };
-        let to_end = (Bound::Unbounded, end.map_or(Bound::Unbounded, Bound::Excluded));
+        let to_end = (
+            Bound::Unbounded,
+            end.map_or(Bound::Unbounded, Bound::Excluded),
+        );
         let range = table.range::<&[u8]>(to_end).map_err(BackendError::new)?;
         for entry in range.rev() {
             let (key, bytes) = entry.map_err(BackendError::new)?;

@@ -57,7 +57,9 @@ pub(crate) fn head_of(view: Arc<dyn View>, state: StoreState) -> Result<Head, St
         Some(version) => Some(Arc::new(load(&*view, record::version_of(&version)?)?)),
         None => None,
     };
-    let tree = record.as_ref().map_or_else(empty_tree, |record| record.tree);
+    let tree = record
+        .as_ref()
+        .map_or_else(empty_tree, |record| record.tree);
     Ok(Head {
         view,
         state,
@@ -98,7 +100,10 @@ pub(super) fn flush(
                 parents: meta.parents.clone(),
                 time_ms: meta.time_ms.unwrap_or_else(now_ms),
                 undoes: meta.undoes,
-                author: meta.author.clone().unwrap_or_else(|| engine.config.author.clone()),
+                author: meta
+                    .author
+                    .clone()
+                    .unwrap_or_else(|| engine.config.author.clone()),
                 message: meta.message.clone(),
             };
             let id = draft.commit(last.version, &changes, signed)?;
@@ -238,7 +243,7 @@ impl<'a> Draft<'a> {
             dropped: edited.dropped,
         };
         self.put(commit_key(version), record.encode());
-        let version_bytes = Bytes::copy_from_slice(&version.as_u64().to_be_bytes());
+        let version_bytes = record::named(version);
         self.put(id_key(id), version_bytes.clone());
         if self.record.is_none() {
             self.state.refs += 1;

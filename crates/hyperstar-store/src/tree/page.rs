@@ -19,8 +19,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::{
-    BlobRef, INLINE_BYTES_MAX, KEY_BYTES_MAX, LEAF_WEIGHT_MAX, PageId, PageSource, TreeError,
-    TreeRef, Value,
+    BlobRef, INLINE_BYTES_MAX, KEY_BYTES_MAX, PageId, PageSource, TreeError, TreeRef, Value,
 };
 use crate::VALUE_BYTES_MAX;
 use crate::hash::Hash;

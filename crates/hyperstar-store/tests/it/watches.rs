@@ -158,7 +158,8 @@ fn a_slow_reader_is_told_that_it_lagged() {
         let event = watch.try_next();
         let Some(WatchEvent::Lagged {
             version, commits, ..
-        }) = event else {
+        }) = event
+        else {
             panic!("{event:?}")
         };
         assert_eq!((version.as_u64(), commits), (11, 11));

@@ -132,10 +132,15 @@ impl Engine {
         let changed = change(&mut **backend, &head);
         let (value, head, changes) = match changed {
             Ok(changed) => changed,
+            Err(StoreError::InDoubt { version, source }) => {
+                doubt.is_settled = true;
+                let failure = Failure::InDoubt { version, source };
+                let error = failure.to_error();
+                self.give_up(Vec::new(), failure);
+                return Err(error);
+            }
             Err(error) => {
-                if !matches!(error, StoreError::InDoubt { .. }) {
-                    doubt.is_settled = true;
-                }
+                doubt.is_settled = true;
                 return Err(error);
             }
         };

@@ -11,7 +11,7 @@ use hyperstar_store::{
     WatchEvent,
 };
 
-use crate::support::Random;
+use crate::support::{Fault, Flaky, Random};
 
 fn all() -> StoreConfig {
     StoreConfig {
@@ -496,6 +496,33 @@ fn what_is_buffered_is_on_the_disk_after_a_sync() {
     let store = Store::open_with(&file, config).unwrap();
     assert_eq!(store.get("n").unwrap(), Some(50), "closing it syncs");
     assert_eq!(store.log("").unwrap().count(), 51);
+}
+
+#[test]
+fn a_name_in_doubt_stops_the_store_until_it_is_opened_anew() {
+    for (fault, is_there) in [(Fault::InDoubtBefore, false), (Fault::InDoubtAfter, true)] {
+        let backend = Flaky::default();
+        let store = Store::with_backend(backend.clone()).unwrap();
+        let commit = store.set("a", &1).unwrap().id;
+        *backend.fault.lock().unwrap() = Fault::Before;
+        let refused = store.branch("idea", commit);
+        assert!(matches!(refused, Err(StoreError::Backend(_))));
+        *backend.fault.lock().unwrap() = fault;
+        let in_doubt = store.branch("idea", commit);
+        assert!(matches!(in_doubt, Err(StoreError::InDoubt { .. })));
+        assert!(matches!(
+            store.set("a", &2),
+            Err(StoreError::Stopped { .. })
+        ));
+        assert!(matches!(
+            store.checkout("main"),
+            Err(StoreError::Stopped { .. })
+        ));
+        assert_eq!(store.get("a").unwrap(), Some(1));
+        let store = Store::with_backend(backend).unwrap();
+        assert_eq!(store.checkout("idea").is_ok(), is_there);
+        store.set("a", &3).unwrap();
+    }
 }
 
 /// A backend in memory that outlives its store, and that a test can look into.

@@ -11,7 +11,7 @@
 /// ```
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
-    /// How much of the past is kept by itself (the last 10,000 commits).
+    /// How much of the past is kept by itself (the last 1,000 commits).
     pub history: History,
     /// Who commits where a transaction does not say ([`Transaction::set_author`](crate::Transaction::set_author)).
     pub author: String,
@@ -22,7 +22,7 @@ pub struct StoreConfig {
 impl Default for StoreConfig {
     fn default() -> Self {
         Self {
-            history: History::Last(10_000),
+            history: History::Last(1_000),
             author: String::new(),
             durability: Durability::Durable,
         }

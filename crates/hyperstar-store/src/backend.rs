@@ -11,17 +11,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Commit, Version};
+use crate::Version;
 
 pub use self::memory::MemoryBackend;
 #[cfg(feature = "redb")]
 pub use self::redb::RedbBackend;
 
-/// Keeps the values. One store owns it and calls it from one thread at a time.
+/// Keeps ordered tables of bytes. One store owns it and calls it from one thread at a time.
 ///
 /// # Contract
-/// - [`apply`](Backend::apply) is atomic, also over a crash: all changes and the version, or none.
-/// - When `apply` returns `Ok`, the commit is as durable as the backend can make it.
+/// - [`apply`](Backend::apply) is atomic, also over a crash: all writes of a batch, or none.
+/// - When `apply` returns `Ok` for a batch that is to be [synced](Batch::sync), it and all before it
+///   are as durable as the backend can make them. Others may be lost in a crash, but never without
+///   those after them.
 /// - When it returns an error that is not [in doubt](BackendError::in_doubt), nothing was changed.
 /// - Views are immutable, and stay readable for as long as somebody holds them.
 pub trait Backend: Send + 'static {
@@ -31,40 +33,103 @@ pub trait Backend: Send + 'static {
     /// Whatever keeps the backend from reading.
     fn view(&mut self) -> Result<Arc<dyn View>, BackendError>;
 
-    /// Makes `commit` durable, and returns the state with it.
+    /// Applies `batch`, and returns the state with it.
     ///
     /// # Errors
-    /// An error for which [`BackendError::is_in_doubt`] if the commit may have become durable;
+    /// An error for which [`BackendError::is_in_doubt`] if the batch may have become durable;
     /// any other only if nothing was changed.
-    fn apply(&mut self, commit: &Commit) -> Result<Arc<dyn View>, BackendError>;
+    fn apply(&mut self, batch: &Batch) -> Result<Arc<dyn View>, BackendError>;
+
+    /// Gives space that nothing uses back to the system, as far as that can be done beside readers;
+    /// answers whether calling it again may give back more.
+    ///
+    /// # Errors
+    /// As [`Backend::apply`].
+    fn shrink(&mut self) -> Result<bool, BackendError> {
+        Ok(false)
+    }
 }
 
-/// An immutable state of a backend: what a [`Snapshot`](crate::Snapshot) reads.
-pub trait View: Send + Sync {
-    /// The version of the last commit in it.
-    fn version(&self) -> Version;
+/// What a scan shows each key and value to; it says whether the scan goes on.
+pub type VisitEntry<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
-    /// The value of a path.
+/// An immutable state of a backend.
+pub trait View: Send + Sync {
+    /// The value of a key.
     ///
     /// # Errors
     /// Whatever keeps the backend from reading.
-    fn get(&self, path: &str) -> Result<Option<Bytes>, BackendError>;
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, BackendError>;
 
-    /// Calls `visit` for each path from `start` on (included), in byte order, until it breaks.
+    /// Calls `visit` for each key from `start` on (included), in byte order, until it breaks.
     ///
     /// # Errors
     /// Whatever keeps the backend from reading.
     fn scan(
         &self,
-        start: &str,
-        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+        table: Table,
+        start: &[u8],
+        visit: &mut VisitEntry<'_>,
+    ) -> Result<(), BackendError>;
+
+    /// Calls `visit` for each key before `end` (excluded), or from the last one if there is no `end`,
+    /// in reverse byte order, until it breaks.
+    ///
+    /// # Errors
+    /// Whatever keeps the backend from reading.
+    fn scan_back(
+        &self,
+        table: Table,
+        end: Option<&[u8]>,
+        visit: &mut VisitEntry<'_>,
     ) -> Result<(), BackendError>;
 }
 
-/// A failure of a [`Backend`].
-#[derive(Debug)]
+/// A table of a backend: ordered keys with values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// The values of the branch that is checked out, by path: small keys, small values, read most.
+    Values,
+    /// The pages of all trees and large values, by number: eight bytes, big-endian. New ones have
+    /// greater numbers than those before, and none is written twice.
+    Pages,
+    /// Commits, branches, tags and the store's own state.
+    History,
+}
+
+impl Table {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Values, Self::Pages, Self::History];
+}
+
+/// Writes that happen together or not at all.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Batch {
+    /// The version of the store from this batch on.
+    pub version: Version,
+    /// Whether it is to be durable when it is acknowledged.
+    pub sync: bool,
+    /// At most one for a key of a table.
+    pub writes: Vec<Write>,
+}
+
+/// One write of a [`Batch`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Write {
+    /// The table.
+    pub table: Table,
+    /// The key in it.
+    pub key: Bytes,
+    /// The value; `None` removes the key, whether it is there or not.
+    pub value: Option<Bytes>,
+}
+
+/// A failure of a [`Backend`]. Clones share what it came from.
+#[derive(Clone, Debug)]
 pub struct BackendError {
-    source: Box<dyn Error + Send + Sync>,
+    source: Arc<dyn Error + Send + Sync>,
     in_doubt: bool,
 }
 
@@ -72,20 +137,20 @@ impl BackendError {
     /// A failure that changed nothing.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
-            source: source.into(),
+            source: source.into().into(),
             in_doubt: false,
         }
     }
 
-    /// A failure after which the commit may be there or not. The store stops writing.
+    /// A failure after which the batch may be there or not. The store stops writing.
     pub fn in_doubt(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
-            source: source.into(),
+            source: source.into().into(),
             in_doubt: true,
         }
     }
 
-    /// Whether the commit may have become durable.
+    /// Whether the batch may have become durable.
     pub fn is_in_doubt(&self) -> bool {
         self.in_doubt
     }

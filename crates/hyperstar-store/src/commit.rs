@@ -1,14 +1,15 @@
 //! What a transaction leaves behind: a [`Commit`] with its [`Version`] and its [`Change`]s.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::StoreError;
-use crate::value;
+use crate::hash::{Hash, ParseHashError};
+use crate::{StoreError, value};
 
 /// The place of a commit in the order of commits: each commit's version is greater than the one
 /// before. An empty store is at [`Version::ZERO`]. Versions of a durable store go on after a reopen.
@@ -56,9 +57,13 @@ impl StoreId {
     }
 }
 
-/// One committed transaction: all of its changes, or none, are in the store.
+/// What was committed: all of its changes, or none, are in the store.
 ///
 /// Cloning is cheap: the changes are shared.
+///
+/// A writer is answered its own transaction. Transactions that become durable by one write to the
+/// disk are one commit in the history, with one [`id`](Commit::id); watches and callbacks are given it
+/// as a whole, with what it changed in sum.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Commit {
@@ -66,6 +71,8 @@ pub struct Commit {
     pub store: StoreId,
     /// The store's version from this commit on.
     pub version: Version,
+    /// Its name in the history.
+    pub id: CommitId,
     /// What became different, ordered by path, one entry a path. Empty if nothing did: then
     /// nothing was committed, and `version` is that of the commit before.
     pub changes: Arc<[Change]>,
@@ -75,6 +82,45 @@ impl Commit {
     /// Whether the transaction left everything as it was.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+}
+
+/// The name of a commit: the hash of its content, its parents, author, time and message. The same
+/// everywhere.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommitId(Hash);
+
+impl CommitId {
+    pub(crate) fn new(hash: Hash) -> Self {
+        Self(hash)
+    }
+
+    /// The commit that a store begins with, before anything was written. It has no content.
+    pub const NONE: Self = Self(Hash::ZERO);
+
+    /// The hash.
+    pub fn hash(self) -> Hash {
+        self.0
+    }
+}
+
+impl fmt::Display for CommitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for CommitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CommitId({})", self.0)
+    }
+}
+
+impl FromStr for CommitId {
+    type Err = ParseHashError;
+
+    fn from_str(text: &str) -> Result<Self, ParseHashError> {
+        text.parse().map(Self)
     }
 }
 

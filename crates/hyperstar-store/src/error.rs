@@ -2,6 +2,7 @@
 
 use crate::Version;
 use crate::backend::BackendError;
+use crate::tree::TreeError;
 
 /// Why the store refused or failed. After any of these, nothing of the failed write can be read,
 /// and no watcher has heard of it.
@@ -91,6 +92,33 @@ pub enum StoreError {
         source: serde_json::Error,
     },
 
+    /// A typed collection, such as a [`Map`](crate::Map), found a path below its own that no
+    /// collection of its types writes.
+    #[error(
+        "`{path}` is not part of the collection at `{collection}`; remove it, keep it elsewhere, or \
+         read the collection with the types that it was written with"
+    )]
+    NotOfCollection {
+        /// The path that was found.
+        path: String,
+        /// The path of the collection.
+        collection: String,
+    },
+
+    /// A [`Counter`](crate::Counter) was to leave the range of an `i64`.
+    #[error(
+        "the counter `{path}` is {value}, and adding {delta} leaves the range of 64 bits; keep a \
+         larger number as a value of its own"
+    )]
+    CounterOverflow {
+        /// The path of the counter.
+        path: String,
+        /// Its value.
+        value: i64,
+        /// What was to be added.
+        delta: i64,
+    },
+
     /// A write was called inside a transaction of the same store, on the same thread.
     #[error(
         "a transaction of this store is already open on this thread; write through its \
@@ -133,6 +161,79 @@ pub enum StoreError {
         expected: u64,
     },
 
+    /// A text of a commit is too long.
+    #[error(
+        "the {what} of a commit has {text_bytes} bytes, the most is {text_bytes_max}; shorten it"
+    )]
+    TextTooLong {
+        /// Which text.
+        what: &'static str,
+        /// Its size.
+        text_bytes: usize,
+        /// The bound.
+        text_bytes_max: usize,
+    },
+
+    /// What is stored is not what was written.
+    #[error(
+        "the store is damaged: {what} cannot be read; run `verify` on it, and restore it from a backup"
+    )]
+    Damaged {
+        /// What was read.
+        what: String,
+    },
+
+    /// There is no such commit, or the history no longer reaches back to it.
+    #[error(
+        "there is no commit `{commit}` here, or it was let go; `log` lists those that are kept"
+    )]
+    UnknownCommit {
+        /// What was asked for.
+        commit: String,
+    },
+
+    /// Several commits begin so.
+    #[error("more than one commit begins with `{name}`; write more digits")]
+    Ambiguous {
+        /// What was asked for.
+        name: String,
+    },
+
+    /// There is no such branch or tag.
+    #[error("there is no {kind} `{name}`; {remedy}")]
+    UnknownName {
+        /// A branch, or a tag.
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        remedy: String,
+    },
+
+    /// A branch or tag has that name.
+    #[error("there is a {kind} `{name}` already; choose another name, or remove it first")]
+    NameTaken {
+        /// A branch, or a tag.
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
+
+    /// The branch is checked out, so it cannot be removed.
+    #[error("the branch `{name}` is checked out; check another one out first")]
+    CheckedOut {
+        /// The branch.
+        name: String,
+    },
+
+    /// Nothing is left to take back.
+    #[error("there is nothing to undo: the history that is kept has been undone, or is empty")]
+    NothingToUndo,
+
+    /// Both sides changed the same, and no policy says what to do. Nothing was merged.
+    #[error(transparent)]
+    Conflicts(crate::Conflicts),
+
     /// The backend failed. If it was a write, nothing was written, and the next may succeed.
     #[error("the storage failed: {0}")]
     Backend(#[source] BackendError),
@@ -161,4 +262,15 @@ pub enum StoreError {
         /// The version of the commit in doubt.
         version: Version,
     },
+}
+
+impl From<TreeError> for StoreError {
+    fn from(error: TreeError) -> Self {
+        match error {
+            TreeError::Backend(source) => Self::Backend(source),
+            damaged => Self::Damaged {
+                what: damaged.to_string(),
+            },
+        }
+    }
 }

@@ -42,10 +42,50 @@
 //! # Ok::<(), hyperstar_store::StoreError>(())
 //! ```
 //!
+//! # Collections
+//! | what | keeps |
+//! |---|---|
+//! | [`Map`] | values by key, in the order of the keys |
+//! | [`List`] | items in an order of their own, each with an id that stays |
+//! | [`Log`] | numbered entries, added at the end and forgotten from the front |
+//! | [`Counter`] | a number that is added to, also on several branches at once |
+//!
+//! A collection is the name of a path with types, best a `const`. It is read from a [`Store`], a
+//! [`Snapshot`] or a [`Transaction`] by the same calls, and written in a transaction. A write costs
+//! the change, not the collection; a read is [recorded](record_reads) as narrowly as it is made.
+//!
+//! ```
+//! use hyperstar_store::{Map, Store, StoreError};
+//!
+//! const STOCK: Map<String, u64> = Map::at("stock");
+//!
+//! let store = Store::memory();
+//! store.transaction(|tx| STOCK.insert(tx, "sencha", &3))?;
+//! assert_eq!(STOCK.get(&store, "sencha")?, Some(3));
+//! # Ok::<(), StoreError>(())
+//! ```
+//!
+//! # The past
+//! Each transaction is a commit in a history, as in Git: [`Store::log`] lists them, [`Store::at`] reads the
+//! state of one, [`Store::diff`] tells two apart at the cost of the difference, [`Store::undo`] and
+//! [`Store::revert`] take one back, [`Store::branch`], [`Store::checkout`] and [`Store::merge`] work on
+//! several lines at once. [`History`] says how much is kept; [`Store::verify`] checks all of it.
+//!
+//! ```
+//! # let store = hyperstar_store::Store::memory();
+//! let draft = store.set("title", "Draft")?.id;
+//! store.set("title", "Final")?;
+//! assert_eq!(store.at(draft)?.get::<String>("title")?.unwrap(), "Draft");
+//! store.undo("title")?;
+//! assert_eq!(store.get::<String>("title")?.unwrap(), "Draft");
+//! # Ok::<(), hyperstar_store::StoreError>(())
+//! ```
+//!
 //! # Hearing of changes
 //! | what | when |
 //! |---|---|
 //! | [`Store::watch`] | a task follows a prefix at its own pace; bounded, never slows a writer |
+//! | [`Store::watch_from`] | the same, from a commit on: for one that was away |
 //! | [`Store::on_commit`] | code that has to run right after each commit, such as notifying a hub |
 //! | [`record_reads`] | a view wants to know which commits concern it |
 //!
@@ -54,30 +94,56 @@
 //! any executor. With `default-features = false` it touches no file.
 
 mod backend;
+mod collections;
 mod commit;
+mod config;
 mod engine;
 mod error;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the store is to be exported and imported by it; until then its tests use it"
+)]
+mod git;
+mod hash;
+mod history;
 mod lock;
+mod maintain;
+mod merge;
 mod path;
 mod read;
 mod reads;
+mod record;
 mod snapshot;
+mod state;
 mod store;
 mod subscription;
+mod ticket;
 mod transaction;
+mod tree;
 mod value;
 mod watch;
 
 #[cfg(feature = "redb")]
 pub use backend::RedbBackend;
-pub use backend::{Backend, BackendError, MemoryBackend, View};
+pub use backend::{Backend, BackendError, Batch, MemoryBackend, Table, View, VisitEntry, Write};
 pub use bytes::Bytes;
-pub use commit::{Change, Commit, StoreId, Version};
+pub use collections::{Counter, Entries, ItemId, Key, List, Log, Map, Place, Readable};
+pub use commit::{Change, Commit, CommitId, StoreId, Version};
+pub use config::{Durability, History, StoreConfig};
 pub use error::StoreError;
+pub use hash::{Hash, ParseHashError};
+pub use history::{Commits, LogEntry};
+pub use maintain::{Compacted, Keep, PROBLEMS_MAX, Progress, Report};
+pub use merge::{
+    CONFLICTS_MAX, CommitLinks, Conflict, Conflicts, MergePolicies, MergePolicy, Resolution,
+    merge_base,
+};
 pub use path::{
     PATH_BYTES_MAX, PATH_SEGMENTS_MAX, SEGMENT_BYTES_MAX, check_path, check_prefix, is_at_or_below,
 };
 pub use reads::{READS_MAX, ReadRecorder, ReadSet, record_reads, record_reads_async};
+pub use record::{AUTHOR_BYTES_MAX, MESSAGE_BYTES_MAX};
 pub use snapshot::Snapshot;
 pub use store::Store;
 pub use subscription::{DELIVERY_COMMITS_MAX, Subscription};

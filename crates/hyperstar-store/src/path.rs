@@ -134,6 +134,11 @@ pub(crate) fn after_descendants(directory: &str) -> String {
     format!("{directory}0")
 }
 
+/// The least key that sorts after `path`. No path is equal to it: paths have no control characters.
+pub(crate) fn right_after(path: &str) -> String {
+    format!("{path}\0")
+}
+
 /// Error texts quote paths that a caller sent: keep them short.
 fn shorten(path: &str) -> String {
     const CHARS_MAX: usize = 80;

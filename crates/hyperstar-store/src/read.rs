@@ -1,13 +1,12 @@
 //! The reads that snapshots and transactions share.
 
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow, RangeBounds};
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::StoreError;
-use crate::backend::View;
-use crate::path::{after_descendants, check_path, check_prefix, descendants_start};
+use crate::path::{after_descendants, check_path, check_prefix, descendants_start, right_after};
 use crate::value;
 
 /// Anything that finds values and walks them in byte order of their paths.
@@ -19,20 +18,13 @@ pub(crate) trait Source {
         start: &str,
         visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError>;
-}
 
-impl Source for dyn View {
-    fn value(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
-        self.get(path).map_err(StoreError::Backend)
-    }
-
-    fn walk(
+    /// From the last path before `end` on, towards the first.
+    fn walk_back(
         &self,
-        start: &str,
+        end: Option<&str>,
         visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        self.scan(start, visit).map_err(StoreError::Backend)
-    }
+    ) -> Result<(), StoreError>;
 }
 
 pub(crate) fn get_bytes<S: Source + ?Sized>(
@@ -121,6 +113,71 @@ pub(crate) fn children<S: Source + ?Sized>(
     // The walk orders a directory as if its name ended with `/`.
     names.sort_unstable();
     Ok(names)
+}
+
+pub(crate) fn scan<'a, S: Source + ?Sized>(
+    source: &S,
+    prefix: &str,
+    range: impl RangeBounds<&'a str>,
+    visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let span = Span::new(prefix, range)?;
+    source.walk(&span.start, &mut |path, bytes| {
+        if span.end.as_deref().is_none_or(|end| path < end) {
+            visit(path, bytes)
+        } else {
+            ControlFlow::Break(())
+        }
+    })
+}
+
+pub(crate) fn scan_back<'a, S: Source + ?Sized>(
+    source: &S,
+    prefix: &str,
+    range: impl RangeBounds<&'a str>,
+    visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let span = Span::new(prefix, range)?;
+    source.walk_back(span.end.as_deref(), &mut |path, bytes| {
+        if path >= &*span.start {
+            visit(path, bytes)
+        } else {
+            ControlFlow::Break(())
+        }
+    })
+}
+
+/// The part of a range that is below a prefix: from `start` on (included), before `end` if there
+/// is one. Nothing is in it if `end` is not after `start`.
+struct Span {
+    start: String,
+    end: Option<String>,
+}
+
+impl Span {
+    fn new<'a>(prefix: &str, range: impl RangeBounds<&'a str>) -> Result<Self, StoreError> {
+        check_prefix(prefix)?;
+        let mut start = descendants_start(prefix);
+        let from = match range.start_bound() {
+            Bound::Included(path) => Some((*path).to_owned()),
+            Bound::Excluded(path) => Some(right_after(path)),
+            Bound::Unbounded => None,
+        };
+        if let Some(from) = from {
+            start = start.max(from);
+        }
+        let below = (!prefix.is_empty()).then(|| after_descendants(prefix));
+        let to = match range.end_bound() {
+            Bound::Included(path) => Some(right_after(path)),
+            Bound::Excluded(path) => Some((*path).to_owned()),
+            Bound::Unbounded => None,
+        };
+        let end = match (below, to) {
+            (Some(below), Some(to)) => Some(below.min(to)),
+            (below, to) => below.or(to),
+        };
+        Ok(Self { start, end })
+    }
 }
 
 /// The first path below `directory`, if there is one.

@@ -1,13 +1,17 @@
 //! A consistent state to read from.
 
 use std::fmt;
+use std::ops::{ControlFlow, RangeBounds};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::backend::View;
+use crate::hash::Hash;
+use crate::path::{check_prefix, descendants_start};
 use crate::reads::{record_path, record_prefix};
+use crate::state::{Pages, Rooted, bytes_of, text};
+use crate::tree;
 use crate::{StoreError, StoreId, Version, read};
 
 /// The store as it was at one version, whatever is written meanwhile.
@@ -29,12 +33,12 @@ use crate::{StoreError, StoreId, Version, read};
 #[derive(Clone)]
 pub struct Snapshot {
     store: StoreId,
-    view: Arc<dyn View>,
+    state: Arc<dyn Rooted>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(store: StoreId, view: Arc<dyn View>) -> Self {
-        Self { store, view }
+    pub(crate) fn new(store: StoreId, state: Arc<dyn Rooted>) -> Self {
+        Self { store, state }
     }
 
     /// The store that it was taken of.
@@ -44,7 +48,61 @@ impl Snapshot {
 
     /// The version of the last commit in it.
     pub fn version(&self) -> Version {
-        self.view.version()
+        self.state.version()
+    }
+
+    /// The hash of everything in it: the same for the same content, in any store, whatever its history.
+    pub fn root(&self) -> Hash {
+        self.state.tree().hash
+    }
+
+    /// How many values there are below `prefix`, at any depth. It costs the depth, not the number.
+    ///
+    /// ```
+    /// # let store = hyperstar_store::Store::memory();
+    /// store.set("todo/1", "buy milk")?;
+    /// store.set("todo/2", "drink it")?;
+    /// assert_eq!(store.snapshot().count("todo")?, 2);
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Snapshot::get_bytes`].
+    pub fn count(&self, prefix: &str) -> Result<u64, StoreError> {
+        check_prefix(prefix)?;
+        record_prefix(self.store, prefix);
+        let pages = Pages(self.state.view());
+        let below = descendants_start(prefix);
+        Ok(tree::count_below(
+            &pages,
+            self.state.tree(),
+            below.as_bytes(),
+        )?)
+    }
+
+    /// The value that `index` others below `prefix` come before, with its path, as
+    /// [`list`](Snapshot::list) orders them: the beginning of a page of a long list. It costs the depth.
+    ///
+    /// ```
+    /// # let store = hyperstar_store::Store::memory();
+    /// for item in 0..100 {
+    ///     store.set(&format!("item/{item:03}"), &item)?;
+    /// }
+    /// let (path, _) = store.snapshot().nth("item", 40)?.unwrap();
+    /// assert_eq!(path, "item/040");
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Snapshot::get_bytes`].
+    pub fn nth(&self, prefix: &str, index: u64) -> Result<Option<(String, Bytes)>, StoreError> {
+        check_prefix(prefix)?;
+        record_prefix(self.store, prefix);
+        let (view, below) = (self.state.view(), descendants_start(prefix));
+        let found = tree::nth(&Pages(view), self.state.tree(), below.as_bytes(), index)?;
+        found
+            .map(|(path, value)| Ok((text(&path)?.to_owned(), bytes_of(view, &value)?)))
+            .transpose()
     }
 
     /// The value of `path`, decoded from JSON; `None` if there is none, or `path` is a directory.
@@ -54,7 +112,7 @@ impl Snapshot {
     /// [`StoreError::Backend`].
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, StoreError> {
         record_path(self.store, path);
-        read::get(&*self.view, path)
+        read::get(&*self.state, path)
     }
 
     /// The value of `path` as it is stored.
@@ -63,7 +121,7 @@ impl Snapshot {
     /// [`StoreError::InvalidPath`]; [`StoreError::Backend`].
     pub fn get_bytes(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
         record_path(self.store, path);
-        read::get_bytes(&*self.view, path)
+        read::get_bytes(&*self.state, path)
     }
 
     /// Whether `path` holds a value.
@@ -80,7 +138,7 @@ impl Snapshot {
     /// As [`Snapshot::get_bytes`].
     pub fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         record_prefix(self.store, prefix);
-        read::list(&*self.view, prefix)
+        read::list(&*self.state, prefix)
     }
 
     /// The names right below `prefix`, of values and of directories, in byte order: the next
@@ -90,7 +148,7 @@ impl Snapshot {
     /// As [`Snapshot::get_bytes`].
     pub fn children(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         record_prefix(self.store, prefix);
-        read::children(&*self.view, prefix)
+        read::children(&*self.state, prefix)
     }
 
     /// The values below `prefix` with their paths, as [`list`](Snapshot::list) orders them.
@@ -102,7 +160,70 @@ impl Snapshot {
         prefix: &str,
     ) -> Result<Vec<(String, T)>, StoreError> {
         record_prefix(self.store, prefix);
-        read::entries(&*self.view, prefix)
+        read::entries(&*self.state, prefix)
+    }
+
+    /// Calls `visit` with each path below `prefix` that is in `range`, and its value, in byte order
+    /// until it breaks. The range is of full paths. The cost follows what is visited.
+    ///
+    /// ```
+    /// use hyperstar_store::Store;
+    /// use std::ops::ControlFlow;
+    ///
+    /// let store = Store::memory();
+    /// for path in ["todo/1", "todo/2", "todo/3", "z"] {
+    ///     store.set(path, &0)?;
+    /// }
+    /// let mut seen = Vec::new();
+    /// store.snapshot().scan("todo", "todo/2".., |path, _| {
+    ///     seen.push(path.to_owned());
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// assert_eq!(seen, ["todo/2", "todo/3"]);
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Snapshot::get_bytes`].
+    pub fn scan<'a>(
+        &self,
+        prefix: &str,
+        range: impl RangeBounds<&'a str>,
+        mut visit: impl FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        record_prefix(self.store, prefix);
+        read::scan(&*self.state, prefix, range, &mut visit)
+    }
+
+    /// As [`Snapshot::scan`], from the last path to the first.
+    ///
+    /// ```
+    /// use hyperstar_store::Store;
+    /// use std::ops::ControlFlow;
+    ///
+    /// let store = Store::memory();
+    /// for path in ["todo/1", "todo/2", "z"] {
+    ///     store.set(path, &0)?;
+    /// }
+    /// let mut last = None;
+    /// store.snapshot().scan_back("todo", .., |path, _| {
+    ///     last = Some(path.to_owned());
+    ///     ControlFlow::Break(())
+    /// })?;
+    /// assert_eq!(last.as_deref(), Some("todo/2"));
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Snapshot::get_bytes`].
+    pub fn scan_back<'a>(
+        &self,
+        prefix: &str,
+        range: impl RangeBounds<&'a str>,
+        mut visit: impl FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        record_prefix(self.store, prefix);
+        read::scan_back(&*self.state, prefix, range, &mut visit)
     }
 }
 

@@ -10,9 +10,11 @@ use serde::de::DeserializeOwned;
 use crate::backend::{Backend, MemoryBackend};
 use crate::engine::Engine;
 use crate::path::check_prefix;
+use crate::state::State;
 use crate::watch::WatchQueue;
 use crate::{
-    Commit, Snapshot, StoreError, StoreId, Subscription, Transaction, Version, Watch, WatchBounds,
+    Commit, CommitId, Snapshot, StoreConfig, StoreError, StoreId, Subscription, Transaction,
+    Version, Watch, WatchBounds,
 };
 
 /// Values under paths, written in transactions, read from snapshots.
@@ -35,13 +37,18 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Store {
-    engine: Arc<Engine>,
+    pub(crate) engine: Arc<Engine>,
 }
 
 impl Store {
     /// A store in memory, gone with its last clone.
     pub fn memory() -> Self {
-        Self::with_backend(MemoryBackend::new()).expect("memory can always be read")
+        Self::memory_with(StoreConfig::default())
+    }
+
+    /// As [`Store::memory`], set up otherwise.
+    pub fn memory_with(config: StoreConfig) -> Self {
+        Self::with(MemoryBackend::new(), config).expect("memory can always be read")
     }
 
     /// Opens the store in `file`, or creates it. Its directory must be there.
@@ -55,7 +62,19 @@ impl Store {
     /// this crate wrote it; [`StoreError::Open`] if it cannot be read or is no store.
     #[cfg(feature = "redb")]
     pub fn open(file: impl AsRef<std::path::Path>) -> Result<Self, StoreError> {
-        Self::with_backend(crate::backend::RedbBackend::open(file)?)
+        Self::open_with(file, StoreConfig::default())
+    }
+
+    /// As [`Store::open`], set up otherwise.
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(feature = "redb")]
+    pub fn open_with(
+        file: impl AsRef<std::path::Path>,
+        config: StoreConfig,
+    ) -> Result<Self, StoreError> {
+        Self::with(crate::backend::RedbBackend::open(file)?, config)
     }
 
     /// A store over a backend of your own.
@@ -63,8 +82,16 @@ impl Store {
     /// # Errors
     /// [`StoreError::Backend`] if it cannot be read.
     pub fn with_backend(backend: impl Backend) -> Result<Self, StoreError> {
+        Self::with(backend, StoreConfig::default())
+    }
+
+    /// As [`Store::with_backend`], set up otherwise.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with(backend: impl Backend, config: StoreConfig) -> Result<Self, StoreError> {
         Ok(Self {
-            engine: Arc::new(Engine::new(Box::new(backend))?),
+            engine: Arc::new(Engine::new(Box::new(backend), config)?),
         })
     }
 
@@ -75,12 +102,12 @@ impl Store {
 
     /// The version of the last commit.
     pub fn head(&self) -> Version {
-        self.engine.view().version()
+        self.engine.head().version()
     }
 
     /// The state now, to read from whatever is written meanwhile. Costs a pointer copy.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::new(self.engine.id, self.engine.view())
+        Snapshot::new(self.engine.id, self.engine.head())
     }
 
     /// As [`Snapshot::get`], of the state now.
@@ -254,6 +281,43 @@ impl Store {
         check_prefix(prefix)?;
         let queue = Arc::new(WatchQueue::new(prefix, bounds));
         self.engine.add_watch(&queue);
+        Ok(Watch::new(queue, Arc::downgrade(&self.engine)))
+    }
+
+    /// As [`Store::watch`], from `commit` on: what is different since comes first, as of one commit, so
+    /// that somebody who was away misses nothing and hears nothing twice. Remember the
+    /// [`id`](crate::WatchEvent::id) of the last event that was dealt with.
+    ///
+    /// ```
+    /// use hyperstar_store::{Store, WatchEvent};
+    ///
+    /// let store = Store::memory();
+    /// let seen = store.set("a", &1)?.id;
+    /// store.set("b", &2)?;
+    /// store.set("b", &3)?;
+    /// let mut watch = store.watch_from("", seen)?;
+    /// let Some(WatchEvent::Changed { changes, .. }) = watch.try_next() else { panic!() };
+    /// assert_eq!(changes[0].after.as_deref(), Some(&b"3"[..]));
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Store::watch`]; [`StoreError::UnknownCommit`] if the history no longer reaches back to it:
+    /// read anew then.
+    pub fn watch_from(&self, prefix: &str, commit: CommitId) -> Result<Watch, StoreError> {
+        check_prefix(prefix)?;
+        let queue = Arc::new(WatchQueue::new(prefix, WatchBounds::default()));
+        self.engine.add_watch_after_head(&queue, |head| {
+            let changes = crate::history::changes_since(head, commit, prefix)?;
+            // Nobody polls it yet.
+            queue.push(&Commit {
+                store: self.engine.id,
+                version: head.version(),
+                id: head.id(),
+                changes: changes.into(),
+            });
+            Ok(())
+        })?;
         Ok(Watch::new(queue, Arc::downgrade(&self.engine)))
     }
 

@@ -1,17 +1,21 @@
 //! Writes that happen together or not at all.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::{Bound, ControlFlow};
+use std::ops::{Bound, ControlFlow, RangeBounds};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::backend::View;
+use crate::commit::CommitId;
+use crate::config::Durability;
 use crate::path::{ancestors, check_path, check_prefix};
 use crate::read::{self, Source};
+use crate::record::{AUTHOR_BYTES_MAX, MESSAGE_BYTES_MAX};
+use crate::state::{State, merge_walk};
 use crate::value::{self, VALUE_BYTES_MAX};
 use crate::{Change, StoreError, Version};
 
@@ -26,25 +30,82 @@ pub const COMMIT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Reads see the state of the commit before and the transaction's own writes, nothing else: one
 /// transaction runs at a time. A write that is refused leaves the transaction as it was.
 pub struct Transaction {
-    view: Arc<dyn View>,
+    base: Arc<dyn State>,
     /// `None` removes the path.
     writes: BTreeMap<Arc<str>, Option<Bytes>>,
     /// The sum of the values in `writes`.
     written_bytes: usize,
+    pub(crate) meta: Meta,
+}
+
+/// What a transaction says of itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Meta {
+    pub(crate) author: Option<String>,
+    pub(crate) message: String,
+    pub(crate) undoes: Option<CommitId>,
+    /// Beside the tip of the branch.
+    pub(crate) parents: Vec<CommitId>,
+    pub(crate) time_ms: Option<i64>,
+    pub(crate) durability: Option<Durability>,
+    /// It is a commit even if it changes nothing.
+    pub(crate) is_commit: bool,
+}
+
+impl Meta {
+    /// Whether it is to be a commit of its own.
+    pub(crate) fn is_commit(&self) -> bool {
+        self.is_commit || self.author.is_some() || !self.message.is_empty()
+    }
 }
 
 impl Transaction {
-    pub(crate) fn new(view: Arc<dyn View>) -> Self {
+    pub(crate) fn new(base: Arc<dyn State>) -> Self {
         Self {
-            view,
+            base,
             writes: BTreeMap::new(),
             written_bytes: 0,
+            meta: Meta::default(),
         }
     }
 
-    /// The version that the transaction started from.
+    /// The version of the last durable commit that the transaction started from.
     pub fn base(&self) -> Version {
-        self.view.version()
+        self.base.version()
+    }
+
+    /// Says in the history what the transaction is for. It is a commit of its own then, also if others
+    /// become durable with it.
+    ///
+    /// ```
+    /// # let store = hyperstar_store::Store::memory();
+    /// store.transaction(|tx| {
+    ///     tx.set_message("Greet the world")?;
+    ///     tx.set("greeting", "hello")
+    /// })?;
+    /// assert_eq!(store.log("")?.next().unwrap()?.message, "Greet the world");
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError::TextTooLong`] above [`MESSAGE_BYTES_MAX`].
+    pub fn set_message(&mut self, message: impl Into<String>) -> Result<(), StoreError> {
+        self.meta.message = bounded("message", message.into(), MESSAGE_BYTES_MAX)?;
+        Ok(())
+    }
+
+    /// Says in the history who commits, as `Ann <ann@example.com>`. It is a commit of its own then.
+    ///
+    /// # Errors
+    /// [`StoreError::TextTooLong`] above [`AUTHOR_BYTES_MAX`].
+    pub fn set_author(&mut self, author: impl Into<String>) -> Result<(), StoreError> {
+        self.meta.author = Some(bounded("author", author.into(), AUTHOR_BYTES_MAX)?);
+        Ok(())
+    }
+
+    /// Says when the write is acknowledged, in place of what the store's configuration says.
+    pub fn set_durability(&mut self, durability: Durability) {
+        self.meta.durability = Some(durability);
     }
 
     /// As [`Snapshot::get`](crate::Snapshot::get).
@@ -96,6 +157,32 @@ impl Transaction {
         prefix: &str,
     ) -> Result<Vec<(String, T)>, StoreError> {
         read::entries(self, prefix)
+    }
+
+    /// As [`Snapshot::scan`](crate::Snapshot::scan).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn scan<'a>(
+        &self,
+        prefix: &str,
+        range: impl RangeBounds<&'a str>,
+        mut visit: impl FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        read::scan(self, prefix, range, &mut visit)
+    }
+
+    /// As [`Snapshot::scan_back`](crate::Snapshot::scan_back).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn scan_back<'a>(
+        &self,
+        prefix: &str,
+        range: impl RangeBounds<&'a str>,
+        mut visit: impl FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        read::scan_back(self, prefix, range, &mut visit)
     }
 
     /// Sets `path` to the JSON of `value`.
@@ -163,10 +250,10 @@ impl Transaction {
     }
 
     /// What the writes alter, ordered by path. A write of what was there already is left out.
-    pub(crate) fn into_changes(self) -> Result<Vec<Change>, StoreError> {
+    pub(crate) fn finish(self) -> Result<(Vec<Change>, Meta), StoreError> {
         let mut changes = Vec::with_capacity(self.writes.len());
         for (path, after) in self.writes {
-            let before = self.view.value(&path)?;
+            let before = self.base.value(&path)?;
             if before != after {
                 changes.push(Change {
                     path,
@@ -175,7 +262,7 @@ impl Transaction {
                 });
             }
         }
-        Ok(changes)
+        Ok((changes, self.meta))
     }
 
     /// A path is either a value or a directory, as in a Git tree.
@@ -227,41 +314,53 @@ impl Source for Transaction {
     fn value(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
         match self.writes.get(path) {
             Some(written) => Ok(written.clone()),
-            None => self.view.value(path),
+            None => self.base.value(path),
         }
     }
 
-    /// Merges two ordered walks; where both have a path, the transaction's own write counts.
     fn walk(
         &self,
         start: &str,
         visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let from_start = (Bound::Included(start), Bound::Unbounded);
-        let mut writes = self.writes.range::<str, _>(from_start).peekable();
-        let mut flow = ControlFlow::Continue(());
-        self.view.walk(start, &mut |path, bytes| {
-            while let Some((written_path, written)) = writes.next_if(|(own, _)| &***own <= path) {
-                if let Some(written) = written {
-                    flow = visit(written_path, written);
-                }
-                if flow.is_break() || &**written_path == path {
-                    return flow;
-                }
-            }
-            flow = visit(path, bytes);
-            flow
-        })?;
-        for (path, written) in writes {
-            if flow.is_break() {
-                break;
-            }
-            if let Some(written) = written {
-                flow = visit(path, written);
-            }
-        }
-        Ok(())
+        let writes = self.writes.range::<str, _>(from_start);
+        merge_walk(
+            writes.map(|(path, value)| (&**path, value.as_ref())),
+            Ordering::Less,
+            |visit| self.base.walk(start, visit),
+            visit,
+        )
     }
+
+    fn walk_back(
+        &self,
+        end: Option<&str>,
+        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let to_end = (
+            Bound::Unbounded,
+            end.map_or(Bound::Unbounded, Bound::Excluded),
+        );
+        let writes = self.writes.range::<str, _>(to_end).rev();
+        merge_walk(
+            writes.map(|(path, value)| (&**path, value.as_ref())),
+            Ordering::Greater,
+            |visit| self.base.walk_back(end, visit),
+            visit,
+        )
+    }
+}
+
+fn bounded(what: &'static str, text: String, bytes_max: usize) -> Result<String, StoreError> {
+    if text.len() > bytes_max {
+        return Err(StoreError::TextTooLong {
+            what,
+            text_bytes: text.len(),
+            text_bytes_max: bytes_max,
+        });
+    }
+    Ok(text)
 }
 
 impl fmt::Debug for Transaction {

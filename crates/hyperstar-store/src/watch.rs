@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::engine::Engine;
 use crate::lock::lock;
 use crate::path::is_at_or_below;
-use crate::{Change, Commit, Version};
+use crate::{Change, Commit, CommitId, Version};
 
 /// How much a [`Watch`] keeps for a reader that is not there. When either bound is passed, all that
 /// is queued is given up and one [`WatchEvent::Lagged`] takes its place.
@@ -40,6 +40,8 @@ pub enum WatchEvent {
     Changed {
         /// The version of the commit.
         version: Version,
+        /// Its name, to go on from ([`Store::watch_from`](crate::Store::watch_from)).
+        id: CommitId,
         /// Those changes of it that are at or below the prefix, ordered by path.
         changes: Arc<[Change]>,
     },
@@ -48,6 +50,8 @@ pub enum WatchEvent {
     Lagged {
         /// The version of the last commit that was given up.
         version: Version,
+        /// Its name.
+        id: CommitId,
         /// How many commits were given up.
         commits: u64,
     },
@@ -58,6 +62,13 @@ impl WatchEvent {
     pub fn version(&self) -> Version {
         match self {
             Self::Changed { version, .. } | Self::Lagged { version, .. } => *version,
+        }
+    }
+
+    /// The name of the commit, or of the last one that was given up.
+    pub fn id(&self) -> CommitId {
+        match self {
+            Self::Changed { id, .. } | Self::Lagged { id, .. } => *id,
         }
     }
 }
@@ -211,7 +222,7 @@ impl WatchQueue {
         let changes = self.select(commit)?;
         let bytes = changes.iter().map(change_bytes).sum();
         let mut state = lock(&self.state);
-        state.push(commit.version, changes, bytes, &self.bounds);
+        state.push(commit, changes, bytes, &self.bounds);
         let waker = state.waker.take();
         drop(state);
         self.ready.notify_one();
@@ -247,21 +258,24 @@ impl WatchState {
 
     fn push(
         &mut self,
-        version: Version,
+        commit: &Commit,
         changes: Arc<[Change]>,
         bytes: usize,
         bounds: &WatchBounds,
     ) {
+        let (version, id) = (commit.version, commit.id);
         // A lag that the reader has not taken yet is alone in the queue, and takes all that comes.
         if let Some((
             WatchEvent::Lagged {
                 version: last,
+                id: last_id,
                 commits,
             },
             _,
         )) = self.events.front_mut()
         {
             *last = version;
+            *last_id = id;
             *commits += 1;
             return;
         }
@@ -269,15 +283,27 @@ impl WatchState {
             && self.queued_bytes.saturating_add(bytes) <= bounds.bytes_max;
         if fits {
             self.queued_bytes += bytes;
-            self.events
-                .push_back((WatchEvent::Changed { version, changes }, bytes));
+            self.events.push_back((
+                WatchEvent::Changed {
+                    version,
+                    id,
+                    changes,
+                },
+                bytes,
+            ));
             return;
         }
         let commits = self.events.len() as u64 + 1;
         self.events.clear();
         self.queued_bytes = 0;
-        self.events
-            .push_back((WatchEvent::Lagged { version, commits }, 0));
+        self.events.push_back((
+            WatchEvent::Lagged {
+                version,
+                id,
+                commits,
+            },
+            0,
+        ));
     }
 }
 

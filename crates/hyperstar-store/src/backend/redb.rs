@@ -1,57 +1,63 @@
-//! Values in one file, by redb: a copy-on-write B-tree with checksums.
+//! Tables in one file, by redb: a copy-on-write B-tree with checksums.
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::ops::{Bound, ControlFlow};
+use std::io;
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use redb::backends::FileBackend;
 use redb::{
     Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase, StorageBackend,
     StorageError, TableDefinition, TableError, WriteTransaction,
 };
 
-use super::{Backend, BackendError, View};
-use crate::{Commit, StoreError, Version};
+use super::{Backend, BackendError, Batch, Table, View, VisitEntry};
+use crate::StoreError;
 
 /// How many bytes of pages redb keeps in memory. Past it, it reads from the file.
 const CACHE_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// The layout of the tables below. Another number is refused on opening.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
-/// The start of a redb file: its magic number, flags, and the size of a page; 320 bytes in all.
-const MAGIC_BYTES: usize = 9;
-const PAGE_SIZE_AT: usize = 12;
-const PAGE_BYTES: u32 = 4096;
+/// The start of a redb file: its magic number, flags, and from [`GEOMETRY_AT`] on the sizes that
+/// never change again (of a page, of a region's header, of a region); 320 bytes in all.
+const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
+const GEOMETRY_AT: usize = 10;
+const GEOMETRY: &[u8] = &[0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0];
 const HEADER_BYTES: usize = 320;
 
 /// A file larger than this is not one whose creation was cut off.
 const CREATED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-const VALUES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("values");
+const VALUES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("values");
+const PAGES: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("pages");
+const HISTORY: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("history");
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 const META_FORMAT: &str = "format";
-const META_VERSION: &str = "version";
 
-/// Keeps the values in one file: what [`Store::open`](crate::Store::open) uses.
+/// Keeps the tables in one file: what [`Store::open`](crate::Store::open) uses.
 ///
 /// # Design
 /// Each commit is two-phase and saves the allocator's state (redb's quick-repair): two syncs in
 /// place of one. Measured on a virtual disk, that is 0.5 ms instead of 0.3 ms, nearly all of it the
 /// second sync. For it, a file that was not closed opens in 1 ms whatever its size, where a full
 /// repair took 56 ms for 100,000 values and 1.2 s for a million; and what counts as committed does
-/// not hang on a non-cryptographic checksum over data that strangers can choose.
+/// not hang on a non-cryptographic checksum over data that strangers can choose. Nor does a later
+/// commit build on one whose sync failed, which Linux lets one read, but never writes: with a single
+/// phase, a store that was opened again after such a failure was damaged by the next power cut.
 pub struct RedbBackend {
     db: Arc<Database>,
 }
 
 struct RedbView {
-    version: Version,
-    // Fields drop in this order: the table's read transaction ends before its database closes.
-    values: ReadOnlyTable<&'static str, &'static [u8]>,
+    // Fields drop in this order: the tables' read transaction ends before its database closes.
+    values: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    pages: ReadOnlyTable<u64, &'static [u8]>,
+    history: ReadOnlyTable<&'static [u8], &'static [u8]>,
     _db: Arc<Database>,
 }
 
@@ -63,21 +69,41 @@ impl RedbBackend {
     pub fn open(file: impl AsRef<Path>) -> Result<Self, StoreError> {
         let file = file.as_ref();
         let name = file.display().to_string();
-        discard_interrupted_creation(file).map_err(|error| failed_to_open(&name, error.into()))?;
-        let db = builder()
-            .create(file)
-            .map_err(|error| open_error(&name, error))?;
-        let backend = Self::prepare(&name, db)?;
+        let content = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(file)
+            .map_err(|error| open_error(&name, StorageError::Io(error).into()))?;
+        let storage = FileBackend::new(content).map_err(|error| open_error(&name, error))?;
+        let backend = Self::with_storage(&name, storage)?;
         sync_directory_of(file).map_err(|error| failed_to_open(&name, error.into()))?;
         Ok(backend)
     }
 
-    /// Opens the store in `storage`, or creates it there if it has no bytes: for a block device,
-    /// or for a disk that a test can break. `name` is what errors call it.
+    /// Opens the store in `storage`, or creates it there if it has no bytes: for bytes that are
+    /// not in a file, or for a disk that a test can break. `name` is what errors call it.
+    ///
+    /// What was acknowledged is there again after a power cut if `storage` keeps its promise: what
+    /// was written before a `sync_data` that returned `Ok` stays; the rest may be there, or not, or
+    /// in part, in any order. After a call that failed it is not called again but to close it.
+    ///
+    /// ```
+    /// use hyperstar_store::{RedbBackend, Store};
+    /// use redb::backends::InMemoryBackend;
+    ///
+    /// let backend = RedbBackend::with_storage("my disk", InMemoryBackend::new())?;
+    /// let store = Store::with_backend(backend)?;
+    /// store.set("count", &1)?;
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`RedbBackend::open`].
     pub fn with_storage(name: &str, storage: impl StorageBackend) -> Result<Self, StoreError> {
+        discard_interrupted_creation(&storage)
+            .map_err(|error| failed_to_open(name, error.into()))?;
         let db = builder()
             .create_with_backend(storage)
             .map_err(|error| open_error(name, error))?;
@@ -104,9 +130,9 @@ impl Backend for RedbBackend {
         Ok(Arc::new(view))
     }
 
-    fn apply(&mut self, commit: &Commit) -> Result<Arc<dyn View>, BackendError> {
+    fn apply(&mut self, batch: &Batch) -> Result<Arc<dyn View>, BackendError> {
         // Until `commit` is called, dropping the transaction undoes it.
-        let transaction = write(&self.db, commit).map_err(BackendError::new)?;
+        let transaction = write(&self.db, batch).map_err(BackendError::new)?;
         transaction.commit().map_err(BackendError::in_doubt)?;
         let view = read(&self.db).map_err(BackendError::in_doubt)?;
         Ok(Arc::new(view))
@@ -114,33 +140,108 @@ impl Backend for RedbBackend {
 }
 
 impl View for RedbView {
-    fn version(&self) -> Version {
-        self.version
-    }
-
-    fn get(&self, path: &str) -> Result<Option<Bytes>, BackendError> {
-        let guard = self.values.get(path).map_err(BackendError::new)?;
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, BackendError> {
+        let guard = match table {
+            Table::Values => self.values.get(key),
+            Table::Pages => match page_number(key) {
+                Some(number) => self.pages.get(number),
+                None => return Ok(None),
+            },
+            Table::History => self.history.get(key),
+        };
+        let guard = guard.map_err(BackendError::new)?;
         Ok(guard.map(|guard| Bytes::copy_from_slice(guard.value())))
     }
 
     fn scan(
         &self,
-        start: &str,
-        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+        table: Table,
+        start: &[u8],
+        visit: &mut VisitEntry<'_>,
     ) -> Result<(), BackendError> {
+        if table == Table::Pages {
+            let first = match start.len() > 8 {
+                true => Bound::Excluded(first_number(start)),
+                false => Bound::Included(first_number(start)),
+            };
+            let range = self.pages.range::<u64>((first, Bound::Unbounded));
+            for entry in range.map_err(BackendError::new)? {
+                let (number, bytes) = entry.map_err(BackendError::new)?;
+                if visit(&number.value().to_be_bytes(), bytes.value()).is_break() {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        let table = match table {
+            Table::Values => &self.values,
+            _ => &self.history,
+        };
         let from_start = (Bound::Included(start), Bound::Unbounded);
-        let range = self
-            .values
-            .range::<&str>(from_start)
+        let range = table
+            .range::<&[u8]>(from_start)
             .map_err(BackendError::new)?;
         for entry in range {
-            let (path, bytes) = entry.map_err(BackendError::new)?;
-            if visit(path.value(), bytes.value()).is_break() {
+            let (key, bytes) = entry.map_err(BackendError::new)?;
+            if visit(key.value(), bytes.value()).is_break() {
                 break;
             }
         }
         Ok(())
     }
+
+    fn scan_back(
+        &self,
+        table: Table,
+        end: Option<&[u8]>,
+        visit: &mut VisitEntry<'_>,
+    ) -> Result<(), BackendError> {
+        if table == Table::Pages {
+            let last = match end {
+                // What is shorter than a number is before the numbers that begin with it, and what is
+                // longer is after the number that it begins with.
+                Some(end) if end.len() > 8 => Bound::Included(first_number(end)),
+                Some(end) => Bound::Excluded(first_number(end)),
+                None => Bound::Unbounded,
+            };
+            let range = self.pages.range::<u64>((Bound::Unbounded, last));
+            for entry in range.map_err(BackendError::new)?.rev() {
+                let (number, bytes) = entry.map_err(BackendError::new)?;
+                if visit(&number.value().to_be_bytes(), bytes.value()).is_break() {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        let table = match table {
+            Table::Values => &self.values,
+            _ => &self.history,
+        };
+        let to_end = (
+            Bound::Unbounded,
+            end.map_or(Bound::Unbounded, Bound::Excluded),
+        );
+        let range = table.range::<&[u8]>(to_end).map_err(BackendError::new)?;
+        for entry in range.rev() {
+            let (key, bytes) = entry.map_err(BackendError::new)?;
+            if visit(key.value(), bytes.value()).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The least number whose bytes do not sort before `key`, for keys up to eight bytes.
+fn first_number(key: &[u8]) -> u64 {
+    let mut number = [0; 8];
+    let given = key.len().min(8);
+    number[..given].copy_from_slice(&key[..given]);
+    u64::from_be_bytes(number)
+}
+
+fn page_number(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.try_into().ok()?))
 }
 
 fn builder() -> redb::Builder {
@@ -149,38 +250,55 @@ fn builder() -> redb::Builder {
     builder
 }
 
-fn begin_write(db: &Database) -> Result<WriteTransaction, redb::Error> {
+fn begin_write(db: &Database, sync: bool) -> Result<WriteTransaction, redb::Error> {
     let mut transaction = db.begin_write()?;
-    transaction.set_durability(Durability::Immediate)?;
-    transaction.set_quick_repair(true);
+    transaction.set_durability(match sync {
+        true => Durability::Immediate,
+        false => Durability::None,
+    })?;
+    transaction.set_quick_repair(sync);
     Ok(transaction)
 }
 
-fn write(db: &Database, commit: &Commit) -> Result<WriteTransaction, redb::Error> {
-    let transaction = begin_write(db)?;
+fn write(db: &Database, batch: &Batch) -> Result<WriteTransaction, redb::Error> {
+    let transaction = begin_write(db, batch.sync)?;
     {
         let mut values = transaction.open_table(VALUES)?;
-        for change in commit.changes.iter() {
-            match &change.after {
-                Some(bytes) => values.insert(&*change.path, &**bytes)?,
-                None => values.remove(&*change.path)?,
+        let mut pages = transaction.open_table(PAGES)?;
+        let mut history = transaction.open_table(HISTORY)?;
+        for write in &batch.writes {
+            let table = match write.table {
+                Table::Values => &mut values,
+                Table::History => &mut history,
+                Table::Pages => {
+                    let number = page_number(&write.key);
+                    let number = number.ok_or_else(|| corrupted("the number of a page"))?;
+                    match &write.value {
+                        Some(bytes) => pages.insert(number, &**bytes)?,
+                        None => pages.remove(number)?,
+                    };
+                    continue;
+                }
+            };
+            match &write.value {
+                Some(bytes) => table.insert(&*write.key, &**bytes)?,
+                None => table.remove(&*write.key)?,
             };
         }
-        let mut meta = transaction.open_table(META)?;
-        meta.insert(META_VERSION, commit.version.as_u64())?;
     }
     Ok(transaction)
 }
 
+fn corrupted(what: &str) -> redb::Error {
+    StorageError::Corrupted(format!("{what} is malformed")).into()
+}
+
 fn read(db: &Arc<Database>) -> Result<RedbView, redb::Error> {
     let transaction = db.begin_read()?;
-    let version = transaction
-        .open_table(META)?
-        .get(META_VERSION)?
-        .map_or(0, |guard| guard.value());
     Ok(RedbView {
-        version: Version::from_u64(version),
         values: transaction.open_table(VALUES)?,
+        pages: transaction.open_table(PAGES)?,
+        history: transaction.open_table(HISTORY)?,
         _db: db.clone(),
     })
 }
@@ -192,52 +310,80 @@ fn lay_tables(db: &Database) -> Result<u64, redb::Error> {
         Err(TableError::TableDoesNotExist(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    let transaction = begin_write(db)?;
+    let transaction = begin_write(db, true)?;
     transaction.open_table(VALUES)?;
+    transaction.open_table(PAGES)?;
+    transaction.open_table(HISTORY)?;
     transaction.open_table(META)?.insert(META_FORMAT, FORMAT)?;
     transaction.commit()?;
     Ok(FORMAT)
 }
 
-/// Empties a file whose creation was cut off by a crash. redb writes its magic number last, and
+/// Empties a storage whose creation was cut off by a crash. redb writes its magic number last, and
 /// refuses a file that is neither empty nor has one.
-fn discard_interrupted_creation(file: &Path) -> io::Result<()> {
-    let mut content = match File::options().read(true).write(true).open(file) {
-        Ok(content) => content,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let mut magic = [0; MAGIC_BYTES];
-    let has_magic = content.read_exact(&mut magic).is_ok() && magic != [0; MAGIC_BYTES];
-    let size_bytes = content.metadata()?.len();
-    if has_magic || size_bytes == 0 || size_bytes > CREATED_BYTES_MAX {
+fn discard_interrupted_creation(storage: &impl StorageBackend) -> io::Result<()> {
+    let size_bytes = storage.len()?;
+    if size_bytes == 0 || size_bytes > CREATED_BYTES_MAX {
+        return Ok(());
+    }
+    let mut magic = vec![0; MAGIC.len().min(size_bytes as usize)];
+    storage.read(0, &mut magic)?;
+    if magic == MAGIC {
         return Ok(());
     }
     // Whoever is creating it right now holds the lock; opening it will say so.
-    if content.try_lock().is_err() {
-        return Ok(());
+    let everything = (Bound::Unbounded, Bound::Unbounded);
+    let is_locked = match storage.try_lock_range(everything.0, everything.1) {
+        Ok(true) => true,
+        Ok(false) => return Ok(()),
+        Err(redb::BackendError::Unsupported) => false,
+        Err(error) => return Err(error.into()),
+    };
+    let discarded = discard_if_interrupted(storage);
+    if is_locked {
+        let unlocked = storage.unlock_range(everything.0, everything.1);
+        discarded.and(unlocked.map_err(io::Error::from))
+    } else {
+        discarded
     }
-    let mut bytes = Vec::new();
-    content.seek(SeekFrom::Start(0))?;
-    content.read_to_end(&mut bytes)?;
+}
+
+fn discard_if_interrupted(storage: &impl StorageBackend) -> io::Result<()> {
+    // Whoever held the lock may have gone on since.
+    let size_bytes = storage.len()?.min(CREATED_BYTES_MAX);
+    let mut bytes = vec![0; size_bytes as usize];
+    storage.read(0, &mut bytes)?;
     if is_interrupted_creation(&bytes) {
-        content.set_len(0)?;
-        content.sync_all()?;
+        storage.set_len(0)?;
+        storage.sync_data()?;
     }
     Ok(())
 }
 
 /// No magic number, at most redb's header after it, and nothing else: there is nothing to lose.
+/// Any byte may be missing, as the header is written in one piece that a crash can tear; the magic
+/// number comes in a second piece, so that no part of it is there before all of the header.
 fn is_interrupted_creation(bytes: &[u8]) -> bool {
-    let is_zero = |range: &[u8]| range.iter().all(|byte| *byte == 0);
     let (header, pages) = bytes.split_at(bytes.len().min(HEADER_BYTES));
-    if !is_zero(pages) {
-        return false;
-    }
-    let page_bytes = header.get(PAGE_SIZE_AT..PAGE_SIZE_AT + 4);
-    is_zero(header)
-        || (is_zero(&header[..header.len().min(MAGIC_BYTES)])
-            && page_bytes == Some(&PAGE_BYTES.to_le_bytes()[..]))
+    let magic = &header[..header.len().min(MAGIC.len())];
+    let geometry = header.get(GEOMETRY_AT..).unwrap_or_default();
+    let geometry = &geometry[..geometry.len().min(GEOMETRY.len())];
+    let header_fits = if is_zero(magic) {
+        is_part_of(geometry, GEOMETRY)
+    } else {
+        is_part_of(magic, MAGIC) && magic != MAGIC && geometry == GEOMETRY
+    };
+    header_fits && is_zero(pages)
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}
+
+/// Whether each byte is the one of `whole`, or not written yet.
+fn is_part_of(bytes: &[u8], whole: &[u8]) -> bool {
+    let mut pairs = bytes.iter().zip(whole);
+    pairs.all(|(byte, expected)| *byte == 0 || byte == expected)
 }
 
 /// A new file is durable only once its directory's entry for it is.

@@ -46,5 +46,8 @@ fn check(store: &Store, threads: u64, increments: u64) {
     });
     let total = threads * increments;
     assert_eq!(store.get("count").unwrap(), Some(total));
-    assert_eq!(*delivered.lock().unwrap(), (1..=total).collect::<Vec<_>>());
+    // Writers that became durable together are one commit.
+    let delivered = delivered.lock().unwrap();
+    assert!(delivered.is_sorted_by(|one, next| one < next));
+    assert_eq!(delivered.last(), Some(&total));
 }

@@ -57,6 +57,9 @@ fn what_is_not_a_store_is_refused_and_left_alone() {
     fs::write(&file, "my notes, not a store").unwrap();
     check_refused(&file, "it is not a store; name another file");
     assert_eq!(fs::read(&file).unwrap(), b"my notes, not a store");
+    fs::write(&file, "redb").unwrap();
+    check_refused(&file, "it is not a store; name another file");
+    assert_eq!(fs::read(&file).unwrap(), b"redb");
 
     // An image that starts with zeros is not a store that was being created.
     let mut image = vec![0; 4096];
@@ -83,7 +86,13 @@ fn a_creation_that_a_crash_cut_off_is_started_anew() {
     let created = fs::read(&file).unwrap();
     let mut header_without_magic = vec![0; created.len()];
     header_without_magic[9..320].copy_from_slice(&created[9..320]);
+    let mut torn_header = header_without_magic.clone();
+    torn_header[13..].fill(0);
+    let mut torn_magic = header_without_magic.clone();
+    torn_magic[..4].copy_from_slice(b"redb");
     for cut_off in [
+        torn_header,
+        torn_magic,
         vec![],
         vec![0; 5],
         vec![0; created.len()],

@@ -3,12 +3,16 @@
 #![allow(clippy::unwrap_used)]
 
 mod callbacks;
+mod collections;
 mod concurrency;
 mod files;
+mod history;
 mod kill;
 mod model;
 mod paths;
+mod power;
 mod reads;
+mod scans;
 mod support;
 mod transactions;
 mod watches;

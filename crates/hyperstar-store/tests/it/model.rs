@@ -279,7 +279,9 @@ impl Run {
     fn check_watch(&mut self) {
         for commit in self.watched.drain(..) {
             match self.watch.try_next() {
-                Some(WatchEvent::Changed { version, changes }) => {
+                Some(WatchEvent::Changed {
+                    version, changes, ..
+                }) => {
                     assert_eq!((version, &changes), (commit.version, &commit.changes));
                 }
                 other => panic!("{other:?}"),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
 
-use hyperstar_store::{Backend, BackendError, Commit, MemoryBackend, View};
+use hyperstar_store::{Backend, BackendError, Batch, MemoryBackend, View};
 use redb::{BackendError as LockError, StorageBackend};
 
 /// SplitMix64: the same numbers for the same seed, everywhere.
@@ -63,18 +63,18 @@ impl Backend for Flaky {
         self.memory.lock().unwrap().view()
     }
 
-    fn apply(&mut self, commit: &Commit) -> Result<Arc<dyn View>, BackendError> {
+    fn apply(&mut self, batch: &Batch) -> Result<Arc<dyn View>, BackendError> {
         let fault = std::mem::take(&mut *self.fault.lock().unwrap());
         match fault {
-            Fault::None => self.memory.lock().unwrap().apply(commit),
+            Fault::None => self.memory.lock().unwrap().apply(batch),
             Fault::Before => Err(BackendError::new("the disk is full")),
             Fault::InDoubtBefore => Err(BackendError::in_doubt("the disk is gone")),
             Fault::InDoubtAfter => {
-                self.memory.lock().unwrap().apply(commit)?;
+                self.memory.lock().unwrap().apply(batch)?;
                 Err(BackendError::in_doubt("the disk is gone"))
             }
             Fault::Panic => {
-                self.memory.lock().unwrap().apply(commit)?;
+                self.memory.lock().unwrap().apply(batch)?;
                 panic!("the backend panicked");
             }
         }

@@ -240,6 +240,36 @@ async fn a_commit_renders_the_pages_that_read_what_it_wrote() {
 }
 
 #[tokio::test]
+async fn of_a_thousand_rooms_a_write_renders_one() {
+    const ROOMS: usize = 1_000;
+    let hub = Hub::new();
+    let store = Store::memory();
+    let shown = store.clone();
+    let app = App::new(&hub)
+        .store(&store)
+        .view("/room/{room}", move |cx: Cx| {
+            let lines = shown.entries::<String>(&format!("rooms/{}", cx.param("room")))?;
+            Ok::<_, hyperstar::ViewError>(
+                html! { ul { @for (_, line) in lines { li { (line) } } } },
+            )
+        });
+    let served = Served::start(app).await;
+    let mut rooms = Vec::new();
+    for room in 0..ROOMS {
+        let mut stream = served.stream(&format!("/room/{room}"), "").await;
+        stream.event_with("<ul></ul>").await;
+        rooms.push(stream);
+    }
+    let before = hub.stats().renders;
+    assert_eq!(before, ROOMS as u64);
+    for (written, room) in [7, 999, 500].into_iter().enumerate() {
+        store.set(&format!("rooms/{room}/1"), "hello").unwrap();
+        rooms[room].event_with("<li>hello</li>").await;
+        assert_eq!(hub.stats().renders, before + written as u64 + 1);
+    }
+}
+
+#[tokio::test]
 async fn audiences_share_what_is_theirs_and_no_more() {
     let hub = Hub::new();
     let app = App::new(&hub)

@@ -1,0 +1,816 @@
+//! The past: commits, branches, tags, and what is between two states.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+
+use crate::backend::{Table, View};
+use crate::commit::CommitId;
+use crate::engine::flush::{Draft, head_of, load};
+use crate::hash::Hash;
+use crate::merge::{
+    CommitLinks, Conflict, Conflicts, Head as Side, MergePolicies, Merged, Sides, merge, merge_base,
+};
+use crate::path::{check_prefix, is_at_or_below};
+use crate::record::{self, BRANCHES, IDS, Record, TAGS, branch_key, id_key, tag_key, version_of};
+use crate::state::{Head, Pages, Past, bytes_of, damaged, empty_tree, kept_of, text};
+use crate::tree::{self, TreeRef, Value};
+use crate::{Change, Commit, Snapshot, Store, StoreError, Transaction, Version};
+
+/// A commit as the history has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogEntry {
+    /// Its name.
+    pub id: CommitId,
+    /// The version of this store from it on.
+    pub version: Version,
+    /// The commits that it came after: the tip of its branch, and those that were merged. A parent that
+    /// was let go is named all the same.
+    pub parents: Vec<CommitId>,
+    /// The hash of the whole state: the same for the same content, whatever its history.
+    pub root: Hash,
+    /// How many values there are.
+    pub values: u64,
+    /// When it was made, in milliseconds since 1970.
+    pub time_ms: i64,
+    /// Who made it; empty if nobody said.
+    pub author: String,
+    /// What for; empty if nobody said.
+    pub message: String,
+    /// The commit that it takes back.
+    pub undoes: Option<CommitId>,
+}
+
+impl LogEntry {
+    fn new(version: Version, record: &Record) -> Self {
+        Self {
+            id: record.id,
+            version,
+            parents: record.signed.parents.clone(),
+            root: record.signed.root,
+            values: record.tree.count,
+            time_ms: record.signed.time_ms,
+            author: record.signed.author.clone(),
+            message: record.signed.message.clone(),
+            undoes: record.signed.undoes,
+        }
+    }
+
+    /// When it was made.
+    pub fn time(&self) -> SystemTime {
+        let ms = Duration::from_millis(self.time_ms.unsigned_abs());
+        let time = match self.time_ms {
+            0.. => UNIX_EPOCH.checked_add(ms),
+            _ => UNIX_EPOCH.checked_sub(ms),
+        };
+        time.unwrap_or(UNIX_EPOCH)
+    }
+}
+
+/// Commits from the newest back, from [`Store::log`]. It reads as it goes, from the state that the store
+/// had when it was asked for.
+pub struct Commits {
+    view: Arc<dyn View>,
+    prefix: String,
+    next: Option<CommitId>,
+}
+
+impl Commits {
+    /// The next that changed something below the prefix.
+    fn step(&mut self) -> Result<Option<LogEntry>, StoreError> {
+        while let Some(id) = self.next.take() {
+            let Some((version, record)) = find(&*self.view, id)? else {
+                // The history that is kept ends here.
+                return Ok(None);
+            };
+            let parent = record.signed.parents.first().copied();
+            self.next = parent;
+            if self.prefix.is_empty() {
+                return Ok(Some(LogEntry::new(version, &record)));
+            }
+            let before = match parent {
+                None => Some(empty_tree()),
+                Some(parent) => find(&*self.view, parent)?.map(|(_, parent)| parent.tree),
+            };
+            let Some(before) = before else {
+                return Ok(Some(LogEntry::new(version, &record)));
+            };
+            if !is_same_below(&*self.view, &before, &record.tree, &self.prefix)? {
+                return Ok(Some(LogEntry::new(version, &record)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Iterator for Commits {
+    type Item = Result<LogEntry, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step().transpose()
+    }
+}
+
+impl fmt::Debug for Commits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Commits")
+            .field("prefix", &self.prefix)
+            .finish()
+    }
+}
+
+/// # The past
+impl Store {
+    /// The name of the last commit; [`CommitId::NONE`] before the first.
+    pub fn head_id(&self) -> CommitId {
+        self.engine.head().id()
+    }
+
+    /// The commits that changed something at or below `prefix`, the newest first, along the first
+    /// parents; `""` for all. It ends where the history that is kept ends.
+    ///
+    /// ```
+    /// # let store = hyperstar_store::Store::memory();
+    /// store.set("a/1", "one")?;
+    /// store.set("b/1", "two")?;
+    /// assert_eq!(store.log("")?.count(), 2);
+    /// assert_eq!(store.log("a")?.count(), 1);
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidPath`]; the iterator's: [`StoreError::Backend`], [`StoreError::Damaged`].
+    pub fn log(&self, prefix: &str) -> Result<Commits, StoreError> {
+        let head = self.engine.head();
+        self.log_of(&head, head.record.as_ref().map(|record| record.id), prefix)
+    }
+
+    /// As [`Store::log`], from `commit` back.
+    ///
+    /// # Errors
+    /// As there; [`StoreError::UnknownCommit`].
+    pub fn log_from(&self, commit: CommitId, prefix: &str) -> Result<Commits, StoreError> {
+        let head = self.engine.head();
+        known(&*head.view, commit)?;
+        self.log_of(&head, Some(commit), prefix)
+    }
+
+    fn log_of(
+        &self,
+        head: &Head,
+        next: Option<CommitId>,
+        prefix: &str,
+    ) -> Result<Commits, StoreError> {
+        check_prefix(prefix)?;
+        Ok(Commits {
+            view: head.view.clone(),
+            prefix: prefix.to_owned(),
+            next,
+        })
+    }
+
+    /// One commit.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownCommit`]; [`StoreError::Backend`].
+    pub fn show(&self, commit: CommitId) -> Result<LogEntry, StoreError> {
+        let (version, record) = known(&*self.engine.head().view, commit)?;
+        Ok(LogEntry::new(version, &record))
+    }
+
+    /// The state as of `commit`, on whatever branch: to read from, for as long as it is held, whatever
+    /// is let go meanwhile.
+    ///
+    /// ```
+    /// # let store = hyperstar_store::Store::memory();
+    /// let before = store.set("count", &1)?.id;
+    /// store.set("count", &2)?;
+    /// assert_eq!(store.at(before)?.get::<i64>("count")?, Some(1));
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownCommit`]; [`StoreError::Backend`].
+    pub fn at(&self, commit: CommitId) -> Result<Snapshot, StoreError> {
+        let head = self.engine.head();
+        let (version, tree) = match commit {
+            CommitId::NONE => (Version::ZERO, empty_tree()),
+            commit => {
+                let (version, record) = known(&*head.view, commit)?;
+                (version, record.tree)
+            }
+        };
+        Ok(Snapshot::new(
+            self.id(),
+            Arc::new(Past {
+                view: head.view.clone(),
+                version,
+                tree,
+            }),
+        ))
+    }
+
+    /// What became different from `from` to `to`, ordered by path. It costs the difference.
+    ///
+    /// ```
+    /// # let store = hyperstar_store::Store::memory();
+    /// let first = store.set("a", &1)?.id;
+    /// let second = store.set("b", &2)?.id;
+    /// let changes = store.diff(first, second, "")?;
+    /// assert_eq!(&*changes[0].path, "b");
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownCommit`], [`StoreError::InvalidPath`]; [`StoreError::Backend`].
+    pub fn diff(
+        &self,
+        from: CommitId,
+        to: CommitId,
+        prefix: &str,
+    ) -> Result<Vec<Change>, StoreError> {
+        check_prefix(prefix)?;
+        let head = self.engine.head();
+        let (from, to) = (tree_of(&head, from)?, tree_of(&head, to)?);
+        changes_between(&*head.view, &from, &to, prefix)
+    }
+
+    /// The commit that `name` stands for: `HEAD`, a branch, a tag, or an id or the beginning of one (at
+    /// least 4 digits); `~3` after it goes 3 first parents back.
+    ///
+    /// ```
+    /// # let store = hyperstar_store::Store::memory();
+    /// let first = store.set("a", &1)?.id;
+    /// store.set("a", &2)?;
+    /// assert_eq!(store.resolve("HEAD~1")?, first);
+    /// assert_eq!(store.resolve(&first.to_string()[..8])?, first);
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownCommit`]; [`StoreError::Ambiguous`]; [`StoreError::Backend`].
+    pub fn resolve(&self, name: &str) -> Result<CommitId, StoreError> {
+        let unknown = || StoreError::UnknownCommit {
+            commit: name.chars().take(80).collect(),
+        };
+        let (base, back) = match name.split_once('~') {
+            None => (name, 0),
+            Some((base, "")) => (base, 1),
+            Some((base, back)) => (base, back.parse::<u64>().map_err(|_| unknown())?),
+        };
+        let head = self.engine.head();
+        let view = &*head.view;
+        let named = match base {
+            "" | "HEAD" => head.record.as_ref().map(|record| record.id),
+            base => named(view, base)?,
+        };
+        let mut id = match named {
+            Some(id) => id,
+            None => by_beginning(view, base)?.ok_or_else(unknown)?,
+        };
+        for _ in 0..back {
+            let (_, record) = known(view, id)?;
+            id = record.signed.parents.first().copied().ok_or_else(unknown)?;
+        }
+        known(view, id)?;
+        Ok(id)
+    }
+
+    /// Takes back what `commit` changed at or below `prefix`, in a commit of its own. What was changed
+    /// again since is a conflict.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownCommit`], [`StoreError::InvalidPath`]; [`StoreError::Conflicts`]; as
+    /// [`Store::transaction`].
+    pub fn revert(&self, commit: CommitId, prefix: &str) -> Result<Commit, StoreError> {
+        check_prefix(prefix)?;
+        let reverted = self.engine.transact_on_head(|tx, head| {
+            let (_, record) = known(&*head.view, commit)?;
+            let changes = changes_of(&*head.view, &record, prefix)?;
+            revert(tx, &record, changes)
+        });
+        reverted.map(|((), commit)| commit)
+    }
+
+    /// Takes back the last commit that changed something at or below `prefix` and has not been taken
+    /// back, in a commit of its own; calling it again goes further back.
+    ///
+    /// ```
+    /// # let store = hyperstar_store::Store::memory();
+    /// store.set("todo/1", "buy milk")?;
+    /// store.set("todo/2", "drink it")?;
+    /// store.set("visits", &7)?;
+    /// store.undo("todo")?;
+    /// assert_eq!(store.list("todo")?, ["todo/1"]);
+    /// store.undo("todo")?;
+    /// assert!(store.list("todo")?.is_empty());
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError::NothingToUndo`]; as [`Store::revert`].
+    pub fn undo(&self, prefix: &str) -> Result<Commit, StoreError> {
+        check_prefix(prefix)?;
+        let undone = self.engine.transact_on_head(|tx, head| {
+            let mut undone = HashSet::new();
+            let mut next = head.record.as_ref().map(|record| record.id);
+            while let Some(id) = next {
+                let Some((_, record)) = find(&*head.view, id)? else {
+                    break;
+                };
+                next = record.signed.parents.first().copied();
+                match record.signed.undoes {
+                    Some(undoes) => {
+                        undone.insert(undoes);
+                    }
+                    None if undone.contains(&id) => {}
+                    None => {
+                        let changes = changes_of(&*head.view, &record, prefix)?;
+                        if !changes.is_empty() {
+                            return revert(tx, &record, changes);
+                        }
+                    }
+                }
+            }
+            Err(StoreError::NothingToUndo)
+        });
+        undone.map(|((), commit)| commit)
+    }
+
+    /// Brings what `theirs` has into the branch that is checked out, in a commit that has both for
+    /// parents: a three-way merge against where the two parted. Where both changed the same,
+    /// `policies` decide. What is merged already is not merged again: the commit is empty then.
+    ///
+    /// ```
+    /// use hyperstar_store::{MergePolicies, Store};
+    ///
+    /// let store = Store::memory();
+    /// let base = store.set("title", "draft")?.id;
+    /// store.branch("idea", base)?;
+    /// store.checkout("idea")?;
+    /// let idea = store.set("idea", "a slider")?.id;
+    /// store.checkout("main")?;
+    /// store.set("title", "final")?;
+    /// store.merge(idea, &MergePolicies::new())?;
+    /// assert_eq!(store.list("")?, ["idea", "title"]);
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError::Conflicts`], with all of them: nothing is merged then;
+    /// [`StoreError::UnknownCommit`]; as [`Store::transaction`].
+    pub fn merge(&self, theirs: CommitId, policies: &MergePolicies) -> Result<Commit, StoreError> {
+        let merged = self.engine.transact_on_head(|tx, head| {
+            let view = &*head.view;
+            let (_, their_record) = known(view, theirs)?;
+            let base = match &head.record {
+                Some(ours) => merge_base(ours.id, theirs, |id| links(view, *id))?,
+                None => None,
+            };
+            if base == Some(theirs) {
+                return Ok(());
+            }
+            let base = match base {
+                Some(base) => known(view, base)?.1.tree,
+                None => empty_tree(),
+            };
+            let side = |record: &Record| Side {
+                time_ms: u64::try_from(record.signed.time_ms).unwrap_or(0),
+                id: *record.id.hash().as_bytes(),
+            };
+            let sides = Sides {
+                ours: head.record.as_deref().map_or_else(Side::default, side),
+                theirs: side(&their_record),
+            };
+            let ours = changes_between(view, &base, &head.tree, "")?;
+            let changes = changes_between(view, &base, &their_record.tree, "")?;
+            let (ours, changes) = (ours.into_iter().map(Ok), changes.into_iter().map(Ok));
+            match merge::<StoreError>(ours, changes, policies, sides)? {
+                Merged::Conflicts(conflicts) => return Err(StoreError::Conflicts(conflicts)),
+                Merged::Changes(changes) => apply(tx, changes)?,
+            }
+            tx.set_message(format!("Merge {theirs}"))?;
+            tx.meta.parents.push(theirs);
+            Ok(())
+        });
+        merged.map(|((), commit)| commit)
+    }
+
+    /// The branch that is checked out.
+    pub fn current_branch(&self) -> String {
+        self.engine.head().state.branch.clone()
+    }
+
+    /// The branches and their tips, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    pub fn branches(&self) -> Result<Vec<(String, CommitId)>, StoreError> {
+        names(&*self.engine.head().view, BRANCHES)
+    }
+
+    /// The tags and what they name, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    pub fn tags(&self) -> Result<Vec<(String, CommitId)>, StoreError> {
+        names(&*self.engine.head().view, TAGS)
+    }
+
+    /// Begins a branch at `commit`. It is not checked out by this.
+    ///
+    /// ```
+    /// # let store = hyperstar_store::Store::memory();
+    /// let commit = store.set("title", "draft")?.id;
+    /// store.branch("idea", commit)?;
+    /// store.checkout("idea")?;
+    /// store.set("title", "better")?;
+    /// store.checkout("main")?;
+    /// assert_eq!(store.get::<String>("title")?.unwrap(), "draft");
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError::NameTaken`], [`StoreError::UnknownCommit`], [`StoreError::InvalidPath`] for a name
+    /// that is no path; as [`Store::transaction`].
+    pub fn branch(&self, name: &str, commit: CommitId) -> Result<(), StoreError> {
+        self.set_name("branch", name, branch_key(name), commit)
+    }
+
+    /// Names a commit for good: what it reaches is kept.
+    ///
+    /// # Errors
+    /// As [`Store::branch`].
+    pub fn tag(&self, name: &str, commit: CommitId) -> Result<(), StoreError> {
+        self.set_name("tag", name, tag_key(name), commit)
+    }
+
+    fn set_name(
+        &self,
+        kind: &'static str,
+        name: &str,
+        key: Bytes,
+        commit: CommitId,
+    ) -> Result<(), StoreError> {
+        crate::check_path(name)?;
+        self.engine.replace_head(|backend, head| {
+            let taken = head.view.get(Table::History, &key);
+            if taken.map_err(StoreError::Backend)?.is_some() {
+                return Err(StoreError::NameTaken {
+                    kind,
+                    name: name.to_owned(),
+                });
+            }
+            let (version, _) = known(&*head.view, commit)?;
+            let mut draft = Draft::new(head);
+            draft.put(key, record::named(version));
+            draft.state.refs += 1;
+            Ok(((), draft.apply(backend, true)?, Vec::new()))
+        })
+    }
+
+    /// Forgets a branch. Commits that nothing else reaches go with the next [`Store::compact`].
+    ///
+    /// # Errors
+    /// [`StoreError::CheckedOut`], [`StoreError::UnknownName`]; as [`Store::transaction`].
+    pub fn remove_branch(&self, name: &str) -> Result<(), StoreError> {
+        self.remove_name("branch", name, branch_key(name))
+    }
+
+    /// Forgets a tag.
+    ///
+    /// # Errors
+    /// As [`Store::remove_branch`].
+    pub fn remove_tag(&self, name: &str) -> Result<(), StoreError> {
+        self.remove_name("tag", name, tag_key(name))
+    }
+
+    fn remove_name(&self, kind: &'static str, name: &str, key: Bytes) -> Result<(), StoreError> {
+        self.engine.replace_head(|backend, head| {
+            if kind == "branch" && head.state.branch == name {
+                return Err(StoreError::CheckedOut {
+                    name: name.to_owned(),
+                });
+            }
+            let found = head.view.get(Table::History, &key);
+            if found.map_err(StoreError::Backend)?.is_none() {
+                return Err(unknown_name(&*head.view, kind, name)?);
+            }
+            let mut draft = Draft::new(head);
+            draft.remove(key);
+            draft.state.refs -= 1;
+            Ok(((), draft.apply(backend, true)?, Vec::new()))
+        })
+    }
+
+    /// Makes `branch` the one that is read and written. Watches and callbacks hear of what is different
+    /// there as of one commit.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownName`]; as [`Store::transaction`].
+    pub fn checkout(&self, branch: &str) -> Result<(), StoreError> {
+        self.engine.replace_head(|backend, head| {
+            let tip = head.view.get(Table::History, &branch_key(branch));
+            if tip.map_err(StoreError::Backend)?.is_none() {
+                return Err(unknown_name(&*head.view, "branch", branch)?);
+            }
+            let mut state = head.state.clone();
+            state.branch = branch.to_owned();
+            let there = head_of(head.view.clone(), state)?;
+            let mut draft = Draft::new(&there);
+            let mut changes = Vec::new();
+            let mut failure = None;
+            let (view, pages) = (&*head.view, Pages(&*head.view));
+            tree::diff(
+                &pages,
+                &head.tree,
+                &there.tree,
+                b"",
+                &mut |path, a, b| match change_of(view, path, a, b) {
+                    Ok(change) => {
+                        draft.set_value(change.path.clone(), b.map(kept_of));
+                        changes.push(change);
+                        ControlFlow::Continue(())
+                    }
+                    Err(error) => {
+                        failure = Some(error);
+                        ControlFlow::Break(())
+                    }
+                },
+            )?;
+            if let Some(failure) = failure {
+                return Err(failure);
+            }
+            draft.state.version = head.state.version.next();
+            Ok(((), draft.apply(backend, true)?, changes))
+        })
+    }
+
+    /// Makes durable what was written with [`Durability::Buffered`](crate::Durability::Buffered).
+    ///
+    /// # Errors
+    /// As [`Store::transaction`].
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.engine.replace_head(|backend, head| {
+            Ok(((), Draft::new(head).apply(backend, true)?, Vec::new()))
+        })
+    }
+}
+
+/// What a commit changed at or below `prefix`.
+fn changes_of(view: &dyn View, record: &Record, prefix: &str) -> Result<Vec<Change>, StoreError> {
+    let before = match record.signed.parents.first() {
+        None => empty_tree(),
+        Some(parent) => match find(view, *parent)? {
+            Some((_, parent)) => parent.tree,
+            // What it changed is no longer known.
+            None => return Ok(Vec::new()),
+        },
+    };
+    changes_between(view, &before, &record.tree, prefix)
+}
+
+/// Writes what takes these changes of a commit back.
+fn revert(tx: &mut Transaction, record: &Record, changes: Vec<Change>) -> Result<(), StoreError> {
+    let mut conflicts = Conflicts::default();
+    for change in &changes {
+        let now = tx.get_bytes(&change.path)?;
+        if now != change.after && now != change.before {
+            conflicts.push(Conflict::new(
+                change.path.clone(),
+                change.after.clone(),
+                now,
+                change.before.clone(),
+            ));
+        }
+    }
+    if !conflicts.is_empty() {
+        return Err(StoreError::Conflicts(conflicts));
+    }
+    let back = changes
+        .into_iter()
+        .map(|change| Change::new(change.path, change.after, change.before));
+    apply(tx, back.collect())?;
+    let what = match record.signed.message.lines().next() {
+        Some(subject) => subject.to_owned(),
+        None => record.id.to_string(),
+    };
+    tx.set_message(format!("Undo: {what}"))?;
+    tx.meta.undoes = Some(record.id);
+    Ok(())
+}
+
+/// A commit by its name, if it is kept.
+pub(crate) fn find(view: &dyn View, id: CommitId) -> Result<Option<(Version, Record)>, StoreError> {
+    let version = view.get(Table::History, &id_key(id));
+    match version.map_err(StoreError::Backend)? {
+        None => Ok(None),
+        Some(version) => {
+            let version = version_of(&version)?;
+            Ok(Some((version, load(view, version)?)))
+        }
+    }
+}
+
+pub(crate) fn known(view: &dyn View, id: CommitId) -> Result<(Version, Record), StoreError> {
+    find(view, id)?.ok_or_else(|| StoreError::UnknownCommit {
+        commit: id.to_string(),
+    })
+}
+
+fn apply(tx: &mut Transaction, changes: Vec<Change>) -> Result<(), StoreError> {
+    // What has to go makes room for what has to come.
+    for change in changes.iter().filter(|change| change.after.is_none()) {
+        tx.remove(&change.path)?;
+    }
+    for change in changes {
+        if let Some(after) = change.after {
+            tx.set_bytes(&change.path, after)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a merge asks about a commit. The history may not reach back to it.
+fn links(view: &dyn View, id: CommitId) -> Result<CommitLinks<CommitId>, StoreError> {
+    Ok(match find(view, id)? {
+        Some((version, record)) => CommitLinks {
+            rank: version.as_u64(),
+            time_ms: u64::try_from(record.signed.time_ms).unwrap_or(0),
+            parents: record.signed.parents,
+        },
+        None => CommitLinks {
+            rank: 0,
+            time_ms: 0,
+            parents: Vec::new(),
+        },
+    })
+}
+
+/// What a branch or a tag names.
+fn named(view: &dyn View, name: &str) -> Result<Option<CommitId>, StoreError> {
+    for key in [branch_key(name), tag_key(name)] {
+        if let Some(version) = view
+            .get(Table::History, &key)
+            .map_err(StoreError::Backend)?
+        {
+            return Ok(Some(load(view, version_of(&version)?)?.id));
+        }
+    }
+    Ok(None)
+}
+
+/// The one commit whose id begins so.
+fn by_beginning(view: &dyn View, digits: &str) -> Result<Option<CommitId>, StoreError> {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if !(4..=64).contains(&digits.len()) || !digits.bytes().all(is_digit) {
+        return Ok(None);
+    }
+    // The least id that begins so.
+    let Ok(least) = format!("{digits:0<64}").parse::<CommitId>() else {
+        return Ok(None);
+    };
+    let mut found = Vec::new();
+    let scanned = view.scan(Table::History, &id_key(least), &mut |key, _| {
+        let id = key.strip_prefix(IDS).and_then(|id| id.try_into().ok());
+        match id.map(|id| CommitId::new(Hash::from_bytes(id))) {
+            Some(id) if id.to_string().starts_with(digits) && found.len() < 2 => {
+                found.push(id);
+                ControlFlow::Continue(())
+            }
+            _ => ControlFlow::Break(()),
+        }
+    });
+    scanned.map_err(StoreError::Backend)?;
+    match found[..] {
+        [] => Ok(None),
+        [only] => Ok(Some(only)),
+        _ => Err(StoreError::Ambiguous {
+            name: digits.to_owned(),
+        }),
+    }
+}
+
+fn tree_of(head: &Head, id: CommitId) -> Result<TreeRef, StoreError> {
+    match id {
+        CommitId::NONE => Ok(empty_tree()),
+        id => Ok(known(&*head.view, id)?.1.tree),
+    }
+}
+
+fn names(view: &dyn View, kind: &[u8]) -> Result<Vec<(String, CommitId)>, StoreError> {
+    let mut found = Vec::new();
+    let scanned = view.scan(Table::History, kind, &mut |key, version| {
+        let Some(name) = key.strip_prefix(kind) else {
+            return ControlFlow::Break(());
+        };
+        found.push((name.to_vec(), version.to_vec()));
+        ControlFlow::Continue(())
+    });
+    scanned.map_err(StoreError::Backend)?;
+    found
+        .into_iter()
+        .map(|(name, version)| {
+            let record = load(view, version_of(&version)?)?;
+            Ok((text(&name)?.to_owned(), record.id))
+        })
+        .collect()
+}
+
+fn unknown_name(view: &dyn View, kind: &'static str, name: &str) -> Result<StoreError, StoreError> {
+    let there = match kind {
+        "tag" => names(view, TAGS)?,
+        _ => names(view, BRANCHES)?,
+    };
+    let there: Vec<String> = there.into_iter().map(|(name, _)| name).collect();
+    Ok(StoreError::UnknownName {
+        kind,
+        name: name.to_owned(),
+        remedy: match there.is_empty() {
+            true => "there are none yet".to_owned(),
+            false => format!("there are: {}", there.join(", ")),
+        },
+    })
+}
+
+/// What became different between two trees, at or below `prefix`.
+pub(crate) fn changes_between(
+    view: &dyn View,
+    from: &TreeRef,
+    to: &TreeRef,
+    prefix: &str,
+) -> Result<Vec<Change>, StoreError> {
+    let mut changes = Vec::new();
+    let mut failure = None;
+    tree::diff(
+        &Pages(view),
+        from,
+        to,
+        prefix.as_bytes(),
+        &mut |path, a, b| {
+            match change_of(view, path, a, b) {
+                Ok(change) => {
+                    // By whole segments.
+                    if is_at_or_below(&change.path, prefix) {
+                        changes.push(change);
+                    }
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        },
+    )?;
+    failure.map_or(Ok(changes), Err)
+}
+
+/// What became different since a commit, at or below `prefix`.
+pub(crate) fn changes_since(
+    head: &Head,
+    commit: CommitId,
+    prefix: &str,
+) -> Result<Vec<Change>, StoreError> {
+    let from = tree_of(head, commit)?;
+    changes_between(&*head.view, &from, &head.tree, prefix)
+}
+
+fn is_same_below(
+    view: &dyn View,
+    from: &TreeRef,
+    to: &TreeRef,
+    prefix: &str,
+) -> Result<bool, StoreError> {
+    let mut is_same = true;
+    tree::diff(
+        &Pages(view),
+        from,
+        to,
+        prefix.as_bytes(),
+        &mut |path, _, _| match str::from_utf8(path) {
+            Ok(path) if !is_at_or_below(path, prefix) => ControlFlow::Continue(()),
+            _ => {
+                is_same = false;
+                ControlFlow::Break(())
+            }
+        },
+    )?;
+    Ok(is_same)
+}
+
+fn change_of(
+    view: &dyn View,
+    path: &[u8],
+    before: Option<&Value>,
+    after: Option<&Value>,
+) -> Result<Change, StoreError> {
+    let bytes = |value: Option<&Value>| value.map(|value| bytes_of(view, value)).transpose();
+    let path = str::from_utf8(path).map_err(|_| damaged("a path"))?;
+    Ok(Change::new(path, bytes(before)?, bytes(after)?))
+}

@@ -1,0 +1,271 @@
+//! The power fails: between any two operations of the disk, with any part of what was not synced
+//! lost, torn or out of order. What was acknowledged is there, and nothing is there by half.
+//!
+//! A small history is explored exhaustively, others by samples. `HYPERSTAR_POWER_SEEDS` sets how many
+//! random histories there are, and with it the others leave nothing out, which takes minutes. How
+//! many crashes that were is printed (`--nocapture`).
+
+mod crash;
+mod disk;
+mod history;
+mod image;
+
+use std::collections::BTreeSet;
+use std::{env, thread};
+
+use hyperstar_store::StoreError;
+
+use self::crash::{Crash, Kept, crashes};
+use self::disk::{Change, Disk, Event, Fault};
+use self::history::{History, State, Write, open, random_commit, small_commits};
+use self::image::Image;
+use crate::support::Random;
+
+const SEEDS: &str = "HYPERSTAR_POWER_SEEDS";
+
+/// How many random subsets of the unsynced writes are tried at each point of a small history.
+const SUBSETS: usize = 1;
+
+/// After a crash at every so many-th operation, the power fails a second time.
+const TWICE_EVERY: usize = 4;
+
+/// A seed is so many lives of one disk, of so many commits at most, with so many crashes at most in each.
+const CYCLES: u64 = 4;
+const COMMITS_MAX: u64 = 20;
+const CRASHES: u64 = 12;
+
+#[test]
+fn every_crash_of_a_small_history() {
+    let (disk, history) = run(Image::default(), small_commits());
+    let subsets = SUBSETS * if is_thorough() { 20 } else { 1 };
+    let explored = explore(&disk, &history, subsets);
+    println!("power: {explored} crashes of a small history");
+    assert!(explored > 500);
+}
+
+#[test]
+fn every_crash_while_recovering_from_a_crash() {
+    let (disk, history) = run(Image::default(), small_commits());
+    let (start, trace) = disk.trace();
+    let mut explored = 0;
+    let mut random = Random::new(0);
+    let mut sample = Sample::new(14);
+    crashes(&start, &trace, |at, crash| {
+        // Before a sync there is the most to lose.
+        if !matches!(trace.get(at), Some(Event::Synced)) || !sample.takes() {
+            return;
+        }
+        let image = crash.image(&crash.subset(&mut random));
+        let found = history.check(&image, &allowed(crash), true);
+        let more = small_commits().swap_remove(0);
+        let (disk, history) = run_from(image, history.state(found).clone(), vec![more]);
+        explored += explore(&disk, &history, 0);
+    });
+    println!("power: {explored} crashes while recovering");
+    assert!(explored > 100);
+}
+
+#[test]
+fn a_header_torn_at_any_byte() {
+    let (disk, history) = run(Image::default(), small_commits());
+    let (start, trace) = disk.trace();
+    let mut explored = 0;
+    let mut sample = Sample::new(9);
+    crashes(&start, &trace, |at, crash| {
+        let last = at.checked_sub(1).map(|last| &trace[last]);
+        if let Some(Event::Change(Change::Write { offset: 0, .. })) = last {
+            for kept in crash.explore_tears_of_last() {
+                if sample.takes() {
+                    check(&history, at, crash, &kept);
+                    explored += 1;
+                }
+            }
+        }
+    });
+    println!("power: {explored} torn headers");
+    assert!(explored > 100);
+}
+
+#[test]
+fn random_crashes_of_long_histories() {
+    let seeds = env::var(SEEDS).map_or(3, |seeds| seeds.parse().unwrap());
+    let mut explored = 0;
+    for seed in 0..seeds {
+        let _context = OnPanic(format!("seed {seed}"));
+        explored += run_seed(seed);
+    }
+    println!("power: {explored} random crashes of {seeds} seeds");
+}
+
+#[test]
+fn every_operation_fails_once_or_from_then_on() {
+    let (disk, _) = run(Image::default(), small_commits());
+    let operations = disk.operations();
+    let mut explored = 0;
+    let mut sample = Sample::new(5);
+    for after in 0..operations {
+        for lasts in [false, true] {
+            if sample.takes() {
+                let fault = Fault { after, lasts };
+                let _context = OnPanic(format!("{fault:?}"));
+                check_fault(fault);
+                explored += 1;
+            }
+        }
+    }
+    println!("power: {explored} faults at {operations} operations");
+}
+
+/// Whether somebody asked for it and waits.
+fn is_thorough() -> bool {
+    env::var_os(SEEDS).is_some()
+}
+
+/// Takes one of so many, or all of them if it is to be thorough.
+struct Sample {
+    every: usize,
+    seen: usize,
+}
+
+impl Sample {
+    fn new(every: usize) -> Self {
+        let every = if is_thorough() { 1 } else { every };
+        Self { every, seen: 0 }
+    }
+
+    fn takes(&mut self) -> bool {
+        self.seen += 1;
+        self.seen.is_multiple_of(self.every)
+    }
+}
+
+fn run_seed(seed: u64) -> u64 {
+    let mut random = Random::new(seed);
+    let (mut image, mut state) = (Image::default(), State::new());
+    let mut explored = 0;
+    for cycle in 0..CYCLES {
+        let commits = 1 + random.below(COMMITS_MAX);
+        let commits = (0..commits).map(|_| random_commit(&mut random)).collect();
+        let (disk, history) = run_from(image.clone(), state.clone(), commits);
+        let (start, trace) = disk.trace();
+        let picked: BTreeSet<_> = (0..CRASHES)
+            .map(|_| random.below(trace.len() as u64 + 1) as usize)
+            .collect();
+        crashes(&start, &trace, |at, crash| {
+            if picked.contains(&at) {
+                let kept = crash.subset(&mut random);
+                let _context = OnPanic(format!("cycle {cycle}"));
+                let found = check(&history, at, crash, &kept);
+                // The last one picked is where the next cycle starts.
+                image = crash.image(&kept);
+                state = history.state(found).clone();
+                explored += 1;
+            }
+        });
+    }
+    explored
+}
+
+/// Half of the commits on a new disk, and the others after it was closed and opened again.
+fn run(image: Image, commits: Vec<Vec<Write>>) -> (Disk, History) {
+    run_from(image, State::new(), commits)
+}
+
+fn run_from(image: Image, state: State, commits: Vec<Vec<Write>>) -> (Disk, History) {
+    let disk = Disk::new(image);
+    let mut history = History::new(state);
+    for half in commits.chunks(commits.len().div_ceil(2).max(1)) {
+        let store = open(&disk).unwrap();
+        for writes in half {
+            history.commit(&store, &disk, writes).unwrap();
+        }
+    }
+    (disk, history)
+}
+
+/// Crashes at every point, in every way of [`Crash::explore`]. Returns how many that were.
+fn explore(disk: &Disk, history: &History, subsets: usize) -> u64 {
+    let (start, trace) = disk.trace();
+    let mut random = Random::new(0);
+    let mut seen = BTreeSet::new();
+    crashes(&start, &trace, |at, crash| {
+        for kept in crash.explore(subsets, &mut random) {
+            // The same disk came up before, and no less was allowed.
+            if seen.insert((crash.syncs, crash.acknowledged, kept.clone())) {
+                check(history, at, crash, &kept);
+            }
+        }
+    });
+    seen.len() as u64
+}
+
+fn check(history: &History, at: usize, crash: &Crash<'_>, kept: &Kept) -> usize {
+    let _context = OnPanic(format!("crash at event {at}, kept {kept:?}"));
+    history.check(
+        &crash.image(kept),
+        &allowed(crash),
+        at.is_multiple_of(TWICE_EVERY),
+    )
+}
+
+fn allowed(crash: &Crash<'_>) -> Vec<usize> {
+    (crash.acknowledged..=crash.begun).collect()
+}
+
+/// An operation fails, and the store is opened anew, without a power cut in between; that comes last.
+fn check_fault(fault: Fault) {
+    let disk = Disk::with_fault(Image::default(), fault);
+    let mut history = History::new(State::new());
+    let mut in_doubt = None;
+    let commits = small_commits();
+    for half in commits.chunks(commits.len().div_ceil(2)) {
+        let Ok(store) = open(&disk) else { continue };
+        for writes in half {
+            match history.commit(&store, &disk, writes) {
+                Ok(()) => assert!(in_doubt.is_none()),
+                // Nothing was written.
+                Err(StoreError::Backend(_)) => assert!(in_doubt.is_none()),
+                Err(StoreError::InDoubt { .. }) => in_doubt = Some(history.begun()),
+                Err(StoreError::Stopped { .. }) => assert!(in_doubt.is_some()),
+                Err(error) => panic!("{error}"),
+            }
+            history.check_reads(&store);
+        }
+        drop(store);
+        // Opening it again tells, and what it says then holds.
+        if in_doubt.is_some()
+            && let Ok(store) = open(&disk)
+        {
+            let found = history.find(&store);
+            assert!(found == history.acknowledged || Some(found) == in_doubt);
+            history.acknowledged = found;
+            in_doubt = None;
+        }
+    }
+    let (start, trace) = disk.trace();
+    let mut allowed = vec![history.acknowledged];
+    allowed.extend(in_doubt);
+    let mut random = Random::new(fault.after);
+    crashes(&start, &trace, |at, crash| {
+        if at == trace.len() {
+            for kept in [
+                crash.everything(),
+                crash.nothing(),
+                crash.subset(&mut random),
+            ] {
+                history.check(&crash.image(&kept), &allowed, true);
+            }
+        }
+    });
+}
+
+/// Says where it happened.
+struct OnPanic(String);
+
+impl Drop for OnPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("power: {}", self.0);
+        }
+    }
+}

@@ -94,6 +94,7 @@
 //! any executor. With `default-features = false` it touches no file.
 
 mod backend;
+mod branches;
 mod collections;
 mod commit;
 mod config;

@@ -489,7 +489,7 @@ mod tests {
         for text in [">1 min 15 s<", "60/s", "let go: took nothing", "zstd"] {
             assert!(html.contains(text), "{text}: {html}");
         }
-        // To look at it: HYPERSTAR_MONITOR_OUT=/tmp/monitor.html cargo test -p hyperstar --lib monitor
+        // To look at it: HYPERSTAR_MONITOR_OUT=monitor.html cargo test -p hyperstar --lib monitor
         if let Ok(path) = std::env::var("HYPERSTAR_MONITOR_OUT") {
             let css = include_str!("client/monitor.css");
             let document = format!(

@@ -1,0 +1,53 @@
+//! Hyperstar's store.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use hyperstar_store::{Store, StoreError};
+
+use super::data::Write;
+use super::subject::Subject;
+
+pub(crate) struct Ours {
+    store: Store,
+}
+
+impl Ours {
+    pub(crate) fn open(directory: &Path) -> Result<Self> {
+        Ok(Self {
+            store: Store::open(directory.join("store.redb"))?,
+        })
+    }
+}
+
+impl Subject for Ours {
+    fn commit(&self, writes: &[Write]) -> Result<()> {
+        self.store.transaction(|tx| {
+            for write in writes {
+                tx.set_bytes(&write.path, write.value.to_vec())?;
+            }
+            Ok::<_, StoreError>(())
+        })?;
+        Ok(())
+    }
+
+    fn read_each(&self, paths: &[String]) -> Result<usize> {
+        let mut bytes = 0;
+        for path in paths {
+            bytes += self.store.get_bytes(path)?.context("it is there")?.len();
+        }
+        Ok(bytes)
+    }
+
+    fn read_snapshot(&self, paths: &[String]) -> Result<usize> {
+        let snapshot = self.store.snapshot();
+        let mut bytes = 0;
+        for path in paths {
+            bytes += snapshot.get_bytes(path)?.context("it is there")?.len();
+        }
+        Ok(bytes)
+    }
+
+    // No `versions`: the store keeps only the last one. `commit_unsynced` is `commit`: it has no
+    // other durability.
+}

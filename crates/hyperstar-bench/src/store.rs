@@ -153,7 +153,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         subject::CACHE_BYTES / 1024 / 1024
     );
     let wants = |part| options.only.is_none_or(|only| only == part);
-    let wanted = || Part::value_variants().iter().copied().filter(|part| wants(*part));
+    let wanted = || {
+        Part::value_variants()
+            .iter()
+            .copied()
+            .filter(|part| wants(*part))
+    };
     let kinds: Vec<Kind> = Kind::ALL
         .into_iter()
         .filter(|kind| wanted().any(|part| part.kinds().contains(kind)))

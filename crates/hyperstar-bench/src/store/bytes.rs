@@ -44,13 +44,17 @@ pub(crate) fn report(plan: &Plan, files: &Files, goals: &mut Vec<Goal>) -> Resul
         }
         let (kept, written) = (disk::bytes_of(&directory)?, disk::bytes_written()?);
         commits(plan.lone)?;
-        let each_kib = |before: u64, now: u64| {
-            now.saturating_sub(before) as f64 / 1024.0 / plan.lone as f64
-        };
+        let each_kib =
+            |before: u64, now: u64| now.saturating_sub(before) as f64 / 1024.0 / plan.lone as f64;
         let kept_kib = each_kib(kept, disk::bytes_of(&directory)?);
         table.row([
             kind.name().to_owned(),
-            if store.versions().is_some() { "all" } else { "none" }.to_owned(),
+            if store.versions().is_some() {
+                "all"
+            } else {
+                "none"
+            }
+            .to_owned(),
             warm_up.to_string(),
             figure(kept_kib),
             figure(each_kib(written, disk::bytes_written()?)),

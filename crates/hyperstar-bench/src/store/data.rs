@@ -15,7 +15,11 @@ pub(crate) struct Write {
 
 /// The path of an entry, such as `room/0000123/item/456`.
 pub(crate) fn path(number: usize) -> String {
-    format!("room/{:07}/item/{}", number / ROOM_ITEMS, number % ROOM_ITEMS)
+    format!(
+        "room/{:07}/item/{}",
+        number / ROOM_ITEMS,
+        number % ROOM_ITEMS
+    )
 }
 
 /// Numbers that are the same in each run (SplitMix64).

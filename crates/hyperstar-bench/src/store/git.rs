@@ -19,8 +19,8 @@ use gix::objs::{Commit, Kind, Tree, WriteTo};
 use gix::refs::transaction::PreviousValue;
 
 use self::pack::Pack;
-use super::data::{Random, ROOM_ITEMS, Write};
-use super::subject::{CACHE_BYTES, Subject, VersionId, Versions};
+use super::data::{ROOM_ITEMS, Random, Write};
+use super::subject::{CACHE_BYTES, Look, Subject, VersionId, Versions};
 
 const BRANCH: &str = "refs/heads/main";
 
@@ -131,19 +131,18 @@ impl Subject for Git {
         Ok(())
     }
 
-    fn read_each(&self, paths: &[String]) -> Result<usize> {
-        let mut bytes = 0;
+    fn read_each(&self, paths: &[String], look: Look<'_>) -> Result<()> {
         for path in paths {
             let tree = self.repository.find_tree(self.tree.get())?;
-            let entry = tree.lookup_entry(path.split('/'))?.context("it is there")?;
-            bytes += entry.object()?.data.len();
+            let entry = tree.lookup_entry(path.split('/'))?;
+            look(&entry.context("an entry is missing")?.object()?.data);
         }
-        Ok(bytes)
+        Ok(())
     }
 
     /// A tree is a snapshot, and always read as one.
-    fn read_snapshot(&self, paths: &[String]) -> Result<usize> {
-        self.read_each(paths)
+    fn read_snapshot(&self, paths: &[String], look: Look<'_>) -> Result<()> {
+        self.read_each(paths, look)
     }
 
     fn versions(&self) -> Option<&dyn Versions> {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use hyperstar_store::{Store, StoreError};
 
 use super::data::Write;
-use super::subject::Subject;
+use super::subject::{Look, Subject};
 
 pub(crate) struct Ours {
     store: Store,
@@ -31,21 +31,21 @@ impl Subject for Ours {
         Ok(())
     }
 
-    fn read_each(&self, paths: &[String]) -> Result<usize> {
-        let mut bytes = 0;
+    fn read_each(&self, paths: &[String], look: Look<'_>) -> Result<()> {
         for path in paths {
-            bytes += self.store.get_bytes(path)?.context("it is there")?.len();
+            let value = self.store.get_bytes(path)?;
+            look(&value.context("an entry is missing")?);
         }
-        Ok(bytes)
+        Ok(())
     }
 
-    fn read_snapshot(&self, paths: &[String]) -> Result<usize> {
+    fn read_snapshot(&self, paths: &[String], look: Look<'_>) -> Result<()> {
         let snapshot = self.store.snapshot();
-        let mut bytes = 0;
         for path in paths {
-            bytes += snapshot.get_bytes(path)?.context("it is there")?.len();
+            let value = snapshot.get_bytes(path)?;
+            look(&value.context("an entry is missing")?);
         }
-        Ok(bytes)
+        Ok(())
     }
 
     // No `versions`: the store keeps only the last one. `commit_unsynced` is `commit`: it has no

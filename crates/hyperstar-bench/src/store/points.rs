@@ -1,5 +1,6 @@
 //! Random reads, and a batch of random writes in one durable transaction.
 
+use std::hint::black_box;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
@@ -7,13 +8,16 @@ use anyhow::{Result, ensure};
 use super::Plan;
 use super::data::{Random, VALUE_BYTES};
 use super::samples::Samples;
-use super::subject::{Files, Kind, Subject};
+use super::subject::{Files, Kind, Look, Subject};
 use crate::figures::ms;
 use crate::report::Goal;
 use crate::table::{Table, figure};
 
 const READ_RATIO_MAX: f64 = 2.0;
 const BATCH_RATIO_MAX: f64 = 3.0;
+
+/// One of the two ways to read.
+type Read<'a> = &'a dyn Fn(&[String], Look<'_>) -> Result<()>;
 
 pub(crate) fn report(plan: &Plan, files: &Files, goals: &mut Vec<Goal>) -> Result<()> {
     reads(plan, files, goals)?;
@@ -35,15 +39,20 @@ fn reads(plan: &Plan, files: &Files, goals: &mut Vec<Goal>) -> Result<()> {
                 plan.reads
             };
             let paths = &paths[..count.min(paths.len())];
-            let timed = |read: &dyn Fn(&[String]) -> Result<usize>| {
+            let timed = |read: Read<'_>| {
+                let mut bytes = 0;
                 let began = Instant::now();
-                let bytes = read(paths)?;
+                read(paths, &mut |value| bytes += black_box(value).len())?;
                 let took = began.elapsed();
-                ensure!(bytes == paths.len() * VALUE_BYTES, "{} lost bytes", kind.name());
+                ensure!(
+                    bytes == paths.len() * VALUE_BYTES,
+                    "{} lost bytes",
+                    kind.name()
+                );
                 Ok(ms(took) * 1_000.0 / paths.len() as f64)
             };
-            let from_snapshot = timed(&|paths| store.read_snapshot(paths))?;
-            let by_itself = timed(&|paths| store.read_each(paths))?;
+            let from_snapshot = timed(&|paths, look| store.read_snapshot(paths, look))?;
+            let by_itself = timed(&|paths, look| store.read_each(paths, look))?;
             // The first round fills the caches.
             if round > 0 {
                 snapshot.add(*kind, from_snapshot);

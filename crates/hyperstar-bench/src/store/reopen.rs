@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
-use super::data::{Random, VALUE_BYTES};
+use super::data::Random;
 use super::samples::Samples;
 use super::subject::{Files, Kind};
 use super::{Plan, data, disk};
@@ -152,8 +152,7 @@ fn open(plan: &Plan, kind: Kind, directory: &Path) -> Result<f64> {
     let path = [data::path(plan.entries / 2)];
     let began = Instant::now();
     let store = kind.open(directory)?;
-    let bytes = store.read_each(&path)?;
+    store.read_each(&path, &mut |_| {})?;
     let took = ms(began.elapsed());
-    ensure!(bytes == VALUE_BYTES, "{} lost a value", kind.name());
     Ok(took)
 }

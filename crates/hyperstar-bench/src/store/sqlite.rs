@@ -8,7 +8,7 @@ use anyhow::Result;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::data::Write;
-use super::subject::{CACHE_BYTES, Subject};
+use super::subject::{CACHE_BYTES, Look, Subject};
 
 const READ: &str = "SELECT value FROM entries WHERE path = ?1";
 const WRITE: &str = "INSERT INTO entries (path, value) VALUES (?1, ?2) \
@@ -49,8 +49,7 @@ impl Sqlite {
 impl Subject for Sqlite {
     fn commit(&self, writes: &[Write]) -> Result<()> {
         let mut connection = self.connection();
-        let transaction =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut statement = transaction.prepare_cached(WRITE)?;
             for write in writes {
@@ -70,20 +69,22 @@ impl Subject for Sqlite {
         Ok(())
     }
 
-    fn read_each(&self, paths: &[String]) -> Result<usize> {
+    fn read_each(&self, paths: &[String], look: Look<'_>) -> Result<()> {
         let connection = self.connection();
         let mut statement = connection.prepare_cached(READ)?;
-        let mut bytes = 0;
         for path in paths {
-            bytes += statement.query_row([path], |row| Ok(row.get_ref(0)?.as_blob()?.len()))?;
+            statement.query_row([path], |row| {
+                look(row.get_ref(0)?.as_blob()?);
+                Ok(())
+            })?;
         }
-        Ok(bytes)
+        Ok(())
     }
 
-    fn read_snapshot(&self, paths: &[String]) -> Result<usize> {
+    fn read_snapshot(&self, paths: &[String], look: Look<'_>) -> Result<()> {
         self.connection().execute_batch("BEGIN")?;
-        let bytes = self.read_each(paths)?;
+        self.read_each(paths, look)?;
         self.connection().execute_batch("COMMIT")?;
-        Ok(bytes)
+        Ok(())
     }
 }

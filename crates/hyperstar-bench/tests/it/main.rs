@@ -70,7 +70,14 @@ fn servers_are_compared() {
 fn stores_are_compared() {
     let directory = env!("CARGO_TARGET_TMPDIR");
     check(
-        &["store", "--quick", "--entries", "2000", "--directory", directory],
+        &[
+            "store",
+            "--quick",
+            "--entries",
+            "2000",
+            "--directory",
+            directory,
+        ],
         &[
             "# cargo xtask bench store --quick",
             "## 1. Random reads, 2000 entries",

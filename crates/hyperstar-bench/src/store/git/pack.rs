@@ -46,7 +46,10 @@ impl Pack {
     pub(crate) fn add(&mut self, kind: Kind, data: &[u8]) -> Result<ObjectId> {
         let id = gix::objs::compute_hash(gix::hash::Kind::Sha1, kind, data)?;
         let start = self.body.len();
-        ensure!(start < PACK_BYTES_MAX - HEAD_BYTES, "too many entries for one pack; give fewer");
+        ensure!(
+            start < PACK_BYTES_MAX - HEAD_BYTES,
+            "too many entries for one pack; give fewer"
+        );
         self.body.extend(object_head(kind, data.len()));
         let mut encoder = ZlibEncoder::new(&mut self.body, Compression::default());
         encoder.write_all(data)?;

@@ -90,7 +90,7 @@ pub(crate) struct Plan {
     git_reads: usize,
     /// Writes in one transaction.
     batch: usize,
-    /// Single commits in each round.
+    /// Single commits in each turn.
     singles: usize,
     writers: usize,
     writers_for: Duration,
@@ -123,7 +123,7 @@ impl Plan {
             reads: or_quick(200_000, 2_000),
             git_reads: or_quick(2_000, 100),
             batch: or_quick(10_000, 200).min(entries / 2),
-            singles: or_quick(300, 20),
+            singles: or_quick(50, 10),
             writers: or_quick(1_000, 50),
             writers_for: Duration::from_millis(if quick { 200 } else { 3_000 }),
             pairs: or_quick(20, 3),

@@ -32,10 +32,11 @@ pub(crate) fn report(plan: &Plan, files: &Files, goals: &mut Vec<Goal>) -> Resul
             Ok(())
         };
         let directory = files.of(kind);
-        // What loading left free is used first: until then nothing would grow.
+        // What loading left free is used first: until then nothing would grow. And a write-ahead log
+        // grows until it is full, then no more.
         let mut warm_up = 0;
         let mut grown_steps = 0;
-        while grown_steps < GROWN_STEPS && warm_up < plan.warm_up_max {
+        while warm_up < plan.lone || (grown_steps < GROWN_STEPS && warm_up < plan.warm_up_max) {
             let before = disk::bytes_of(&directory)?;
             commits(STEP)?;
             warm_up += STEP;
@@ -59,7 +60,8 @@ pub(crate) fn report(plan: &Plan, files: &Files, goals: &mut Vec<Goal>) -> Resul
             figure(kept_kib),
             figure(each_kib(written, disk::bytes_written()?)),
         ]);
-        if kind == Kind::Hyperstar {
+        // Without history nothing is kept, and a goal for it says nothing.
+        if kind == Kind::Hyperstar && store.versions().is_some() {
             goals.push(Goal {
                 what: format!("on the disk per lone commit, {} entries", plan.entries),
                 at_most: COMMIT_KIB_MAX,
@@ -69,7 +71,7 @@ pub(crate) fn report(plan: &Plan, files: &Files, goals: &mut Vec<Goal>) -> Resul
         }
     }
     println!(
-        "## 5. Bytes of a lone commit, {} entries\n\nOf {} commits of one overwrite of {VALUE_BYTES} bytes, each alone: what the files' blocks grow by, and what is written (`/proc/self/io`), without what the filesystem's own journal writes. Warmed up until the files grow, or {} commits.\n\n{table}",
+        "## 5. Bytes of a lone commit, {} entries\n\nOf {} commits of one overwrite of {VALUE_BYTES} bytes, each alone: what the files' blocks grow by, and what is written (`/proc/self/io`), without what the filesystem's own journal writes. Warmed up with as many, then until the files grow, or {} commits.\n\n{table}",
         plan.entries, plan.lone, plan.warm_up_max
     );
     Ok(())

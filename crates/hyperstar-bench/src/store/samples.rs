@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::subject::Kind;
-use crate::figures::median;
+use crate::figures::{median, percentile};
 use crate::table::{figure, ratio};
 
 /// The samples of each subject.
@@ -20,6 +20,11 @@ impl Samples {
         median(self.of(kind))
     }
 
+    /// The sample below which `percent` lie.
+    pub(crate) fn percentile(&self, kind: Kind, percent: f64) -> f64 {
+        percentile(self.of(kind), percent)
+    }
+
     /// The lowest and the highest.
     pub(crate) fn range(&self, kind: Kind) -> String {
         let samples = self.of(kind).iter().copied();
@@ -32,14 +37,17 @@ impl Samples {
         }
     }
 
-    /// How the medians compare.
+    /// How they compare: the median over the rounds, of each of which both have a sample, so that a
+    /// machine that was slow for a while was so for both.
     pub(crate) fn over(&self, kind: Kind, other: Kind) -> f64 {
-        self.median(kind) / self.median(other)
+        let pairs = self.of(kind).iter().zip(self.of(other));
+        let ratios: Vec<f64> = pairs.map(|(one, other)| one / other).collect();
+        median(&ratios)
     }
 
     /// The same as a cell.
     pub(crate) fn ratio(&self, kind: Kind, other: Kind) -> String {
-        ratio(self.median(kind), self.median(other))
+        ratio(self.over(kind, other), 1.0)
     }
 
     fn of(&self, kind: Kind) -> &[f64] {

@@ -122,7 +122,9 @@ impl Kind {
         let mut random = Random::new(0);
         for start in (0..entries).step_by(LOAD_WRITES) {
             let end = entries.min(start + LOAD_WRITES);
-            let writes: Vec<Write> = (start..end).map(|number| random.write(number)).collect();
+            let mut writes: Vec<Write> = (start..end).map(|number| random.write(number)).collect();
+            // In order, as Hyperstar's store does by itself: the trees of all are as dense.
+            writes.sort_unstable_by(|one, other| one.path.cmp(&other.path));
             store.commit(&writes)?;
         }
         Ok(())

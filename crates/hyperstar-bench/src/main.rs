@@ -1,8 +1,8 @@
 //! Benchmarks of Hyperstar, beside its peers. `hyperstar-bench live` measures the live path,
-//! `hyperstar-bench fanout` what it costs to reach many viewers.
+//! `hyperstar-bench fanout` what it costs to reach many viewers, `hyperstar-bench store` the store.
 //!
 //! Each server under test is a child process of this program, so that its processor time and memory
-//! are its own. All traffic stays on 127.0.0.1.
+//! are its own. All traffic stays on 127.0.0.1. Stores are measured in this process.
 
 #[cfg(target_os = "linux")]
 mod audience;
@@ -29,6 +29,8 @@ mod report;
 #[cfg(target_os = "linux")]
 mod server;
 #[cfg(target_os = "linux")]
+mod store;
+#[cfg(target_os = "linux")]
 mod table;
 
 #[cfg(target_os = "linux")]
@@ -46,15 +48,22 @@ fn main() -> std::process::ExitCode {
         Live(live::Options),
         /// Many viewers of one stream: a load client for any URL; without one, a comparison of servers
         Fanout(Box<fanout::Options>),
+        /// The store beside redb, SQLite and Git: reads, commits, versions, bytes, opening
+        Store(store::Options),
         /// Runs one server under test (the benchmarks do that by themselves)
         Serve(server::Options),
+        /// Commits to one store under test, to be stopped or killed
+        #[command(hide = true)]
+        StoreChild(store::ChildOptions),
     }
 
     machine::raise_descriptors();
     let result = match Command::parse() {
         Command::Live(options) => live::run(&options),
         Command::Fanout(options) => fanout::run(&options),
+        Command::Store(options) => store::run(&options),
         Command::Serve(options) => server::run(&options),
+        Command::StoreChild(options) => store::child(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,8 +9,8 @@ use crate::commit::CommitId;
 use crate::engine::flush::{Draft, head_of, load};
 use crate::history::{change_of, known};
 use crate::record::{self, BRANCHES, TAGS, branch_key, tag_key, version_of};
-use crate::state::{Pages, kept_of, text};
-use crate::{Store, StoreError, tree};
+use crate::state::{Head, Pages, kept_of, text};
+use crate::{Change, Store, StoreError, tree};
 
 /// # Branches and tags
 impl Store {
@@ -135,34 +135,41 @@ impl Store {
             let mut state = head.state.clone();
             state.branch = branch.to_owned();
             let there = head_of(head.view.clone(), state)?;
-            let mut draft = Draft::new(&there);
-            let mut changes = Vec::new();
-            let mut failure = None;
-            let (view, pages) = (&*head.view, Pages(&*head.view));
-            tree::diff(
-                &pages,
-                &head.tree,
-                &there.tree,
-                b"",
-                &mut |path, a, b| match change_of(view, path, a, b) {
-                    Ok(change) => {
-                        draft.set_value(change.path.clone(), b.map(kept_of));
-                        changes.push(change);
-                        ControlFlow::Continue(())
-                    }
-                    Err(error) => {
-                        failure = Some(error);
-                        ControlFlow::Break(())
-                    }
-                },
-            )?;
-            if let Some(failure) = failure {
-                return Err(failure);
-            }
+            let (mut draft, changes) = move_to(head, &there)?;
             draft.state.version = head.state.version.next();
             Ok(((), draft.apply(backend, true)?, changes))
         })
     }
+}
+
+/// Makes `there`, of the same view, what is read and written in place of `head`. Answers what is
+/// different there.
+pub(crate) fn move_to<'a>(
+    head: &Head,
+    there: &'a Head,
+) -> Result<(Draft<'a>, Vec<Change>), StoreError> {
+    let mut draft = Draft::new(there);
+    let mut changes = Vec::new();
+    let mut failure = None;
+    let view = &*head.view;
+    tree::diff(
+        &Pages(view),
+        &head.tree,
+        &there.tree,
+        b"",
+        &mut |path, a, b| match change_of(view, path, a, b) {
+            Ok(change) => {
+                draft.set_value(change.path.clone(), b.map(kept_of));
+                changes.push(change);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
+        },
+    )?;
+    failure.map_or(Ok((draft, changes)), Err)
 }
 
 fn names(view: &dyn View, kind: &[u8]) -> Result<Vec<(String, CommitId)>, StoreError> {

@@ -67,6 +67,33 @@ fn servers_are_compared() {
 }
 
 #[test]
+fn stores_are_compared() {
+    let directory = env!("CARGO_TARGET_TMPDIR");
+    check(
+        &[
+            "store",
+            "--quick",
+            "--entries",
+            "2000",
+            "--directory",
+            directory,
+        ],
+        &[
+            "# cargo xtask bench store --quick",
+            "## 1. Random reads, 2000 entries",
+            "### 200 random overwrites in one transaction",
+            "## 2. A single durable commit",
+            "| bare 4 KiB append, fdatasync",
+            "## 3. 50 writers at once",
+            "## 4. Two versions that differ in 10 of 2000 entries",
+            "## 5. Bytes of a lone commit",
+            "## 6. Opening a store after 200 commits",
+            "| opening after 200 commits and kill -9",
+        ],
+    );
+}
+
+#[test]
 fn a_server_is_visited() {
     let mut server = Command::new(PROGRAM)
         .args(["serve", "hyperstar", "--page", "list"])

@@ -229,7 +229,7 @@ impl<'a> Draft<'a> {
             edits.push((change.path.as_bytes(), value));
         }
         let edited = tree::edit(&self.pages, &self.tree, &edits, &mut self.state.next_page)?;
-        self.pages.new.extend(edited.written);
+        self.put_pages(edited.written);
         self.tree = edited.root;
         signed.root = edited.root.hash;
         if let Some(record) = &self.record {
@@ -242,17 +242,22 @@ impl<'a> Draft<'a> {
             tree: edited.root,
             dropped: edited.dropped,
         };
-        self.put(commit_key(version), record.encode());
-        let version_bytes = record::named(version);
-        self.put(id_key(id), version_bytes.clone());
+        self.insert(version, &record);
         if self.record.is_none() {
             self.state.refs += 1;
         }
-        self.put(branch_key(&self.state.branch.clone()), version_bytes);
-        self.state.commits += 1;
-        self.state.version = version;
+        let branch = branch_key(&self.state.branch);
+        self.put(branch, record::named(version));
         self.record = Some(Arc::new(record));
         Ok(id)
+    }
+
+    /// Keeps a commit whose pages are there or [written](Draft::put_pages) too. No branch moves.
+    pub(crate) fn insert(&mut self, version: Version, record: &Record) {
+        self.put(commit_key(version), record.encode());
+        self.put(id_key(record.id), record::named(version));
+        self.state.commits += 1;
+        self.state.version = version;
     }
 
     pub(crate) fn put(&mut self, key: Bytes, value: Bytes) {
@@ -261,6 +266,10 @@ impl<'a> Draft<'a> {
 
     pub(crate) fn remove(&mut self, key: Bytes) {
         self.history.insert(key, None);
+    }
+
+    pub(crate) fn put_pages(&mut self, pages: impl IntoIterator<Item = (PageId, Bytes)>) {
+        self.pages.new.extend(pages);
     }
 
     pub(crate) fn remove_pages(&mut self, pages: Vec<PageId>) {
@@ -284,7 +293,7 @@ impl<'a> Draft<'a> {
         let before = before.as_ref().and_then(named_by);
         let next = &mut self.state.next_page;
         let (value, written) = tree::store_value(&self.pages, bytes, before.as_ref(), next)?;
-        self.pages.new.extend(written);
+        self.put_pages(written);
         Ok(value)
     }
 

@@ -1,5 +1,7 @@
 //! Where the bytes are kept. [`Backend`] is small so that a test can wrap one and break it.
 
+#[cfg(feature = "redb")]
+mod journal;
 mod memory;
 #[cfg(feature = "redb")]
 mod redb;
@@ -25,6 +27,8 @@ pub use self::redb::RedbBackend;
 ///   are as durable as the backend can make them. Others may be lost in a crash, but never without
 ///   those after them.
 /// - When it returns an error that is not [in doubt](BackendError::in_doubt), nothing was changed.
+/// - A record that was [logged](Backend::log) with `sync` is as durable, and with it all before it, until
+///   a batch that is synced.
 /// - Views are immutable, and stay readable for as long as somebody holds them.
 pub trait Backend: Send + 'static {
     /// The state now, for the first time after opening.
@@ -40,6 +44,25 @@ pub trait Backend: Send + 'static {
     /// any other only if nothing was changed.
     fn apply(&mut self, batch: &Batch) -> Result<Arc<dyn View>, BackendError>;
 
+    /// Keeps `record` ahead of the next batch, which then need not be synced: the store can make the
+    /// batch again from it. A backend that can do that quicker than it syncs a batch should.
+    ///
+    /// # Errors
+    /// As [`Backend::apply`]; when it is in doubt, the record may have become durable.
+    fn log(&mut self, record: &[u8], sync: bool) -> Result<Logged, BackendError> {
+        let _ = (record, sync);
+        Ok(Logged::Never)
+    }
+
+    /// What was logged since the last batch that was synced, the oldest first: what the store does
+    /// first after opening.
+    ///
+    /// # Errors
+    /// Whatever keeps the backend from reading.
+    fn logged(&mut self) -> Result<Vec<Bytes>, BackendError> {
+        Ok(Vec::new())
+    }
+
     /// Gives space that nothing uses back to the system, as far as that can be done beside readers;
     /// answers whether calling it again may give back more.
     ///
@@ -48,6 +71,17 @@ pub trait Backend: Send + 'static {
     fn shrink(&mut self) -> Result<bool, BackendError> {
         Ok(false)
     }
+}
+
+/// What became of a record; see [`Backend::log`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logged {
+    /// It is there: the batch that it stands for need not be synced.
+    Yes,
+    /// There is no room: the batch has to be synced, and makes room.
+    Full,
+    /// The backend keeps no records.
+    Never,
 }
 
 /// What a scan shows each key and value to; it says whether the scan goes on.

@@ -1,6 +1,7 @@
 //! What all clones of a store share: one writer, the published state, and who is told.
 
 pub(crate) mod flush;
+mod replay;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::Waker;
@@ -54,7 +55,7 @@ struct Queue {
     last: Version,
     /// The version whose commit is in doubt.
     in_doubt: Option<Version>,
-    /// The last batch was not to be durable at once.
+    /// The last batch of the backend was not synced: it is in its log at best.
     is_unsynced: bool,
 }
 
@@ -71,7 +72,7 @@ impl Engine {
         mut backend: Box<dyn Backend>,
         config: StoreConfig,
     ) -> Result<Self, StoreError> {
-        let head = Arc::new(flush::open(&mut *backend)?);
+        let head = Arc::new(flush::open(&mut *backend, &config)?);
         Ok(Self {
             id: StoreId::new(),
             config,

@@ -27,7 +27,16 @@ impl Hash {
 
     /// The hash of `content`.
     pub(crate) fn of(content: &[u8]) -> Self {
-        Self(Sha256::digest(content).into())
+        Self::of_all([content])
+    }
+
+    /// The hash of `parts`, one after the other.
+    pub(crate) fn of_all<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
     }
 }
 

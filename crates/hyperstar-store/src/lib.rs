@@ -127,7 +127,9 @@ mod watch;
 
 #[cfg(feature = "redb")]
 pub use backend::RedbBackend;
-pub use backend::{Backend, BackendError, Batch, MemoryBackend, Table, View, VisitEntry, Write};
+pub use backend::{
+    Backend, BackendError, Batch, Logged, MemoryBackend, Table, View, VisitEntry, Write,
+};
 pub use bytes::Bytes;
 pub use collections::{Counter, Entries, ItemId, Key, List, Log, Map, Place, Readable};
 pub use commit::{Change, Commit, CommitId, StoreId, Version};

@@ -45,7 +45,7 @@ impl Signed {
         CommitId::new(Hash::of(&self.encode()))
     }
 
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(128 + self.author.len() + self.message.len());
         out.push(COMMIT_FORMAT);
         out.extend_from_slice(self.root.as_bytes());
@@ -116,19 +116,19 @@ impl Record {
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut from = Reader(unsealed(bytes)?);
-        let signed = u32::from_be_bytes(from.array()?);
+        let signed = from.u32()?;
         let signed = from.take(signed as usize)?;
         let id = CommitId::new(Hash::of(signed));
         let signed = Signed::decode(signed)?;
         let tree = TreeRef {
             hash: signed.root,
-            id: PageId(from.number()?),
-            count: from.number()?,
-            weight: from.number()?,
+            id: PageId(from.u64()?),
+            count: from.u64()?,
+            weight: from.u64()?,
         };
         let mut dropped = Vec::with_capacity(from.0.len() / 8);
         while !from.0.is_empty() {
-            dropped.push(PageId(from.number()?));
+            dropped.push(PageId(from.u64()?));
         }
         Some(Self {
             id,
@@ -172,10 +172,10 @@ impl StoreState {
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut from = Reader(unsealed(bytes)?);
         Some(Self {
-            version: Version::from_u64(from.number()?),
-            next_page: PageId(from.number()?),
-            commits: from.number()?,
-            refs: from.number()?,
+            version: Version::from_u64(from.u64()?),
+            next_page: PageId(from.u64()?),
+            commits: from.u64()?,
+            refs: from.u64()?,
             branch: str::from_utf8(from.0).ok()?.to_owned(),
         })
     }
@@ -248,10 +248,15 @@ fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
     (Hash::of(bytes).as_bytes()[..SEAL_BYTES] == *seal).then_some(bytes)
 }
 
-struct Reader<'a>(&'a [u8]);
+/// Bytes that are read piece by piece; each call is nothing past their end.
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(taken)
@@ -265,8 +270,12 @@ impl<'a> Reader<'a> {
         self.array().map(|[byte]| byte)
     }
 
-    fn number(&mut self) -> Option<u64> {
+    pub(crate) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_be_bytes)
+    }
+
+    pub(crate) fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
     }
 
     fn hash(&mut self) -> Option<Hash> {
@@ -274,7 +283,7 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&mut self, bytes_max: usize) -> Option<String> {
-        let count = u32::from_be_bytes(self.array()?) as usize;
+        let count = self.u32()? as usize;
         if count > bytes_max {
             return None;
         }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::replay::{Log, replay};
 use super::{Engine, Waiting};
-use crate::backend::{Backend, BackendError, Batch, Table, View, Write};
+use crate::backend::{Backend, BackendError, Batch, Logged, Table, View, Write};
 use crate::commit::CommitId;
-use crate::config::{Durability, History};
+use crate::config::{Durability, History, StoreConfig};
 use crate::record::{
     self, COMMITS, Record, Signed, StoreState, branch_key, commit_key, id_key, state_key,
 };
@@ -29,12 +30,12 @@ pub(super) struct Flushed {
     pub(super) commits: Vec<Commit>,
     /// The commit of each transaction, in order.
     pub(super) ids: Vec<CommitId>,
-    /// Whether it is on the disk; nothing if there was nothing to write.
+    /// Whether the backend's batch is on the disk; nothing if there was nothing to write.
     pub(super) is_synced: Option<bool>,
 }
 
-/// The head as the backend has it.
-pub(super) fn open(backend: &mut dyn Backend) -> Result<Head, StoreError> {
+/// The head as the backend has it, and what it has logged.
+pub(super) fn open(backend: &mut dyn Backend, config: &StoreConfig) -> Result<Head, StoreError> {
     let view = backend.view().map_err(StoreError::Backend)?;
     let state = view.get(Table::History, &state_key());
     let state = match state.map_err(StoreError::Backend)? {
@@ -47,7 +48,7 @@ pub(super) fn open(backend: &mut dyn Backend) -> Result<Head, StoreError> {
             branch: FIRST_BRANCH.to_owned(),
         },
     };
-    head_of(view, state)
+    replay(backend, config, head_of(view, state)?)
 }
 
 /// The head of the branch that `state` names.
@@ -87,6 +88,7 @@ pub(super) fn flush(
     let mut draft = Draft::new(head);
     let mut commits = Vec::new();
     let mut ids = Vec::with_capacity(waiting.len());
+    let mut log = Log::default();
     for group in groups(waiting) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else {
             continue;
@@ -107,6 +109,9 @@ pub(super) fn flush(
                 message: meta.message.clone(),
             };
             let id = draft.commit(last.version, &changes, signed)?;
+            if let Some(record) = &draft.record {
+                log.push(last.version, &record.signed, &changes);
+            }
             commits.push(Commit {
                 store: engine.id,
                 version: last.version,
@@ -131,15 +136,32 @@ pub(super) fn flush(
             is_synced: None,
         });
     }
-    if let History::Last(keep) = engine.config.history {
-        draft.trim(keep.max(2))?;
-    }
+    draft.trim_to(engine.config.history)?;
     let is_durable = |waiting: &Waiting| {
         let asked = waiting.meta.durability;
         asked.unwrap_or(engine.config.durability) == Durability::Durable
     };
     let sync = waiting.iter().any(is_durable);
-    let head = draft.apply(backend, sync)?;
+    let version = draft.state.version;
+    let in_doubt = |source| StoreError::InDoubt { version, source };
+    let logged = match log.bytes() {
+        Some(bytes) => backend.log(bytes, sync),
+        None => Ok(Logged::Full),
+    };
+    let logged = logged.map_err(|source| match source.is_in_doubt() {
+        true => in_doubt(source),
+        false => StoreError::Backend(source),
+    })?;
+    let sync = match logged {
+        Logged::Yes => false,
+        Logged::Full => true,
+        Logged::Never => sync,
+    };
+    let head = draft.apply(backend, sync).map_err(|error| match error {
+        // The next that opens the store finds it in the log.
+        StoreError::Backend(source) if logged == Logged::Yes => in_doubt(source),
+        error => error,
+    })?;
     Ok(Flushed {
         head,
         commits,
@@ -297,9 +319,13 @@ impl<'a> Draft<'a> {
         Ok(value)
     }
 
-    /// Lets the oldest commits go beyond `keep`, as long as they are a single line.
-    fn trim(&mut self, keep: u64) -> Result<(), StoreError> {
-        let surplus = self.state.commits.saturating_sub(keep).min(TRIMMED_MAX);
+    /// Lets the oldest commits go that `history` does not keep, as long as they are a single line.
+    pub(super) fn trim_to(&mut self, history: History) -> Result<(), StoreError> {
+        let History::Last(keep) = history else {
+            return Ok(());
+        };
+        let surplus = self.state.commits.saturating_sub(keep.max(2));
+        let surplus = surplus.min(TRIMMED_MAX);
         if surplus == 0 || self.state.refs > 1 {
             return Ok(());
         }

@@ -1,10 +1,14 @@
 //! A durable store's file: reopen, lock, foreign and cut-off files.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hyperstar_store::{Store, StoreError};
 use tempfile::TempDir;
+
+/// What a file begins with, and where redb's part of it begins.
+const HEAD_BYTES: usize = 48;
+const TABLES_AT: usize = 4 * 1024 * 1024;
 
 #[test]
 fn a_reopened_store_goes_on_where_it_was() {
@@ -69,7 +73,7 @@ fn what_is_not_a_store_is_refused_and_left_alone() {
     assert_eq!(fs::read(&file).unwrap(), image);
 }
 
-fn check_refused(file: &std::path::Path, remedy: &str) {
+fn check_refused(file: &Path, remedy: &str) {
     let error = Store::open(file).unwrap_err();
     assert!(matches!(error, StoreError::Open { .. }), "{error:?}");
     let text = error.to_string();
@@ -84,19 +88,33 @@ fn a_creation_that_a_crash_cut_off_is_started_anew() {
     let (_directory, file) = place();
     drop(Store::open(&file).unwrap());
     let created = fs::read(&file).unwrap();
-    let mut header_without_magic = vec![0; created.len()];
-    header_without_magic[9..320].copy_from_slice(&created[9..320]);
+    // The file's own head is written first, and redb's in two pieces, the magic number last.
+    let head = &created[..HEAD_BYTES];
+    let mut torn_head = head.to_vec();
+    torn_head[..20].fill(0);
+    let tables = &created[TABLES_AT..];
+    let mut header_without_magic = vec![0; tables.len()];
+    header_without_magic[9..320].copy_from_slice(&tables[9..320]);
     let mut torn_header = header_without_magic.clone();
     torn_header[13..].fill(0);
     let mut torn_magic = header_without_magic.clone();
     torn_magic[..4].copy_from_slice(b"redb");
+    let with_tables = |tables: &[u8]| {
+        let mut file = created[..TABLES_AT].to_vec();
+        file.extend_from_slice(tables);
+        file
+    };
     for cut_off in [
-        torn_header,
-        torn_magic,
         vec![],
         vec![0; 5],
-        vec![0; created.len()],
-        header_without_magic,
+        head[..7].to_vec(),
+        torn_head,
+        head.to_vec(),
+        with_tables(&[]),
+        with_tables(&vec![0; tables.len()]),
+        with_tables(&torn_header),
+        with_tables(&torn_magic),
+        with_tables(&header_without_magic),
     ] {
         fs::write(&file, &cut_off).unwrap();
         let store = Store::open(&file).unwrap();
@@ -110,24 +128,67 @@ fn a_creation_that_a_crash_cut_off_is_started_anew() {
 }
 
 #[test]
-fn another_format_is_refused() {
+fn another_format_is_refused_and_left_alone() {
     let (_directory, file) = place();
+    drop(redb::Database::create(&file).unwrap());
+    check_format(&file, 2);
+
+    fs::remove_file(&file).unwrap();
     drop(Store::open(&file).unwrap());
-    let meta: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("meta");
-    let db = redb::Database::open(&file).unwrap();
-    let transaction = db.begin_write().unwrap();
-    transaction
-        .open_table(meta)
-        .unwrap()
-        .insert("format", 99)
-        .unwrap();
-    transaction.commit().unwrap();
-    drop(db);
-    let error = Store::open(&file).unwrap_err();
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[16..24].copy_from_slice(&99u64.to_be_bytes());
+    let checksum = sha256(&bytes[..40]);
+    bytes[40..48].copy_from_slice(&checksum[..8]);
+    fs::write(&file, bytes).unwrap();
+    check_format(&file, 99);
+}
+
+fn check_format(file: &Path, expected: u64) {
+    let bytes = fs::read(file).unwrap();
+    let error = Store::open(file).unwrap_err();
     assert!(
-        matches!(error, StoreError::Format { found: 99, .. }),
+        matches!(error, StoreError::Format { found, .. } if found == expected),
         "{error:?}"
     );
+    assert!(fs::read(file).unwrap() == bytes);
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).into()
+}
+
+#[test]
+fn what_the_journal_alone_has_is_there_after_a_crash() {
+    let (directory, file) = place();
+    let store = Store::open(&file).unwrap();
+    let mut ids = Vec::new();
+    for count in 0..700 {
+        let committed = store.transaction(|tx| {
+            tx.set_author("ada")?;
+            tx.set_message(format!("count {count}"))?;
+            tx.set("count", &count)?;
+            tx.set(&format!("item/{}", count % 20), &"x".repeat(count * 3))
+        });
+        ids.push(committed.unwrap().1.id);
+    }
+    // As a crash leaves it: the file as it is now, while the store is still open.
+    let crashed = directory.path().join("crashed.redb");
+    fs::copy(&file, &crashed).unwrap();
+    let snapshot = store.snapshot();
+    let recovered = Store::open(&crashed).unwrap();
+    assert_eq!(recovered.snapshot().root(), snapshot.root());
+    assert_eq!(recovered.head(), store.head());
+    let log: Vec<_> = recovered.log("").unwrap().map(Result::unwrap).collect();
+    assert!(log.iter().rev().map(|entry| entry.id).eq(ids));
+    assert_eq!(log[0].author, "ada");
+    assert_eq!(log[0].message, "count 699");
+    let report = recovered.verify(|_| ()).unwrap();
+    assert!(report.is_whole(), "{report:?}");
+    recovered.set("count", &700).unwrap();
+    drop(recovered);
+    let again = Store::open(&crashed).unwrap();
+    assert_eq!(again.get::<i64>("count").unwrap(), Some(700));
 }
 
 fn place() -> (TempDir, PathBuf) {

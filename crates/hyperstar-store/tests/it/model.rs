@@ -120,7 +120,7 @@ impl World for DiskWorld {
                     self.disk = Some(disk);
                     return store;
                 }
-                Err(_) => self.platter = recreate_if_cut_off(disk.cut(random)),
+                Err(_) => self.platter = disk.cut(random),
             }
         }
     }
@@ -129,17 +129,8 @@ impl World for DiskWorld {
 
     fn crash(&mut self, random: &mut Random) {
         if let Some(disk) = self.disk.take() {
-            self.platter = recreate_if_cut_off(disk.cut(random));
+            self.platter = disk.cut(random);
         }
-    }
-}
-
-/// What `Store::open` does for files: a disk without a magic number was never a store.
-fn recreate_if_cut_off(platter: Vec<u8>) -> Vec<u8> {
-    if platter.starts_with(b"redb") {
-        platter
-    } else {
-        Vec::new()
     }
 }
 

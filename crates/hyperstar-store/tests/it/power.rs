@@ -21,6 +21,9 @@ use self::history::{History, State, Write, open, random_commit, small_commits};
 use self::image::Image;
 use crate::support::Random;
 
+/// Where redb begins.
+const TABLES_AT: usize = 4 * 1024 * 1024;
+
 const SEEDS: &str = "HYPERSTAR_POWER_SEEDS";
 
 /// How many random subsets of the unsynced writes are tried at each point of a small history.
@@ -70,10 +73,13 @@ fn a_header_torn_at_any_byte() {
     let (disk, history) = run(Image::default(), small_commits());
     let (start, trace) = disk.trace();
     let mut explored = 0;
-    let mut sample = Sample::new(9);
+    let mut sample = Sample::new(250);
     crashes(&start, &trace, |at, crash| {
         let last = at.checked_sub(1).map(|last| &trace[last]);
-        if let Some(Event::Change(Change::Write { offset: 0, .. })) = last {
+        // The file's head, records of the journal, and redb's header.
+        if let Some(Event::Change(Change::Write { offset, .. })) = last
+            && *offset <= TABLES_AT
+        {
             for kept in crash.explore_tears_of_last() {
                 if sample.takes() {
                     check(&history, at, crash, &kept);
@@ -176,8 +182,12 @@ fn run_from(image: Image, state: State, commits: Vec<Vec<Write>>) -> (Disk, Hist
     let mut history = History::new(state);
     for half in commits.chunks(commits.len().div_ceil(2).max(1)) {
         let store = open(&disk).unwrap();
-        for writes in half {
+        for (index, writes) in half.iter().enumerate() {
             history.commit(&store, &disk, writes).unwrap();
+            if index % 3 == 1 {
+                // All goes to the tables, and the journal starts over.
+                store.sync().unwrap();
+            }
         }
     }
     (disk, history)

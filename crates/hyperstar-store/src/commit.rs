@@ -137,6 +137,12 @@ pub struct Change {
 }
 
 impl Change {
+    /// What it holds in memory, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let values = [&self.before, &self.after].into_iter().flatten();
+        self.path.len() + values.map(Bytes::len).sum::<usize>()
+    }
+
     /// A change of `path`. Stores make their own; this is for tests and for backends.
     pub fn new(path: impl Into<Arc<str>>, before: Option<Bytes>, after: Option<Bytes>) -> Self {
         Self {

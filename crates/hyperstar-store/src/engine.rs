@@ -1,16 +1,17 @@
 //! What all clones of a store share: one writer, the published state, and who is told.
 
 pub(crate) mod flush;
+mod flusher;
 mod replay;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::Waker;
 use std::thread::{self, ThreadId};
 
+use self::flusher::Flusher;
 use crate::backend::Backend;
-use crate::commit::CommitId;
 use crate::config::StoreConfig;
-use crate::lock::lock;
+use crate::lock::{lock, lock_soon};
 use crate::state::{Head, Layer, Layered, State};
 use crate::subscription::Delivery;
 use crate::ticket::{Failure, Ticket, Turn};
@@ -18,13 +19,19 @@ use crate::transaction::Meta;
 use crate::watch::WatchQueue;
 use crate::{Change, Commit, StoreError, StoreId, Transaction, Version};
 
+/// The most transactions, and bytes of their changes, that stand in the queue while nobody waits for
+/// them.
+const SUBMITTED_MAX: usize = 16_384;
+const SUBMITTED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Locks are taken in the order of the fields; only `writer` and `backend` are held while other code
 /// runs: the transaction's closure and the backend.
 ///
 /// # Design
 /// A transaction runs alone, over the head and the writes before it that are not durable yet. Then it
-/// stands in a queue. The first in it leads: it makes all that stand there durable by one write to the
-/// disk, publishes them, and leaves the lead to the first of those who came meanwhile.
+/// stands in a queue. One of those in it leads: it makes all that stand there durable by one write to
+/// the disk, publishes them, and leaves the lead to one of those who came meanwhile. Where none of them
+/// has a thread that waits ([`Engine::submit`]), the [`Flusher`] leads.
 pub(crate) struct Engine {
     pub(crate) id: StoreId,
     pub(crate) config: StoreConfig,
@@ -33,11 +40,12 @@ pub(crate) struct Engine {
     writer_thread: Mutex<Option<ThreadId>>,
     backend: Mutex<Box<dyn Backend>>,
     queue: Mutex<Queue>,
-    /// Nobody leads, and nobody stands in the queue.
-    idle: Condvar,
+    /// A batch has come to its end.
+    flushed: Condvar,
     watches: Mutex<Vec<Arc<WatchQueue>>>,
     published: RwLock<Arc<Head>>,
     pub(crate) delivery: Delivery,
+    flusher: Arc<Flusher>,
 }
 
 /// What is not durable yet.
@@ -48,7 +56,11 @@ struct Queue {
     /// Written by those whose batch is on its way.
     flushing: Layer,
     waiting: Vec<Waiting>,
+    waiting_bytes: usize,
+    /// Somebody leads, or will.
     is_led: bool,
+    /// The lead is for whoever takes it: the flusher, if nobody comes before it.
+    is_lead_free: bool,
     /// Counts failures: who has read what was given up then must not commit.
     failures: u64,
     last_failure: Option<Failure>,
@@ -59,12 +71,26 @@ struct Queue {
     is_unsynced: bool,
 }
 
-/// A transaction that has run.
+/// A transaction that has run, and stands in the queue.
 struct Waiting {
     version: Version,
     changes: Arc<[Change]>,
     meta: Meta,
     ticket: Arc<Ticket>,
+}
+
+/// What a transaction came to.
+struct Run<T> {
+    value: T,
+    stood: Stood,
+}
+
+/// A commit that will be there.
+pub(crate) struct Stood {
+    /// Without its id, but for one that is empty.
+    pub(crate) commit: Commit,
+    /// Nothing if there is nothing to wait for.
+    pub(crate) ticket: Option<Arc<Ticket>>,
 }
 
 impl Engine {
@@ -83,10 +109,11 @@ impl Engine {
                 last: head.version(),
                 ..Queue::default()
             }),
-            idle: Condvar::new(),
+            flushed: Condvar::new(),
             watches: Mutex::default(),
             published: RwLock::new(head),
             delivery: Delivery::default(),
+            flusher: Arc::default(),
         })
     }
 
@@ -103,7 +130,20 @@ impl Engine {
         write: impl FnOnce(&mut Transaction) -> Result<T, E>,
     ) -> Result<(T, Commit), E> {
         let turn = self.turn()?;
-        self.run(turn, write)
+        let run = self.run(turn, write)?;
+        Ok((run.value, self.settle(run.stood)?))
+    }
+
+    /// As [`Engine::transact`], without waiting for the disk.
+    pub(crate) fn submit<T, E: From<StoreError>>(
+        self: &Arc<Self>,
+        write: impl FnOnce(&mut Transaction) -> Result<T, E>,
+    ) -> Result<(T, Stood), E> {
+        let turn = self.turn()?;
+        self.wait_for_room();
+        let run = self.run(turn, write)?;
+        self.call_flusher();
+        Ok((run.value, run.stood))
     }
 
     /// As [`Engine::transact`], with all before it durable: `write` sees what the head is.
@@ -114,7 +154,8 @@ impl Engine {
         let turn = self.turn()?;
         self.drain();
         let head = self.head();
-        self.run(turn, |transaction| write(transaction, &head))
+        let run = self.run(turn, |transaction| write(transaction, &head))?;
+        Ok((run.value, self.settle(run.stood)?))
     }
 
     /// Replaces the head by what `change` makes of it, with nothing else on its way.
@@ -203,19 +244,35 @@ impl Engine {
     /// Waits until all that stand in the queue are durable. For who has the turn: nobody comes after.
     fn drain(&self) {
         let mut queue = lock(&self.queue);
-        while queue.is_led || !queue.waiting.is_empty() {
-            queue = self
-                .idle
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
+        while queue.is_led {
+            queue = self.wait_or_lead(queue);
         }
+    }
+
+    /// Waits until there are not too many that nobody waits for.
+    fn wait_for_room(&self) {
+        let mut queue = lock(&self.queue);
+        while queue.waiting.len() >= SUBMITTED_MAX || queue.waiting_bytes >= SUBMITTED_BYTES_MAX {
+            queue = self.wait_or_lead(queue);
+        }
+    }
+
+    fn wait_or_lead<'a>(&'a self, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        if std::mem::take(&mut queue.is_lead_free) {
+            drop(queue);
+            self.lead();
+            return lock(&self.queue);
+        }
+        self.flushed
+            .wait(queue)
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run<T, E: From<StoreError>>(
         &self,
         turn: WriterTurn<'_>,
         write: impl FnOnce(&mut Transaction) -> Result<T, E>,
-    ) -> Result<(T, Commit), E> {
+    ) -> Result<Run<T>, E> {
         let (base, failures) = self.base()?;
         let mut transaction = Transaction::new(base);
         let value = write(&mut transaction)?;
@@ -224,17 +281,18 @@ impl Engine {
         let changes: Arc<[Change]> = changes.into();
         let stand = self.stand(&changes, meta, failures)?;
         drop(turn);
-        let (version, id) = match stand {
-            Some((version, ticket)) => (version, self.settle(&ticket)?),
-            None => (base, self.head().id()),
+        let (version, ticket) = match stand {
+            Some((version, ticket)) => (version, Some(ticket)),
+            None => (base, None),
         };
         let commit = Commit {
             store: self.id,
             version,
-            id,
+            id: self.head().id(),
             changes,
         };
-        Ok((value, commit))
+        let stood = Stood { commit, ticket };
+        Ok(Run { value, stood })
     }
 
     /// What a transaction starts from.
@@ -283,9 +341,12 @@ impl Engine {
                 .pending
                 .insert_mut(change.path.clone(), change.after.clone());
         }
-        let is_first = !std::mem::replace(&mut queue.is_led, true);
-        let ticket = Arc::new(Ticket::new(is_first));
+        if !std::mem::replace(&mut queue.is_led, true) {
+            queue.is_lead_free = true;
+        }
+        let ticket = Arc::new(Ticket::default());
         let version = queue.last;
+        queue.waiting_bytes += changes.iter().map(Change::bytes).sum::<usize>();
         queue.waiting.push(Waiting {
             version,
             changes: changes.clone(),
@@ -296,12 +357,36 @@ impl Engine {
     }
 
     /// Waits until a transaction is durable, or leads those who stand in the queue.
-    fn settle(&self, ticket: &Ticket) -> Result<CommitId, StoreError> {
+    pub(crate) fn settle(&self, stood: Stood) -> Result<Commit, StoreError> {
+        let Stood { mut commit, ticket } = stood;
+        let Some(ticket) = ticket else {
+            return Ok(commit);
+        };
+        ticket.take();
+        self.lead_if_free();
         loop {
             match ticket.wait() {
-                Turn::Done(done) => return done.map_err(|failure| failure.to_error()),
+                Turn::Done(done) => {
+                    commit.id = done.map_err(|failure| failure.to_error())?;
+                    return Ok(commit);
+                }
                 Turn::Lead => self.lead(),
             }
+        }
+    }
+
+    /// Leads, if somebody should and nobody does.
+    pub(crate) fn lead_if_free(&self) {
+        if std::mem::take(&mut lock(&self.queue).is_lead_free) {
+            self.lead();
+        }
+    }
+
+    /// Has the flusher lead, if nobody else does.
+    fn call_flusher(self: &Arc<Self>) {
+        if lock(&self.queue).is_lead_free && !self.flusher.call(self) {
+            // There are no threads here.
+            self.lead_if_free();
         }
     }
 
@@ -310,6 +395,7 @@ impl Engine {
         let (batch, head) = {
             let mut queue = lock(&self.queue);
             queue.flushing = std::mem::take(&mut queue.pending);
+            queue.waiting_bytes = 0;
             (std::mem::take(&mut queue.waiting), self.head())
         };
         let last = batch.last().map_or(head.version(), |last| last.version);
@@ -326,14 +412,18 @@ impl Engine {
                     .is_synced
                     .map_or(queue.is_unsynced, |synced| !synced);
                 let wakers = self.publish(Arc::new(flushed.head), &flushed.commits);
-                let next = queue.waiting.first().map(|next| next.ticket.clone());
-                if next.is_none() {
-                    queue.is_led = false;
-                    self.idle.notify_all();
-                }
+                let mut next = queue.waiting.iter().map(|next| &next.ticket);
+                let next = next.find(|ticket| ticket.can_lead()).cloned();
+                queue.is_led = !queue.waiting.is_empty();
+                queue.is_lead_free = queue.is_led && next.is_none();
+                let is_for_flusher = queue.is_lead_free;
                 drop(queue);
+                self.flushed.notify_all();
                 if let Some(next) = next {
                     next.lead();
+                }
+                if is_for_flusher {
+                    self.flusher.wake();
                 }
                 for (waiting, id) in batch.iter().zip(flushed.ids) {
                     waiting.ticket.done(Ok(id));
@@ -355,9 +445,11 @@ impl Engine {
         queue.in_doubt = failure.in_doubt();
         queue.last = self.head().version();
         queue.last_failure = Some(failure.clone());
+        queue.waiting_bytes = 0;
         queue.is_led = false;
-        self.idle.notify_all();
+        queue.is_lead_free = false;
         drop(queue);
+        self.flushed.notify_all();
         for waiting in batch.iter().chain(&more) {
             waiting.ticket.done(Err(failure.clone()));
         }
@@ -386,6 +478,9 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        self.flusher.stop();
+        // What was submitted, and nobody waited for.
+        self.lead_if_free();
         let is_unsynced = {
             let queue = lock(&self.queue);
             queue.is_unsynced && queue.in_doubt.is_none()
@@ -441,7 +536,7 @@ struct WriterTurn<'a> {
 
 impl<'a> WriterTurn<'a> {
     fn new(engine: &'a Engine) -> Self {
-        let writer = lock(&engine.writer);
+        let writer = lock_soon(&engine.writer);
         *lock(&engine.writer_thread) = Some(thread::current().id());
         Self {
             engine,

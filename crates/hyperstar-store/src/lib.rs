@@ -112,6 +112,7 @@ mod lock;
 mod maintain;
 mod merge;
 mod path;
+mod pending;
 mod read;
 mod reads;
 mod record;
@@ -145,6 +146,7 @@ pub use merge::{
 pub use path::{
     PATH_BYTES_MAX, PATH_SEGMENTS_MAX, SEGMENT_BYTES_MAX, check_path, check_prefix, is_at_or_below,
 };
+pub use pending::Pending;
 pub use reads::{READS_MAX, ReadRecorder, ReadSet, record_reads, record_reads_async};
 pub use record::{AUTHOR_BYTES_MAX, MESSAGE_BYTES_MAX};
 pub use snapshot::Snapshot;

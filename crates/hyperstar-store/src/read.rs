@@ -13,6 +13,9 @@ use crate::value;
 pub(crate) trait Source {
     fn value(&self, path: &str) -> Result<Option<Bytes>, StoreError>;
 
+    /// Whether there is a value, without a look at it.
+    fn has(&self, path: &str) -> Result<bool, StoreError>;
+
     fn walk(
         &self,
         start: &str,
@@ -33,6 +36,11 @@ pub(crate) fn get_bytes<S: Source + ?Sized>(
 ) -> Result<Option<Bytes>, StoreError> {
     check_path(path)?;
     source.value(path)
+}
+
+pub(crate) fn contains<S: Source + ?Sized>(source: &S, path: &str) -> Result<bool, StoreError> {
+    check_path(path)?;
+    source.has(path)
 }
 
 pub(crate) fn get<S: Source + ?Sized, T: DeserializeOwned>(

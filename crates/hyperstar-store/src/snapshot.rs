@@ -129,7 +129,8 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::get_bytes`].
     pub fn contains(&self, path: &str) -> Result<bool, StoreError> {
-        Ok(self.get_bytes(path)?.is_some())
+        record_path(self.store, path);
+        read::contains(&*self.state, path)
     }
 
     /// The paths of all values below `prefix`, at any depth, in byte order. `""` lists everything.

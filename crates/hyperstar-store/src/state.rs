@@ -94,6 +94,11 @@ impl Source for Head {
         }
     }
 
+    fn has(&self, path: &str) -> Result<bool, StoreError> {
+        let kept = self.view.get(Table::Values, path.as_bytes());
+        Ok(kept.map_err(StoreError::Backend)?.is_some())
+    }
+
     fn walk(
         &self,
         start: &str,
@@ -144,6 +149,14 @@ impl Source for Layered {
         match written {
             Some(written) => Ok(written.clone()),
             None => self.head.value(path),
+        }
+    }
+
+    fn has(&self, path: &str) -> Result<bool, StoreError> {
+        let written = self.layers.iter().find_map(|layer| layer.get(path));
+        match written {
+            Some(written) => Ok(written.is_some()),
+            None => self.head.has(path),
         }
     }
 
@@ -260,6 +273,11 @@ impl Source for Past {
             Some(value) => bytes_of(&*self.view, &value).map(Some),
             None => Ok(None),
         }
+    }
+
+    fn has(&self, path: &str) -> Result<bool, StoreError> {
+        let pages = Pages(&*self.view);
+        Ok(tree::get(&pages, &self.tree, path.as_bytes())?.is_some())
     }
 
     fn walk(

@@ -13,8 +13,8 @@ use crate::path::check_prefix;
 use crate::state::State;
 use crate::watch::WatchQueue;
 use crate::{
-    Commit, CommitId, Snapshot, StoreConfig, StoreError, StoreId, Subscription, Transaction,
-    Version, Watch, WatchBounds,
+    Commit, CommitId, Pending, Snapshot, StoreConfig, StoreError, StoreId, Subscription,
+    Transaction, Version, Watch, WatchBounds,
 };
 
 /// Values under paths, written in transactions, read from snapshots.
@@ -263,6 +263,45 @@ impl Store {
         write: impl FnOnce(&mut Transaction) -> Result<T, E>,
     ) -> Result<(T, Commit), E> {
         self.engine.transact(write)
+    }
+
+    /// As [`Store::transaction`], without waiting for the disk: `write` has run when this returns, and
+    /// the [`Pending`] ends once the commit is durable. Until then only later transactions see it. For
+    /// async code, and for a thread that has several commits on their way.
+    ///
+    /// It may block for other transactions, and for the disk if a great many wait for it already.
+    ///
+    /// ```
+    /// use hyperstar_store::{Store, StoreError};
+    ///
+    /// async fn visit(store: &Store) -> Result<u64, StoreError> {
+    ///     let (visits, pending) = store.submit(|tx| {
+    ///         let visits = tx.get("visits")?.unwrap_or(0) + 1;
+    ///         tx.set("visits", &visits)?;
+    ///         Ok::<_, StoreError>(visits)
+    ///     })?;
+    ///     pending.await?;
+    ///     Ok(visits)
+    /// }
+    ///
+    /// let store = Store::memory();
+    /// let ((), first) = store.submit(|tx| tx.set("a", &1))?;
+    /// let ((), second) = store.submit(|tx| tx.set("b", &2))?;
+    /// second.wait()?;
+    /// // Commits become durable in order.
+    /// assert_eq!(store.get("a")?, Some(1));
+    /// # drop(first);
+    /// # Ok::<(), StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Store::transaction`]: those of the disk come from the [`Pending`].
+    pub fn submit<T, E: From<StoreError>>(
+        &self,
+        write: impl FnOnce(&mut Transaction) -> Result<T, E>,
+    ) -> Result<(T, Pending), E> {
+        let (value, stood) = self.engine.submit(write)?;
+        Ok((value, Pending::new(self.engine.clone(), stood)))
     }
 
     /// Tells what commits change at or below `prefix` from now on; `""` watches everything.

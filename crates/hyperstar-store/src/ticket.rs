@@ -1,6 +1,7 @@
 //! How a transaction waits for its batch.
 
 use std::sync::Mutex;
+use std::task::{Context, Poll, Waker};
 use std::thread::{self, Thread};
 
 use crate::backend::BackendError;
@@ -15,26 +16,47 @@ pub(crate) enum Turn {
     Done(Result<CommitId, Failure>),
 }
 
-pub(crate) struct Ticket {
-    turn: Mutex<Option<Turn>>,
-    thread: Thread,
+#[derive(Default)]
+pub(crate) struct Ticket(Mutex<TicketState>);
+
+#[derive(Default)]
+struct TicketState {
+    turn: Option<Turn>,
+    /// The thread that sleeps until it is told.
+    thread: Option<Thread>,
+    /// The task that does.
+    waker: Option<Waker>,
 }
 
 impl Ticket {
-    /// For the thread that will wait: this one.
-    pub(crate) fn new(leads: bool) -> Self {
-        Self {
-            turn: Mutex::new(leads.then_some(Turn::Lead)),
-            thread: thread::current(),
-        }
+    /// From now on it is for this thread, which will [wait](Ticket::wait), and can be told to lead.
+    pub(crate) fn take(&self) {
+        lock(&self.0).thread = Some(thread::current());
+    }
+
+    /// Whether it can be told to lead.
+    pub(crate) fn can_lead(&self) -> bool {
+        lock(&self.0).thread.is_some()
     }
 
     pub(crate) fn wait(&self) -> Turn {
         loop {
-            if let Some(turn) = lock(&self.turn).take() {
+            if let Some(turn) = lock(&self.0).turn.take() {
                 return turn;
             }
             thread::park();
+        }
+    }
+
+    /// For one that nobody has taken: it is told how it ended.
+    pub(crate) fn poll(&self, context: &mut Context<'_>) -> Poll<Result<CommitId, Failure>> {
+        let mut state = lock(&self.0);
+        match state.turn.take() {
+            Some(Turn::Done(done)) => Poll::Ready(done),
+            Some(Turn::Lead) | None => {
+                state.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
         }
     }
 
@@ -47,8 +69,16 @@ impl Ticket {
     }
 
     fn tell(&self, turn: Turn) {
-        *lock(&self.turn) = Some(turn);
-        self.thread.unpark();
+        let mut state = lock(&self.0);
+        state.turn = Some(turn);
+        let (thread, waker) = (state.thread.clone(), state.waker.take());
+        drop(state);
+        if let Some(thread) = thread {
+            thread.unpark();
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 }
 

@@ -129,7 +129,7 @@ impl Transaction {
     /// # Errors
     /// As [`Transaction::get_bytes`].
     pub fn contains(&self, path: &str) -> Result<bool, StoreError> {
-        Ok(self.get_bytes(path)?.is_some())
+        read::contains(self, path)
     }
 
     /// As [`Snapshot::list`](crate::Snapshot::list).
@@ -267,8 +267,12 @@ impl Transaction {
 
     /// A path is either a value or a directory, as in a Git tree.
     fn check_place(&self, path: &str) -> Result<(), StoreError> {
+        if self.has(path)? {
+            // It is in its place already.
+            return Ok(());
+        }
         for directory in ancestors(path) {
-            if self.value(directory)?.is_some() {
+            if self.has(directory)? {
                 return Err(StoreError::ValueInTheWay {
                     path: path.to_owned(),
                     value: directory.to_owned(),
@@ -315,6 +319,13 @@ impl Source for Transaction {
         match self.writes.get(path) {
             Some(written) => Ok(written.clone()),
             None => self.base.value(path),
+        }
+    }
+
+    fn has(&self, path: &str) -> Result<bool, StoreError> {
+        match self.writes.get(path) {
+            Some(written) => Ok(written.is_some()),
+            None => self.base.has(path),
         }
     }
 

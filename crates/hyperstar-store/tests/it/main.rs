@@ -13,6 +13,7 @@ mod paths;
 mod power;
 mod reads;
 mod scans;
+mod submit;
 mod support;
 mod transactions;
 mod watches;

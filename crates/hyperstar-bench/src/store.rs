@@ -81,6 +81,7 @@ impl Part {
 }
 
 /// What the options come to.
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     entries: usize,
     rounds: usize,

@@ -8,6 +8,7 @@ use hyperstar_store::{CommitId, Durability, History, Store, StoreConfig, StoreEr
 use super::data::Write;
 use super::subject::{Look, Subject, VersionId, Versions};
 
+#[derive(Clone)]
 pub(crate) struct Ours {
     store: Store,
 }
@@ -22,6 +23,15 @@ impl Ours {
         Ok(Self {
             store: Store::open_with(directory.join("store.redb"), config)?,
         })
+    }
+
+    /// One durable write, without a thread that waits for the disk.
+    pub(crate) async fn commit_async(&self, write: &Write) -> Result<()> {
+        let submitted = self
+            .store
+            .submit(|tx| tx.set_bytes(&write.path, write.value.to_vec()));
+        submitted?.1.await?;
+        Ok(())
     }
 
     fn write(&self, writes: &[Write], durability: Durability) -> Result<()> {

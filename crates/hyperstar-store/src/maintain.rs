@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::time::SystemTime;
 
-use bytes::Bytes;
-
 use crate::backend::{Table, View, VisitEntry};
+use crate::branches::names;
 use crate::commit::CommitId;
 use crate::engine::flush::Draft;
 use crate::history::find;
-use crate::record::{BRANCHES, COMMITS, Record, TAGS, commit_key, id_key, version_in, version_of};
+use crate::record::{
+    BRANCHES, COMMITS, Record, TAGS, commit_key, id_key, tag_key, version_in, version_of,
+};
 use crate::state::{Head, Pages, kept_of, text};
 use crate::tree::{self, PageId, PageKind, TreeError, Visit};
 use crate::{Store, StoreError, Version};
@@ -99,7 +100,7 @@ impl Keep {
         self
     }
 
-    /// And those that have a tag.
+    /// And those that have a tag. Otherwise the tags of commits that go, go with them.
     #[must_use]
     pub fn tagged(mut self) -> Self {
         self.tagged = true;
@@ -207,6 +208,14 @@ impl Store {
             if let Some(problem) = report.problems.into_iter().next() {
                 return Err(StoreError::Damaged { what: problem });
             }
+            let tags = names(&*head.view, TAGS)?;
+            draft.state.refs = (names(&*head.view, BRANCHES)?.len() + tags.len()) as u64;
+            for (tag, id) in tags {
+                if !kept.contains(&id) {
+                    draft.remove(tag_key(&tag));
+                    draft.state.refs -= 1;
+                }
+            }
             let before = Head {
                 view: head.view.clone(),
                 state: head.state.clone(),
@@ -279,7 +288,7 @@ impl Store {
 fn chosen(head: &Head, keep: &Keep) -> Result<HashSet<CommitId>, StoreError> {
     let view = &*head.view;
     let mut kept = HashSet::new();
-    for tip in named(view, BRANCHES)? {
+    for (_, tip) in names(view, BRANCHES)? {
         let mut next = Some(tip);
         let mut count = 0;
         while let Some(id) = next {
@@ -298,25 +307,9 @@ fn chosen(head: &Head, keep: &Keep) -> Result<HashSet<CommitId>, StoreError> {
         }
     }
     if keep.tagged {
-        kept.extend(named(view, TAGS)?);
+        kept.extend(names(view, TAGS)?.into_iter().map(|(_, id)| id));
     }
     Ok(kept)
-}
-
-/// What names of a kind stand for.
-fn named(view: &dyn View, kind: &[u8]) -> Result<Vec<CommitId>, StoreError> {
-    let mut versions = Vec::new();
-    scan(view, Table::History, kind, &mut |key, version| {
-        if !key.starts_with(kind) {
-            return ControlFlow::Break(());
-        }
-        versions.push(Bytes::copy_from_slice(version));
-        ControlFlow::Continue(())
-    })?;
-    versions
-        .iter()
-        .map(|version| Ok(crate::engine::flush::load(view, version_of(version)?)?.id))
-        .collect()
 }
 
 /// All commits that are kept, by version.

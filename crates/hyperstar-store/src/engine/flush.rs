@@ -325,6 +325,14 @@ impl<'a> Draft<'a> {
         if is_damaged {
             return Err(damaged("a commit"));
         }
+        // Older commits may have come later, from elsewhere: only the end of the line goes.
+        let end = oldest.first().map(|(_, record)| &record.signed.parents);
+        for parent in end.into_iter().flatten() {
+            let kept = self.head.view.get(Table::History, &id_key(*parent));
+            if kept.map_err(StoreError::Backend)?.is_some() {
+                return Ok(());
+            }
+        }
         for pair in oldest.windows(2) {
             let [(key, old), (_, next)] = pair else {
                 continue;

@@ -192,7 +192,11 @@ pub(crate) fn names(view: &dyn View, kind: &[u8]) -> Result<Vec<(String, CommitI
         .collect()
 }
 
-fn unknown_name(view: &dyn View, kind: &'static str, name: &str) -> Result<StoreError, StoreError> {
+pub(crate) fn unknown_name(
+    view: &dyn View,
+    kind: &'static str,
+    name: &str,
+) -> Result<StoreError, StoreError> {
     let there = match kind {
         "tag" => names(view, TAGS)?,
         _ => names(view, BRANCHES)?,

@@ -1,6 +1,7 @@
 //! Streams that are not what they should be, and what happens to a store in the meantime.
 
 use std::io::{self, BufRead, Cursor, Read};
+use std::sync::LazyLock;
 
 use hyperstar_store::git::{GitExport, GitFate, GitImport, GitReadError};
 use hyperstar_store::{CommitId, History, Keep, Store, StoreConfig, StoreError};
@@ -170,37 +171,45 @@ impl BufRead for Interrupted<'_> {
     }
 }
 
-/// A stream of more than one batch, with one commit that takes several.
-fn long() -> (Store, Vec<u8>) {
-    let store = memory();
-    for n in 0..30_u64 {
-        let mut random = Random::new(n);
-        let value: Vec<u8> = (0..700_000).map(|_| random.below(256) as u8).collect();
-        store.set_bytes(&format!("long/{}", n % 7), value).unwrap();
-    }
-    let many = store.transaction(|tx| {
-        tx.remove_all("long/3")?;
-        (0..60_000).try_for_each(|n| tx.set(&format!("many/{}/{n}", n % 100), &n))
-    });
-    many.unwrap();
-    for n in 0..1500 {
-        let set = store.transaction(|tx| {
-            tx.set_message("One of many")?;
-            tx.set("many/last", &n)
+/// A stream of several batches, with one commit that takes two of them, and where its branch ends.
+fn long() -> (CommitId, Vec<u8>) {
+    static LONG: LazyLock<(CommitId, Vec<u8>)> = LazyLock::new(|| {
+        let store = memory();
+        let value = |seed: u64| {
+            let mut random = Random::new(seed);
+            let words = (0..90_000).map(|_| random.next().to_le_bytes());
+            words.flatten().collect::<Vec<u8>>()
+        };
+        for n in 0..13 {
+            store
+                .set_bytes(&format!("long/{}", n % 7), value(n))
+                .unwrap();
+        }
+        let many = store.transaction(|tx| {
+            tx.remove_all("long/3")?;
+            (0..3000).try_for_each(|n| tx.set(&format!("many/{}/{n}", n % 100), &n))?;
+            (0..13).try_for_each(|n| tx.set_bytes(&format!("more/{n}"), value(n + 100)))
         });
-        set.unwrap();
-    }
-    let stream = exported(&store);
-    (store, stream)
+        many.unwrap();
+        for n in 0..1100 {
+            let set = store.transaction(|tx| {
+                tx.set_message("One of many")?;
+                tx.set("many/last", &n)
+            });
+            set.unwrap();
+        }
+        (store.head_id(), exported(&store))
+    });
+    LONG.clone()
 }
 
 #[test]
 fn long_histories_come_in_batches_while_others_write() {
-    let (origin, stream) = long();
+    let (tip, stream) = long();
     let store = memory();
     let mut steps = Vec::new();
     let interrupted = Interrupted {
-        at: stream.len() as u64 / 2,
+        at: stream.len() as u64 * 95 / 100,
         stream: Cursor::new(stream.clone()),
         act: Some(Box::new(|| {
             store.set("mine", &1).unwrap();
@@ -214,7 +223,7 @@ fn long_histories_come_in_batches_while_others_write() {
             steps.push(progress.done);
         })
         .unwrap();
-    assert!(steps.len() > 4 && steps.is_sorted(), "{steps:?}");
+    assert!(steps.len() > 2 && steps.is_sorted(), "{steps:?}");
     assert_eq!(imported.unaltered, imported.commits);
     let diverged = GitFate::Diverged {
         kept_as: "git/main".to_owned(),
@@ -222,7 +231,7 @@ fn long_histories_come_in_batches_while_others_write() {
     assert_eq!(imported.references[0].fate, diverged);
     assert_eq!(store.list("").unwrap(), ["mine"]);
     store.checkout("git/main").unwrap();
-    assert_eq!(store.head_id(), origin.head_id());
+    assert_eq!(store.head_id(), tip);
     check_whole(&store);
     // Nothing of the parts is left.
     let report = store.verify(|_| ()).unwrap();
@@ -252,7 +261,7 @@ fn an_import_keeps_the_history_of_who_writes_meanwhile() {
         store.set("mine", &n).unwrap();
     }
     let interrupted = Interrupted {
-        at: stream.len() as u64 / 2,
+        at: stream.len() as u64 * 3 / 4,
         stream: Cursor::new(stream),
         act: Some(Box::new(|| {
             for n in 0..5 {
@@ -273,15 +282,15 @@ fn an_import_keeps_the_history_of_who_writes_meanwhile() {
 
 #[test]
 fn a_compaction_in_between_is_told_and_harms_nothing() {
-    let (origin, stream) = long();
+    let (tip, stream) = long();
     let length = stream.len() as u64;
     let mut told = 0;
-    for part in [5, 40, 80, 93, 97] {
+    for percent in [5, 60, 95] {
         let store = memory();
         store.set("mine", &1).unwrap();
         let before = shown(&store);
         let interrupted = Interrupted {
-            at: length * part / 100,
+            at: length * percent / 100,
             stream: Cursor::new(stream.clone()),
             act: Some(Box::new(|| {
                 store.compact(&Keep::last(100), |_| ()).unwrap();
@@ -296,10 +305,10 @@ fn a_compaction_in_between_is_told_and_harms_nothing() {
         }
         check_whole(&store);
         import(&store, &stream).unwrap();
-        assert_eq!(store.resolve("git/main").unwrap(), origin.head_id());
+        assert_eq!(store.resolve("git/main").unwrap(), tip);
         check_whole(&store);
     }
-    assert!(told >= 3, "{told}");
+    assert_eq!(told, 2);
 }
 
 #[test]

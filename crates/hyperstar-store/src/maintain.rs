@@ -10,7 +10,7 @@ use crate::commit::CommitId;
 use crate::engine::flush::Draft;
 use crate::history::find;
 use crate::record::{
-    BRANCHES, COMMITS, Record, TAGS, commit_key, id_key, tag_key, version_in, version_of,
+    BRANCHES, COMMITS, IDS, Record, TAGS, commit_key, id_key, tag_key, version_in, version_of,
 };
 use crate::state::{Head, Pages, kept_of, text};
 use crate::tree::{self, PageId, PageKind, TreeError, Visit};
@@ -145,6 +145,12 @@ impl Store {
             });
             check_commit(&head, *version, record, &mut seen, &mut report)?;
             report.commits += 1;
+        }
+        if report.commits != head.state.commits && report.is_whole() {
+            report.add(format!(
+                "the store counts {} commits, and {} are kept",
+                head.state.commits, report.commits
+            ));
         }
         check_names(&*head.view, &mut report)?;
         check_values(&head, &mut report, &mut progress)?;
@@ -379,7 +385,7 @@ fn check_commit(
 }
 
 fn check_names(view: &dyn View, report: &mut Report) -> Result<(), StoreError> {
-    for (kind, what) in [(BRANCHES, "branch"), (TAGS, "tag")] {
+    for (kind, what) in [(BRANCHES, "branch"), (TAGS, "tag"), (IDS, "id")] {
         let mut names = Vec::new();
         scan(view, Table::History, kind, &mut |key, version| {
             let Some(name) = key.strip_prefix(kind) else {
@@ -392,7 +398,10 @@ fn check_names(view: &dyn View, report: &mut Report) -> Result<(), StoreError> {
             let loaded =
                 version_of(&version).and_then(|version| crate::engine::flush::load(view, version));
             if loaded.is_err() {
-                let name = String::from_utf8_lossy(&name);
+                let name = match what {
+                    "id" => name.iter().map(|byte| format!("{byte:02x}")).collect(),
+                    _ => String::from_utf8_lossy(&name).into_owned(),
+                };
                 report.add(format!("the {what} `{name}` names no commit"));
             }
         }

@@ -1,7 +1,7 @@
 //! Streams that are not what they should be, and what happens to a store in the meantime.
 
 use std::io::{self, BufRead, Cursor, Read};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use hyperstar_store::git::{GitExport, GitFate, GitImport, GitReadError};
 use hyperstar_store::{CommitId, History, Keep, Store, StoreConfig, StoreError};
@@ -171,9 +171,16 @@ impl BufRead for Interrupted<'_> {
     }
 }
 
-/// A stream of several batches, with one commit that takes two of them, and where its branch ends.
-fn long() -> (CommitId, Vec<u8>) {
-    static LONG: LazyLock<(CommitId, Vec<u8>)> = LazyLock::new(|| {
+struct Long {
+    tip: CommitId,
+    /// Several batches, with one commit that takes two of them.
+    stream: Vec<u8>,
+    /// What is before that commit.
+    start: Vec<u8>,
+}
+
+fn long() -> &'static Long {
+    static LONG: LazyLock<Long> = LazyLock::new(|| {
         let store = memory();
         let value = |seed: u64| {
             let mut random = Random::new(seed);
@@ -185,6 +192,7 @@ fn long() -> (CommitId, Vec<u8>) {
                 .set_bytes(&format!("long/{}", n % 7), value(n))
                 .unwrap();
         }
+        let start = exported(&store);
         let many = store.transaction(|tx| {
             tx.remove_all("long/3")?;
             (0..3000).try_for_each(|n| tx.set(&format!("many/{}/{n}", n % 100), &n))?;
@@ -198,14 +206,18 @@ fn long() -> (CommitId, Vec<u8>) {
             });
             set.unwrap();
         }
-        (store.head_id(), exported(&store))
+        Long {
+            tip: store.head_id(),
+            stream: exported(&store),
+            start,
+        }
     });
-    LONG.clone()
+    &LONG
 }
 
 #[test]
 fn long_histories_come_in_batches_while_others_write() {
-    let (tip, stream) = long();
+    let Long { tip, stream, .. } = long();
     let store = memory();
     let mut steps = Vec::new();
     let interrupted = Interrupted {
@@ -231,7 +243,7 @@ fn long_histories_come_in_batches_while_others_write() {
     assert_eq!(imported.references[0].fate, diverged);
     assert_eq!(store.list("").unwrap(), ["mine"]);
     store.checkout("git/main").unwrap();
-    assert_eq!(store.head_id(), tip);
+    assert_eq!(store.head_id(), *tip);
     check_whole(&store);
     // Nothing of the parts is left.
     let report = store.verify(|_| ()).unwrap();
@@ -241,7 +253,7 @@ fn long_histories_come_in_batches_while_others_write() {
     );
 
     // Once more: nothing is new, and nothing of the parts stays.
-    assert_eq!(import(&store, &stream).unwrap().created, 0);
+    assert_eq!(import(&store, stream).unwrap().created, 0);
     let report = store.verify(|_| ()).unwrap();
     assert_eq!(
         (report.unreached, report.commits),
@@ -252,7 +264,7 @@ fn long_histories_come_in_batches_while_others_write() {
 
 #[test]
 fn an_import_keeps_the_history_of_who_writes_meanwhile() {
-    let (_, stream) = long();
+    let stream = &long().stream;
     let store = Store::memory_with(StoreConfig {
         history: History::Last(10),
         ..StoreConfig::default()
@@ -262,7 +274,7 @@ fn an_import_keeps_the_history_of_who_writes_meanwhile() {
     }
     let interrupted = Interrupted {
         at: stream.len() as u64 * 3 / 4,
-        stream: Cursor::new(stream),
+        stream: Cursor::new(stream.clone()),
         act: Some(Box::new(|| {
             for n in 0..5 {
                 store.set("mine", &n).unwrap();
@@ -282,12 +294,16 @@ fn an_import_keeps_the_history_of_who_writes_meanwhile() {
 
 #[test]
 fn a_compaction_in_between_is_told_and_harms_nothing() {
-    let (tip, stream) = long();
+    let Long { tip, stream, start } = long();
     let length = stream.len() as u64;
     let mut told = 0;
-    for percent in [5, 60, 95] {
+    for (percent, has_start) in [(5, false), (60, false), (95, false), (95, true)] {
         let store = memory();
         store.set("mine", &1).unwrap();
+        if has_start {
+            // Then only the part of a commit goes.
+            import(&store, start).unwrap();
+        }
         let before = shown(&store);
         let interrupted = Interrupted {
             at: length * percent / 100,
@@ -304,11 +320,11 @@ fn a_compaction_in_between_is_told_and_harms_nothing() {
             result => drop(result.unwrap()),
         }
         check_whole(&store);
-        import(&store, &stream).unwrap();
-        assert_eq!(store.resolve("git/main").unwrap(), tip);
+        import(&store, stream).unwrap();
+        assert_eq!(store.resolve("git/main").unwrap(), *tip);
         check_whole(&store);
     }
-    assert_eq!(told, 2);
+    assert_eq!(told, 3);
 }
 
 #[test]
@@ -351,6 +367,32 @@ fn a_disk_that_fails_leaves_the_names_as_they_were() {
             check_whole(&store);
         }
     }
+}
+
+#[test]
+fn what_gets_its_name_later_is_heard_of_then() {
+    let stream = stream();
+    let backend = Flaky::default();
+    let store = Store::with_backend(backend.clone()).unwrap();
+    let failed = store.import_git(&*stream, &GitImport::default(), |_| {
+        *backend.fault.lock().unwrap() = Fault::Before;
+    });
+    assert!(matches!(failed, Err(GitReadError::References(_))));
+    assert_eq!(store.branches().unwrap(), []);
+    let before = store.head();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hearing = heard.clone();
+    let _subscription = store.on_commit(move |commit| {
+        let heard = (commit.version, commit.id, commit.changes.len());
+        hearing.lock().unwrap().push(heard);
+    });
+    assert_eq!(import(&store, &stream).unwrap().created, 0);
+    assert!(store.head() > before);
+    assert_eq!(
+        *heard.lock().unwrap(),
+        [(store.head(), store.head_id(), 12)]
+    );
+    check_whole(&store);
 }
 
 #[test]

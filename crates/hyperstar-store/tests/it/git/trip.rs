@@ -7,7 +7,7 @@ use hyperstar_store::{
 };
 
 use super::repository::{Repository, check_whole, import, memory, shown};
-use crate::support::Random;
+use crate::support::{Flaky, Random};
 
 /// A store with whatever a history can have.
 fn story() -> Store {
@@ -257,6 +257,33 @@ fn a_history_whose_beginning_was_let_go_keeps_its_names() {
     check_whole(&first);
     first.set("a", &3).unwrap();
     check_whole(&first);
+}
+
+#[test]
+fn what_came_back_is_not_let_go_with_what_it_shares_pages_with() {
+    let backend = Flaky::default();
+    let config = |history| StoreConfig {
+        history,
+        ..StoreConfig::default()
+    };
+    let store = Store::with(backend.clone(), config(History::All)).unwrap();
+    let filled = store.transaction(|tx| {
+        (0..300).try_for_each(|n| tx.set(&format!("room/{n}"), &format!("what is in room {n}")))
+    });
+    store.tag("filled", filled.unwrap().1.id).unwrap();
+    for path in ["a", "b", "room/7"] {
+        store.set(path, &1).unwrap();
+    }
+    let repository = Repository::of(&store);
+    store.compact(&Keep::last(2).tagged(), |_| ()).unwrap();
+    assert_eq!(repository.give(&store).created, 1);
+    store.compact(&Keep::last(3), |_| ()).unwrap();
+    drop(store);
+    let store = Store::with(backend, config(History::Last(2))).unwrap();
+    for n in 0..5 {
+        store.set("n", &n).unwrap();
+        check_whole(&store);
+    }
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Store {
         self.set_name("branch", name, branch_key(name), commit)
     }
 
-    /// Names a commit for good: what it reaches is kept.
+    /// Names a commit, so that it can be found by that name. See [`Keep::tagged`](crate::Keep::tagged).
     ///
     /// # Errors
     /// As [`Store::branch`].
@@ -116,7 +116,7 @@ impl Store {
             }
             let mut draft = Draft::new(head);
             draft.remove(key);
-            draft.state.refs -= 1;
+            // What it reached may lie beside the line of others: it goes on being counted.
             Ok(((), draft.apply(backend, true)?, Vec::new()))
         })
     }
@@ -172,7 +172,8 @@ pub(crate) fn move_to<'a>(
     failure.map_or(Ok((draft, changes)), Err)
 }
 
-fn names(view: &dyn View, kind: &[u8]) -> Result<Vec<(String, CommitId)>, StoreError> {
+/// What the names of a kind stand for, by name.
+pub(crate) fn names(view: &dyn View, kind: &[u8]) -> Result<Vec<(String, CommitId)>, StoreError> {
     let mut found = Vec::new();
     let scanned = view.scan(Table::History, kind, &mut |key, version| {
         let Some(name) = key.strip_prefix(kind) else {
@@ -191,7 +192,11 @@ fn names(view: &dyn View, kind: &[u8]) -> Result<Vec<(String, CommitId)>, StoreE
         .collect()
 }
 
-fn unknown_name(view: &dyn View, kind: &'static str, name: &str) -> Result<StoreError, StoreError> {
+pub(crate) fn unknown_name(
+    view: &dyn View,
+    kind: &'static str,
+    name: &str,
+) -> Result<StoreError, StoreError> {
     let there = match kind {
         "tag" => names(view, TAGS)?,
         _ => names(view, BRANCHES)?,

@@ -34,7 +34,7 @@ impl Default for StoreConfig {
 #[non_exhaustive]
 pub enum History {
     /// So many commits, at least 2: each new one lets the oldest go, at little cost. Where there are
-    /// other branches or tags nothing is let go until [`Store::compact`](crate::Store::compact).
+    /// or were other branches or tags nothing is let go until [`Store::compact`](crate::Store::compact).
     Last(u64),
     /// All of it, until [`Store::compact`](crate::Store::compact).
     All,

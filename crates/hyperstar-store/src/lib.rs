@@ -100,12 +100,7 @@ mod commit;
 mod config;
 mod engine;
 mod error;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the store is to be exported and imported by it; until then its tests use it"
-)]
-mod git;
+pub mod git;
 mod hash;
 mod history;
 mod lock;

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::time::SystemTime;
 
-use bytes::Bytes;
-
 use crate::backend::{Table, View, VisitEntry};
+use crate::branches::names;
 use crate::commit::CommitId;
 use crate::engine::flush::Draft;
 use crate::history::find;
-use crate::record::{BRANCHES, COMMITS, Record, TAGS, commit_key, id_key, version_in, version_of};
+use crate::record::{
+    BRANCHES, COMMITS, IDS, Record, TAGS, commit_key, id_key, tag_key, version_in, version_of,
+};
 use crate::state::{Head, Pages, kept_of, text};
 use crate::tree::{self, PageId, PageKind, TreeError, Visit};
 use crate::{Store, StoreError, Version};
@@ -99,7 +100,7 @@ impl Keep {
         self
     }
 
-    /// And those that have a tag.
+    /// And those that have a tag. Otherwise the tags of commits that go, go with them.
     #[must_use]
     pub fn tagged(mut self) -> Self {
         self.tagged = true;
@@ -144,6 +145,12 @@ impl Store {
             });
             check_commit(&head, *version, record, &mut seen, &mut report)?;
             report.commits += 1;
+        }
+        if report.commits != head.state.commits && report.is_whole() {
+            report.add(format!(
+                "the store counts {} commits, and {} are kept",
+                head.state.commits, report.commits
+            ));
         }
         check_names(&*head.view, &mut report)?;
         check_values(&head, &mut report, &mut progress)?;
@@ -206,6 +213,14 @@ impl Store {
             }
             if let Some(problem) = report.problems.into_iter().next() {
                 return Err(StoreError::Damaged { what: problem });
+            }
+            let tags = names(&*head.view, TAGS)?;
+            draft.state.refs = (names(&*head.view, BRANCHES)?.len() + tags.len()) as u64;
+            for (tag, id) in tags {
+                if !kept.contains(&id) {
+                    draft.remove(tag_key(&tag));
+                    draft.state.refs -= 1;
+                }
             }
             let before = Head {
                 view: head.view.clone(),
@@ -279,7 +294,7 @@ impl Store {
 fn chosen(head: &Head, keep: &Keep) -> Result<HashSet<CommitId>, StoreError> {
     let view = &*head.view;
     let mut kept = HashSet::new();
-    for tip in named(view, BRANCHES)? {
+    for (_, tip) in names(view, BRANCHES)? {
         let mut next = Some(tip);
         let mut count = 0;
         while let Some(id) = next {
@@ -298,25 +313,9 @@ fn chosen(head: &Head, keep: &Keep) -> Result<HashSet<CommitId>, StoreError> {
         }
     }
     if keep.tagged {
-        kept.extend(named(view, TAGS)?);
+        kept.extend(names(view, TAGS)?.into_iter().map(|(_, id)| id));
     }
     Ok(kept)
-}
-
-/// What names of a kind stand for.
-fn named(view: &dyn View, kind: &[u8]) -> Result<Vec<CommitId>, StoreError> {
-    let mut versions = Vec::new();
-    scan(view, Table::History, kind, &mut |key, version| {
-        if !key.starts_with(kind) {
-            return ControlFlow::Break(());
-        }
-        versions.push(Bytes::copy_from_slice(version));
-        ControlFlow::Continue(())
-    })?;
-    versions
-        .iter()
-        .map(|version| Ok(crate::engine::flush::load(view, version_of(version)?)?.id))
-        .collect()
 }
 
 /// All commits that are kept, by version.
@@ -386,7 +385,7 @@ fn check_commit(
 }
 
 fn check_names(view: &dyn View, report: &mut Report) -> Result<(), StoreError> {
-    for (kind, what) in [(BRANCHES, "branch"), (TAGS, "tag")] {
+    for (kind, what) in [(BRANCHES, "branch"), (TAGS, "tag"), (IDS, "id")] {
         let mut names = Vec::new();
         scan(view, Table::History, kind, &mut |key, version| {
             let Some(name) = key.strip_prefix(kind) else {
@@ -399,7 +398,10 @@ fn check_names(view: &dyn View, report: &mut Report) -> Result<(), StoreError> {
             let loaded =
                 version_of(&version).and_then(|version| crate::engine::flush::load(view, version));
             if loaded.is_err() {
-                let name = String::from_utf8_lossy(&name);
+                let name = match what {
+                    "id" => name.iter().map(|byte| format!("{byte:02x}")).collect(),
+                    _ => String::from_utf8_lossy(&name).into_owned(),
+                };
                 report.add(format!("the {what} `{name}` names no commit"));
             }
         }

@@ -101,9 +101,11 @@ fn problem_of_segment(segment: &str) -> Option<&'static str> {
     if segment == "." || segment == ".." {
         return Some("`.` and `..` have no meaning here; write the path out");
     }
-    // Git refuses trees with such an entry, and a history has to be exportable to Git.
-    if segment.eq_ignore_ascii_case(".git") {
-        return Some("the segment `.git` is reserved; choose another name");
+    if is_dotgit(segment) {
+        return Some(
+            "the segment `.git` is reserved, and so is what a file system takes for it, such as \
+             `git~1`; choose another name",
+        );
     }
     if segment.len() > SEGMENT_BYTES_MAX {
         return Some("a segment is longer than 255 bytes; use a shorter name or a hash of it");
@@ -112,6 +114,38 @@ fn problem_of_segment(segment: &str) -> Option<&'static str> {
         return Some("it has a control character; encode it, or leave it out");
     }
     None
+}
+
+/// Whether some file system takes `segment` for `.git`. Git refuses trees with such an entry
+/// (`fsck_tree`), as a checkout of it would write into the repository; and one such path would keep a
+/// whole history from being exported.
+pub(crate) fn is_dotgit(segment: &str) -> bool {
+    segment.split('\\').any(is_dotgit_on_windows) || is_dotgit_on_macos(segment)
+}
+
+/// `.git` or its short name `git~1`, then dots and spaces, then the end or a stream after `:`.
+fn is_dotgit_on_windows(name: &str) -> bool {
+    [".git", "git~1"].iter().any(|reserved| {
+        let (Some(start), Some(rest)) = (name.get(..reserved.len()), name.get(reserved.len()..))
+        else {
+            return false;
+        };
+        let rest = rest.trim_start_matches(['.', ' ']);
+        start.eq_ignore_ascii_case(reserved) && (rest.is_empty() || rest.starts_with(':'))
+    })
+}
+
+/// HFS+ ignores these characters in a name.
+fn is_dotgit_on_macos(name: &str) -> bool {
+    let ignored = |character: &char| {
+        matches!(
+            character,
+            '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}'
+        )
+    };
+    let seen = name.chars().filter(|character| !ignored(character));
+    seen.map(|character| character.to_ascii_lowercase())
+        .eq(".git".chars())
 }
 
 /// The directories that `path` is in, from the outermost in, without the root: `a`, `a/b` of `a/b/c`.
@@ -139,13 +173,56 @@ pub(crate) fn right_after(path: &str) -> String {
     format!("{path}\0")
 }
 
-/// Error texts quote paths that a caller sent: keep them short.
+/// Error texts quote paths that a caller sent: keep them short, and without what a terminal follows.
 fn shorten(path: &str) -> String {
-    const CHARS_MAX: usize = 80;
-    if path.chars().count() <= CHARS_MAX {
-        return path.to_owned();
+    const BYTES_MAX: usize = 240;
+    let mut short = String::new();
+    for (count, char) in path.chars().enumerate() {
+        if count == 80 || short.len() > BYTES_MAX {
+            short.push_str("...");
+            break;
+        }
+        if char.is_control() {
+            short.extend(char.escape_default());
+        } else {
+            short.push(char);
+        }
     }
-    let mut short: String = path.chars().take(CHARS_MAX).collect();
-    short.push_str("...");
     short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_system_takes_for_dotgit_is_refused() {
+        for segment in [
+            ".GIT",
+            "git~1",
+            "GIT~1",
+            ".git ",
+            ".Git. .",
+            ".git::$INDEX_ALLOCATION",
+            "a\\.git",
+            "a\\git~1\\b",
+            ".g\u{200c}it",
+            "\u{feff}.GIT",
+        ] {
+            assert!(is_dotgit(segment), "{segment:?}");
+        }
+        for segment in [
+            ".gitignore",
+            "git~2",
+            "git",
+            ".git-a",
+            "a.git",
+            "ü.git",
+            "gi",
+            "..git",
+            "a\\b",
+        ] {
+            assert!(!is_dotgit(segment), "{segment:?}");
+        }
+    }
 }

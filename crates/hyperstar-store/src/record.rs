@@ -147,7 +147,9 @@ pub(crate) struct StoreState {
     pub(crate) next_page: PageId,
     /// How many commits are kept.
     pub(crate) commits: u64,
-    /// How many branches and tags there are.
+    /// How many branches and tags there are, and one for each time since the last
+    /// [`Store::compact`](crate::Store::compact) that commits may have been left which none of them
+    /// reaches. Up to 1, all commits are a single line.
     pub(crate) refs: u64,
     /// The branch that is checked out.
     pub(crate) branch: String,

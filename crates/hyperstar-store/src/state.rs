@@ -183,7 +183,7 @@ impl State for Layered {
     }
 }
 
-fn walk_layers(
+pub(crate) fn walk_layers(
     layers: &[Layer],
     below: &dyn Source,
     start: &str,
@@ -202,7 +202,7 @@ fn walk_layers(
     )
 }
 
-fn walk_layers_back(
+pub(crate) fn walk_layers_back(
     layers: &[Layer],
     below: &dyn Source,
     end: Option<&str>,

@@ -363,7 +363,11 @@ impl Source for Transaction {
     }
 }
 
-fn bounded(what: &'static str, text: String, bytes_max: usize) -> Result<String, StoreError> {
+pub(crate) fn bounded(
+    what: &'static str,
+    text: String,
+    bytes_max: usize,
+) -> Result<String, StoreError> {
     if text.len() > bytes_max {
         return Err(StoreError::TextTooLong {
             what,

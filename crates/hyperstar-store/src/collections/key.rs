@@ -99,7 +99,8 @@ integer_key! {
 
 /// As it is, except for what a path cannot hold. Any string has a segment, and segments are in the
 /// order of the strings. Only one that comes to more than
-/// [`SEGMENT_BYTES_MAX`](crate::SEGMENT_BYTES_MAX) is refused: use a shorter name or a hash of it.
+/// [`SEGMENT_BYTES_MAX`](crate::SEGMENT_BYTES_MAX) is refused: use a shorter name or a hash of it. So is
+/// one with a `:` or `\` behind what Windows takes for `.git`: no spelling in order is safe in Git.
 ///
 /// | in the string | in the segment |
 /// |---|---|
@@ -108,7 +109,8 @@ integer_key! {
 /// | U+007F to U+009F | `~~` and two hexadecimal digits |
 /// | a space at the end, or before a space, a `!` or a control character | a space and `!` |
 /// | `.` or `~` before `}` or anything after that in order | it and `}` |
-/// | nothing at all, or all of it `.`, `..` or `.git` | it and a space |
+/// | nothing at all, or all of it `.` or `..` | it and a space |
+/// | what a file system takes for `.git`, such as `git~1` | it, two spaces and `!` |
 ///
 /// ```
 /// use hyperstar_store::Key;

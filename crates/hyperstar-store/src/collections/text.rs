@@ -11,13 +11,20 @@
 //! - `/` is the byte after `.`: it has to come after a `.` and all that can follow one. It is `.~`;
 //!   so a `.` before whatever is written with `}` or more in front is marked by a `}`. The same holds
 //!   for U+007F to U+009F, which come right after `~`.
-//! - A space at the end is otherwise never written. It marks the few strings that would be no
-//!   segment, and a space is less than all that could follow them.
+//! - A space at the end is otherwise never written, nor are two spaces and a `!`. They mark the few
+//!   strings that would be no segment, and are less than all that could follow them. Those that
+//!   would be `.git` for some file system are marked so that they no longer are: a space would not do.
+
+use crate::path::is_dotgit;
 
 /// What a control character is two hexadecimal digits after.
 const CONTROL: &str = "  ";
 const DELETE: &str = "~~";
 const SLASH: &str = ".~";
+/// At the end of what would be no name.
+const EMPTY: &str = " ";
+/// At the end of what a file system would take for `.git`.
+const DOTGIT: &str = "  !";
 
 pub(super) fn encode(text: &str) -> String {
     let mut segment = String::with_capacity(text.len());
@@ -42,9 +49,7 @@ pub(super) fn encode(text: &str) -> String {
             _ => segment.push(char),
         }
     }
-    if is_no_segment(&segment) {
-        segment.push(' ');
-    }
+    segment.push_str(mark(&segment));
     segment
 }
 
@@ -55,13 +60,8 @@ pub(super) fn decode(segment: &str) -> Option<String> {
 }
 
 fn unescape(segment: &str) -> Option<String> {
-    if let Some(rest) = segment.strip_suffix(' ')
-        && is_no_segment(rest)
-    {
-        return Some(rest.to_owned());
-    }
     let mut text = String::with_capacity(segment.len());
-    let mut rest = segment;
+    let mut rest = unmark(segment);
     while let Some(char) = rest.chars().next() {
         if let Some(after) = rest
             .strip_prefix(CONTROL)
@@ -89,8 +89,21 @@ fn unescape(segment: &str) -> Option<String> {
     Some(text)
 }
 
-fn is_no_segment(text: &str) -> bool {
-    matches!(text, "" | "." | "..") || text.eq_ignore_ascii_case(".git")
+/// What is added to an escaped string that would be no segment.
+fn mark(escaped: &str) -> &'static str {
+    match escaped {
+        "" | "." | ".." => EMPTY,
+        escaped if is_dotgit(escaped) => DOTGIT,
+        _ => "",
+    }
+}
+
+fn unmark(segment: &str) -> &str {
+    let marked = [DOTGIT, EMPTY].into_iter().find_map(|end| {
+        let escaped = segment.strip_suffix(end)?;
+        (mark(escaped) == end).then_some(escaped)
+    });
+    marked.unwrap_or(segment)
 }
 
 fn push_hex(segment: &mut String, lead: &str, char: char) {

@@ -69,13 +69,17 @@ pub(crate) fn head_of(view: Arc<dyn View>, state: StoreState) -> Result<Head, St
     })
 }
 
-/// A commit by its version.
+/// A commit by its version, which a name or an id stands for.
 pub(crate) fn load(view: &dyn View, version: Version) -> Result<Record, StoreError> {
+    load_kept(view, version)?.ok_or_else(|| damaged("a commit"))
+}
+
+/// A commit by its version, if it is kept.
+pub(crate) fn load_kept(view: &dyn View, version: Version) -> Result<Option<Record>, StoreError> {
     let bytes = view.get(Table::History, &commit_key(version));
     let bytes = bytes.map_err(StoreError::Backend)?;
-    bytes
-        .and_then(|bytes| Record::decode(&bytes))
-        .ok_or_else(|| damaged("a commit"))
+    let record = bytes.map(|bytes| Record::decode(&bytes).ok_or_else(|| damaged("a commit")));
+    record.transpose()
 }
 
 /// Makes transactions durable, in order.
@@ -250,10 +254,10 @@ impl<'a> Draft<'a> {
             self.values.insert(change.path.clone(), kept);
             edits.push((change.path.as_bytes(), value));
         }
-        let edited = tree::edit(&self.pages, &self.tree, &edits, &mut self.state.next_page)?;
-        self.put_pages(edited.written);
-        self.tree = edited.root;
-        signed.root = edited.root.hash;
+        let base = self.tree;
+        let (tree, dropped) = self.edit_tree(&base, &edits)?;
+        self.tree = tree;
+        signed.root = tree.hash;
         if let Some(record) = &self.record {
             signed.parents.insert(0, record.id);
         }
@@ -261,8 +265,8 @@ impl<'a> Draft<'a> {
         let record = Record {
             id,
             signed,
-            tree: edited.root,
-            dropped: edited.dropped,
+            tree,
+            dropped,
         };
         self.insert(version, &record);
         if self.record.is_none() {
@@ -272,6 +276,49 @@ impl<'a> Draft<'a> {
         self.put(branch, record::named(version));
         self.record = Some(Arc::new(record));
         Ok(id)
+    }
+
+    /// The tree that `changes` make of `base`, and the pages of `base` that it has not. What is new of
+    /// it is written with the draft.
+    pub(crate) fn edit(
+        &mut self,
+        base: &TreeRef,
+        changes: &BTreeMap<Arc<str>, Option<Bytes>>,
+    ) -> Result<(TreeRef, Vec<PageId>), StoreError> {
+        let mut edits = Vec::with_capacity(changes.len());
+        for (path, after) in changes {
+            let key = path.as_bytes();
+            let value = match after {
+                None => None,
+                Some(bytes) => {
+                    let before = match bytes.len() <= tree::INLINE_BYTES_MAX {
+                        true => None,
+                        false => tree::get(&self.pages, base, key)?,
+                    };
+                    Some(self.store_value(bytes, before.as_ref())?)
+                }
+            };
+            edits.push((key, value));
+        }
+        self.edit_tree(base, &edits)
+    }
+
+    /// Forgets the pages from `next` on: nothing in the draft refers to them.
+    pub(crate) fn take_back(&mut self, next: PageId) {
+        for id in next.0..self.state.next_page.0 {
+            self.pages.new.remove(&PageId(id));
+        }
+        self.state.next_page = next;
+    }
+
+    fn edit_tree(
+        &mut self,
+        base: &TreeRef,
+        edits: &[(&[u8], Option<Value>)],
+    ) -> Result<(TreeRef, Vec<PageId>), StoreError> {
+        let edited = tree::edit(&self.pages, base, edits, &mut self.state.next_page)?;
+        self.put_pages(edited.written);
+        Ok((edited.root, edited.dropped))
     }
 
     /// Keeps a commit whose pages are there or [written](Draft::put_pages) too. No branch moves.
@@ -312,9 +359,12 @@ impl<'a> Draft<'a> {
                 kept.map_err(StoreError::Backend)?
             }
         };
-        let before = before.as_ref().and_then(named_by);
+        self.store_value(bytes, before.as_ref().and_then(named_by).as_ref())
+    }
+
+    fn store_value(&mut self, bytes: &Bytes, before: Option<&Value>) -> Result<Value, StoreError> {
         let next = &mut self.state.next_page;
-        let (value, written) = tree::store_value(&self.pages, bytes, before.as_ref(), next)?;
+        let (value, written) = tree::store_value(&self.pages, bytes, before, next)?;
         self.put_pages(written);
         Ok(value)
     }
@@ -350,6 +400,14 @@ impl<'a> Draft<'a> {
         scanned.map_err(StoreError::Backend)?;
         if is_damaged {
             return Err(damaged("a commit"));
+        }
+        // Older commits may have come later, from elsewhere: only the end of the line goes.
+        let end = oldest.first().map(|(_, record)| &record.signed.parents);
+        for parent in end.into_iter().flatten() {
+            let kept = self.head.view.get(Table::History, &id_key(*parent));
+            if kept.map_err(StoreError::Backend)?.is_some() {
+                return Ok(());
+            }
         }
         for pair in oldest.windows(2) {
             let [(key, old), (_, next)] = pair else {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use crate::{COMMIT_BYTES_MAX, COMMIT_CHANGES_MAX, StoreError, Transaction};
+use crate::{COMMIT_BYTES_MAX, COMMIT_CHANGES_MAX, StoreError};
 
 use super::read::{FileChange, GitReadError};
 
@@ -121,34 +121,4 @@ fn collect(files: &dyn Files, from: &str) -> Result<Vec<(String, Bytes)>, StoreE
         found.push((path[from.len()..].to_owned(), value));
     }
     Ok(found)
-}
-
-impl Files for Transaction {
-    fn get(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
-        self.get_bytes(path)
-    }
-
-    fn below(&self, directory: &str) -> Result<Vec<String>, StoreError> {
-        self.list(directory)
-    }
-
-    fn put(&mut self, path: &str, value: Bytes) -> Result<Option<String>, StoreError> {
-        let replaced = match self.set_bytes(path, value.clone()) {
-            Err(StoreError::ValueInTheWay { value: way, .. }) => {
-                Transaction::remove(self, &way)?;
-                Some(way)
-            }
-            Err(StoreError::DirectoryInTheWay { .. }) => {
-                self.remove_all(path)?;
-                None
-            }
-            result => return result.map(|()| None),
-        };
-        self.set_bytes(path, value)?;
-        Ok(replaced)
-    }
-
-    fn remove(&mut self, path: &str) -> Result<(), StoreError> {
-        self.remove_all(path).map(drop)
-    }
 }

@@ -24,8 +24,9 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Read, Seek, Write};
 
 use super::message::{self, Said};
+use crate::record::PARENTS_MAX;
 
-pub(crate) use error::GitReadError;
+pub use error::GitReadError;
 pub(crate) use event::{Event, FileChange, ReadCommit, ReadTag};
 use lines::Lines;
 pub(crate) use objects::MARKS_MAX;
@@ -41,17 +42,15 @@ pub(crate) const TEXT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The most branches and tags of a stream.
 pub(crate) const REFERENCES_MAX: usize = 65_536;
 
-/// The most parents of a commit.
-pub(crate) const PARENTS_MAX: usize = 1024;
-
 /// What becomes of a thing of Git that a store has no place for: a symbolic link, a submodule, a
 /// file whose path is none of the store's, a tag of something else than a commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Foreign {
+pub enum Foreign {
     /// The import ends with an error that names it. The default: nothing is lost in silence.
     #[default]
     Refuse,
-    /// It is not imported, as if it had never been there; [`Reader::left_out`] tells of it.
+    /// It is not imported, as if it had never been there; [`GitImported::left_out`](crate::git::GitImported)
+    /// tells of it.
     LeaveOut,
 }
 
@@ -75,11 +74,18 @@ impl Default for ReadOptions {
 
 /// What was not imported; see [`Foreign::LeaveOut`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LeftOut {
+pub struct LeftOut {
     /// How often.
-    pub(crate) count: u64,
+    pub count: u64,
     /// The first of them, as a sentence.
-    pub(crate) first: Option<String>,
+    pub first: Option<String>,
+}
+
+impl LeftOut {
+    pub(crate) fn note(&mut self, sentence: impl FnOnce() -> String) {
+        self.count += 1;
+        self.first.get_or_insert_with(sentence);
+    }
 }
 
 /// The events of a stream, in order. After an error or the end there is nothing more.
@@ -124,6 +130,11 @@ impl<R: BufRead, S: Read + Write + Seek> Reader<R, S> {
         &self.left_out
     }
 
+    /// The line that was read last.
+    pub(crate) fn last_line(&self) -> u64 {
+        self.lines.line()
+    }
+
     /// What each reference names so far, by its full name: at the end, the branches of the history.
     /// Annotated tags are not among them.
     pub(crate) fn references(&self) -> impl Iterator<Item = (&str, u64)> {
@@ -145,11 +156,7 @@ impl<R: BufRead, S: Read + Write + Seek> Reader<R, S> {
             match word {
                 b"" if text.is_empty() => {}
                 b"commit" => return Ok(Some(self.commit(rest)?)),
-                b"reset" => {
-                    if let Some(event) = self.reset(rest)? {
-                        return Ok(Some(event));
-                    }
-                }
+                b"reset" => self.reset(rest)?,
                 b"tag" => {
                     if let Some(event) = self.tag(rest)? {
                         return Ok(Some(event));
@@ -217,27 +224,28 @@ impl<R: BufRead, S: Read + Write + Seek> Reader<R, S> {
         }
     }
 
-    fn reset(&mut self, name: &[u8]) -> Result<Option<Event>, GitReadError> {
+    fn reset(&mut self, name: &[u8]) -> Result<(), GitReadError> {
         let reference = self.reference(name)?;
         let from = self.from()?;
-        self.move_reference(&reference, from.flatten())?;
-        Ok(from.map(|commit| Event::Reset { reference, commit }))
+        self.move_reference(&reference, from.flatten())
     }
 
     fn tag(&mut self, name: &[u8]) -> Result<Option<Event>, GitReadError> {
         let full_name = self.reference(&[b"refs/tags/", name].concat())?;
         let name = full_name["refs/tags/".len()..].to_owned();
-        let (mut mark, mut from, mut tagger) = (None, None, None);
-        let text = loop {
+        let (mut mark, mut from) = (None, None);
+        loop {
             let text = self.line("the `data` of a tag")?;
             match split_word(&text) {
                 (b"mark", name) => mark = Some(self.mark(name)?),
                 (b"from", name) => from = Some(name.to_owned()),
-                (b"tagger", rest) => tagger = Some(self.signature(rest)?),
-                (b"original-oid", _) => {}
-                _ => break self.text(&text)?,
+                (b"tagger" | b"original-oid", _) => {}
+                _ => {
+                    self.text(&text)?;
+                    break;
+                }
             }
-        };
+        }
         let Some(from) = from else {
             return Err(self.syntax("the `from` of the tag", name.as_bytes()));
         };
@@ -252,20 +260,7 @@ impl<R: BufRead, S: Read + Write + Seek> Reader<R, S> {
             // A tag of a tag names the commit in the end.
             self.objects.keep_commit(self.lines.line(), mark, commit)?;
         }
-        let mut tag = ReadTag {
-            name,
-            commit,
-            author: String::new(),
-            time_ms: None,
-            message: text,
-        };
-        if let Some(tagger) = tagger {
-            let said = message::take(&tag.message, &tagger.ident, tagger.seconds);
-            tag.author = said.author;
-            tag.time_ms = Some(said.time_ms);
-            tag.message = said.message;
-        }
-        Ok(Some(Event::Tag(Box::new(tag))))
+        Ok(Some(Event::Tag(ReadTag { name, commit })))
     }
 
     fn commit(&mut self, name: &[u8]) -> Result<Event, GitReadError> {
@@ -296,8 +291,6 @@ impl<R: BufRead, S: Read + Write + Seek> Reader<R, S> {
         self.place = Place::InCommit;
         Ok(Event::Commit(Box::new(ReadCommit {
             line,
-            number,
-            reference,
             base,
             parents,
             author: said.author,

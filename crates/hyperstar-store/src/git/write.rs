@@ -7,7 +7,7 @@
 //! Git moves its references when it has read the `done` at the end, or none of them. It keeps a
 //! branch that would not go forward as it is, unless it is called with `--force`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{self, BufWriter, Write};
 
 use bytes::Bytes;
@@ -17,30 +17,21 @@ use crate::path::check_path;
 
 use super::ident::{Ident, git_seconds};
 use super::message;
-use super::names::{problem_of_reference, problem_of_segment};
+use super::names::problem_of_reference;
 use super::quote::quote;
 use super::read::TEXT_BYTES_MAX;
 
 /// Why a history was not written. The stream has no `done` then, and Git takes nothing of it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(crate) enum GitWriteError {
+pub enum GitWriteError {
     /// The output failed, for example because Git ended.
     #[error("cannot write the stream: {0}; see what `git fast-import` said")]
     Write(#[from] io::Error),
 
-    /// The path is none of a store.
+    /// The store could not be read, or has not what was asked for.
     #[error(transparent)]
-    Path(#[from] StoreError),
-
-    /// The path is one of a store, and Git does not take it.
-    #[error("cannot write the path `{path}`: {problem}")]
-    PathForGit {
-        /// The path.
-        path: String,
-        /// What is wrong, and the remedy.
-        problem: &'static str,
-    },
+    Store(#[from] StoreError),
 
     /// A branch or tag has a name that Git does not take.
     #[error("cannot write the reference `{name}`: {problem}")]
@@ -63,16 +54,13 @@ pub(crate) enum GitWriteError {
         other: String,
     },
 
-    /// Commits have to be written with growing marks, parents first.
-    #[error(
-        "cannot write `:{mark}` after `:{before}`; write commits oldest first, with marks that grow \
-         from 1"
-    )]
+    /// Each commit is written once, after its parents.
+    #[error("cannot write `:{mark}` here: {problem}")]
     Order {
         /// The mark to write, or to name.
         mark: u64,
-        /// The one that has to be less.
-        before: u64,
+        /// What is wrong.
+        problem: &'static str,
     },
 
     /// The message, with what Git does not carry, is too long.
@@ -106,14 +94,13 @@ pub(crate) enum GitWriteError {
 /// The head of a commit to write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WriteCommit<'a> {
-    /// The number that later commits name it by, from 1 and growing: the place of the commit in the
-    /// store's order is one. With the same numbers in each export, `--export-marks` and
-    /// `--import-marks` of Git let the next export write the new commits only.
+    /// The number that later commits name it by, from 1. With the same numbers in each export,
+    /// `--export-marks` and `--import-marks` of Git let the next export write the new commits only.
     pub(crate) mark: u64,
     /// The marks of the parents. The changes are those against the first.
     pub(crate) parents: &'a [u64],
-    /// The branch that moves to it: `main`. See [`Writer::branch`].
-    pub(crate) branch: &'a str,
+    /// The reference that moves to it: `refs/heads/main`. See [`Writer::reset`].
+    pub(crate) reference: &'a str,
     /// As the store has it; `""` if there is none.
     pub(crate) author: &'a str,
     /// In milliseconds since 1970.
@@ -124,55 +111,40 @@ pub(crate) struct WriteCommit<'a> {
     pub(crate) extras: &'a [(&'a str, &'a str)],
 }
 
-/// An annotated tag to write.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct WriteTag<'a> {
-    /// Without `refs/tags/`.
-    pub(crate) name: &'a str,
-    /// The mark of the commit.
-    pub(crate) commit: u64,
-    /// Who tagged; `""` if nobody.
-    pub(crate) author: &'a str,
-    /// In milliseconds since 1970.
-    pub(crate) time_ms: i64,
-    /// As the store has it; for a blank one Git shows the name.
-    pub(crate) message: &'a str,
-}
-
 /// Writes a history, commit by commit.
 ///
 /// ```text
 /// let mut writer = Writer::new(stdin_of_git)?;
-/// let mut commit = writer.commit(WriteCommit { mark: 1, parents: &[], branch: "main", .. })?;
+/// let mut commit = writer.commit(WriteCommit { mark: 1, parents: &[], reference: "refs/heads/main", .. })?;
 /// commit.set("todo/1", "buy milk".into())?;
 /// commit.finish()?;
-/// writer.tag("v1", 1)?;
+/// writer.reset("refs/tags/v1", 1)?;
 /// writer.finish()?;
 /// ```
 #[derive(Debug)]
 pub(crate) struct Writer<W: Write> {
     out: BufWriter<W>,
     references: BTreeSet<String>,
-    /// The greatest mark so far.
-    mark: u64,
+    /// Git knows the marks up to this one.
+    after: u64,
+    written: HashSet<u64>,
     in_commit: bool,
 }
 
 impl<W: Write> Writer<W> {
-    /// Starts a stream with a whole history.
-    pub(crate) fn new(out: W) -> Result<Self, GitWriteError> {
-        Self::after(out, 0)
-    }
-
-    /// Starts a stream that goes on after commit `:mark` of an earlier one, for a Git that knows its
-    /// marks (`--import-marks`). 0 if there was none.
-    pub(crate) fn after(out: W, mark: u64) -> Result<Self, GitWriteError> {
+    /// Starts a stream with a whole history, or one that goes on after commit `:after` of an earlier one,
+    /// for a Git that knows its marks (`--import-marks`).
+    ///
+    /// # Errors
+    /// [`GitWriteError::Write`].
+    pub(crate) fn new(out: W, after: u64) -> Result<Self, GitWriteError> {
         let mut out = BufWriter::new(out);
         out.write_all(b"feature done\n")?;
         Ok(Self {
             out,
             references: BTreeSet::new(),
-            mark,
+            after,
+            written: HashSet::new(),
             in_commit: false,
         })
     }
@@ -180,22 +152,19 @@ impl<W: Write> Writer<W> {
     /// Starts a commit. It is there when its [`finish`](CommitWriter::finish) returns.
     ///
     /// # Errors
-    /// All but [`GitWriteError::Path`] and [`GitWriteError::PathForGit`].
+    /// All but [`GitWriteError::Store`].
     pub(crate) fn commit<'a>(
         &'a mut self,
         commit: WriteCommit<'a>,
     ) -> Result<CommitWriter<'a, W>, GitWriteError> {
         self.check_whole()?;
-        let before = commit
-            .parents
-            .iter()
-            .copied()
-            .max()
-            .unwrap_or(0)
-            .max(self.mark);
-        if commit.mark <= before || commit.parents.contains(&0) {
-            let mark = commit.mark;
-            return Err(GitWriteError::Order { mark, before });
+        let mark = commit.mark;
+        if mark <= self.after || self.written.contains(&mark) {
+            let problem = "it was written before; number each commit anew, from 1";
+            return Err(GitWriteError::Order { mark, problem });
+        }
+        for parent in commit.parents {
+            self.check_named(*parent)?;
         }
         if let Some((key, _)) = commit
             .extras
@@ -205,12 +174,11 @@ impl<W: Write> Writer<W> {
             let key = (*key).to_owned();
             return Err(GitWriteError::TrailerKey { key });
         }
-        let reference = self.reference("refs/heads/", commit.branch)?;
+        self.reference(commit.reference)?;
         self.in_commit = true;
-        self.mark = commit.mark;
+        self.written.insert(mark);
         let mut writer = CommitWriter {
             writer: self,
-            reference,
             commit,
             held: None,
             headed: false,
@@ -221,35 +189,41 @@ impl<W: Write> Writer<W> {
         Ok(writer)
     }
 
-    /// Makes the branch name the commit. A branch names the last commit that was written on it, so
-    /// that this is for branches without a commit of their own, and to be sure at the end.
+    /// Makes the branch or tag `reference` name the commit. A branch names the last commit that was
+    /// written on it, so that this is for those without a commit of their own, and to be sure at the
+    /// end.
     ///
     /// # Errors
     /// [`GitWriteError::Order`] if there is no such commit yet; those about references.
-    pub(crate) fn branch(&mut self, name: &str, commit: u64) -> Result<(), GitWriteError> {
-        self.reset("refs/heads/", name, commit)
+    pub(crate) fn reset(&mut self, reference: &str, commit: u64) -> Result<(), GitWriteError> {
+        self.check_whole()?;
+        self.check_named(commit)?;
+        self.reference(reference)?;
+        writeln!(self.out, "reset {reference}\nfrom :{commit}\n")?;
+        Ok(())
     }
 
-    /// Makes a plain tag.
+    /// Checks that Git takes the full name `reference` beside those before.
     ///
     /// # Errors
-    /// As [`Writer::branch`].
-    pub(crate) fn tag(&mut self, name: &str, commit: u64) -> Result<(), GitWriteError> {
-        self.reset("refs/tags/", name, commit)
-    }
-
-    /// Makes a tag with a message and an author.
-    ///
-    /// # Errors
-    /// As [`Writer::branch`]; [`GitWriteError::TextTooLong`].
-    pub(crate) fn annotated_tag(&mut self, tag: WriteTag<'_>) -> Result<(), GitWriteError> {
-        self.check_named(tag.commit)?;
-        self.reference("refs/tags/", tag.name)?;
-        let text = message::put(tag.author, tag.time_ms, tag.message, tag.name, &[]);
-        check_text(tag.commit, &text)?;
-        writeln!(self.out, "tag {}\nfrom :{}", tag.name, tag.commit)?;
-        self.signature("tagger", tag.author, tag.time_ms)?;
-        self.data(text.as_bytes())
+    /// [`GitWriteError::Reference`], [`GitWriteError::ReferenceInTheWay`].
+    pub(crate) fn reference(&mut self, reference: &str) -> Result<(), GitWriteError> {
+        if self.references.contains(reference) {
+            return Ok(());
+        }
+        let name = reference.to_owned();
+        if let Some(problem) = problem_of_reference(&name) {
+            return Err(GitWriteError::Reference { name, problem });
+        }
+        let below = format!("{name}/");
+        let child = self.references.range(below.clone()..).next();
+        let child = child.filter(|other| other.starts_with(&below)).cloned();
+        let parent = crate::path::ancestors(&name).find(|other| self.references.contains(*other));
+        if let Some(other) = child.or(parent.map(str::to_owned)) {
+            return Err(GitWriteError::ReferenceInTheWay { name, other });
+        }
+        self.references.insert(name);
+        Ok(())
     }
 
     /// Ends the stream: from here on Git takes it.
@@ -264,13 +238,6 @@ impl<W: Write> Writer<W> {
             .map_err(|error| error.into_error().into())
     }
 
-    fn reset(&mut self, kind: &str, name: &str, commit: u64) -> Result<(), GitWriteError> {
-        self.check_named(commit)?;
-        let reference = self.reference(kind, name)?;
-        writeln!(self.out, "reset {reference}\nfrom :{commit}\n")?;
-        Ok(())
-    }
-
     fn check_whole(&self) -> Result<(), GitWriteError> {
         if self.in_commit {
             return Err(GitWriteError::Unfinished);
@@ -278,41 +245,11 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    fn check_named(&self, commit: u64) -> Result<(), GitWriteError> {
-        self.check_whole()?;
-        if commit == 0 || commit > self.mark {
-            return Err(GitWriteError::Order {
-                mark: commit,
-                before: self.mark,
-            });
+    fn check_named(&self, mark: u64) -> Result<(), GitWriteError> {
+        if (mark == 0 || mark > self.after) && !self.written.contains(&mark) {
+            let problem = "it is named before it is written; write each commit after its parents";
+            return Err(GitWriteError::Order { mark, problem });
         }
-        Ok(())
-    }
-
-    /// The full name, if Git takes it beside those before.
-    fn reference(&mut self, kind: &str, name: &str) -> Result<String, GitWriteError> {
-        let name = format!("{kind}{name}");
-        if self.references.contains(&name) {
-            return Ok(name);
-        }
-        if let Some(problem) = problem_of_reference(&name) {
-            return Err(GitWriteError::Reference { name, problem });
-        }
-        let below = format!("{name}/");
-        let child = self.references.range(below.clone()..).next();
-        let child = child.filter(|other| other.starts_with(&below)).cloned();
-        let parent = crate::path::ancestors(&name).find(|other| self.references.contains(*other));
-        if let Some(other) = child.or(parent.map(str::to_owned)) {
-            return Err(GitWriteError::ReferenceInTheWay { name, other });
-        }
-        self.references.insert(name.clone());
-        Ok(name)
-    }
-
-    fn signature(&mut self, role: &str, author: &str, time_ms: i64) -> Result<(), GitWriteError> {
-        let Ident { name, email } = Ident::of_author(author);
-        let seconds = git_seconds(time_ms);
-        writeln!(self.out, "{role} {name} <{email}> {seconds} +0000")?;
         Ok(())
     }
 
@@ -341,7 +278,6 @@ impl<W: Write> Writer<W> {
 pub(crate) struct CommitWriter<'a, W: Write> {
     writer: &'a mut Writer<W>,
     commit: WriteCommit<'a>,
-    reference: String,
     /// The first change waits until it is known how to sum the commit up.
     held: Option<(String, Option<Bytes>)>,
     headed: bool,
@@ -351,7 +287,8 @@ impl<W: Write> CommitWriter<'_, W> {
     /// `path` has this value from the commit on.
     ///
     /// # Errors
-    /// [`GitWriteError::Path`], [`GitWriteError::PathForGit`], [`GitWriteError::Write`].
+    /// [`GitWriteError::Store`] for what is no path, [`GitWriteError::Write`],
+    /// [`GitWriteError::TextTooLong`].
     pub(crate) fn set(&mut self, path: &str, value: Bytes) -> Result<(), GitWriteError> {
         self.change(path, Some(value))
     }
@@ -377,10 +314,6 @@ impl<W: Write> CommitWriter<'_, W> {
 
     fn change(&mut self, path: &str, value: Option<Bytes>) -> Result<(), GitWriteError> {
         check_path(path)?;
-        if let Some(problem) = path.split('/').find_map(problem_of_segment) {
-            let path = path.to_owned();
-            return Err(GitWriteError::PathForGit { path, problem });
-        }
         if !self.headed && self.held.is_none() {
             self.held = Some((path.to_owned(), value));
             return Ok(());
@@ -415,9 +348,8 @@ impl<W: Write> CommitWriter<'_, W> {
             message,
             extras,
             parents,
-            ..
+            reference,
         } = self.commit;
-        let reference = &self.reference;
         let text = message::put(author, time_ms, message, subject, extras);
         check_text(mark, &text)?;
         let writer = &mut *self.writer;
@@ -426,8 +358,11 @@ impl<W: Write> CommitWriter<'_, W> {
             writeln!(writer.out, "reset {reference}\n")?;
         }
         writeln!(writer.out, "commit {reference}\nmark :{mark}")?;
-        writer.signature("author", author, time_ms)?;
-        writer.signature("committer", author, time_ms)?;
+        let Ident { name, email } = Ident::of_author(author);
+        let seconds = git_seconds(time_ms);
+        for role in ["author", "committer"] {
+            writeln!(writer.out, "{role} {name} <{email}> {seconds} +0000")?;
+        }
         writer.data(text.as_bytes())?;
         for (index, parent) in parents.iter().enumerate() {
             let keyword = if index == 0 { "from" } else { "merge" };

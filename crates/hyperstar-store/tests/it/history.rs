@@ -365,6 +365,52 @@ fn what_is_let_go_is_let_go_and_the_rest_is_whole() {
 }
 
 #[test]
+fn what_a_removed_branch_leaves_takes_nothing_with_it() {
+    let store = Store::memory_with(StoreConfig {
+        history: History::Last(2),
+        ..StoreConfig::default()
+    });
+    let filled = store.transaction(|tx| {
+        let paths = (0..300).map(|n| format!("room/{n}"));
+        paths.into_iter().try_for_each(|path| tx.set(&path, &path))
+    });
+    let base = filled.unwrap().1.id;
+    store.branch("idea", base).unwrap();
+    store.checkout("idea").unwrap();
+    store.set("room/7", "another").unwrap();
+    store.checkout("main").unwrap();
+    store.remove_branch("idea").unwrap();
+    for round in 0..10 {
+        store.set("round", &round).unwrap();
+        let report = store.verify(|_| ()).unwrap();
+        assert!(report.is_whole(), "round {round}: {report:?}");
+    }
+    // Compacted, it is a single line again, and goes by itself.
+    store.compact(&Keep::last(5), |_| ()).unwrap();
+    for round in 0..10 {
+        store.set("round", &round).unwrap();
+        assert!(store.verify(|_| ()).unwrap().is_whole());
+    }
+    assert_eq!(store.log("").unwrap().count(), 2);
+    assert_eq!(store.verify(|_| ()).unwrap().unreached, 0);
+}
+
+#[test]
+fn tags_go_with_their_commits_unless_these_are_to_be_kept() {
+    let store = Store::memory_with(all());
+    for n in 0..5 {
+        let id = store.set("n", &n).unwrap().id;
+        store.tag(&format!("v{n}"), id).unwrap();
+    }
+    store.compact(&Keep::last(2), |_| ()).unwrap();
+    let names: Vec<String> = store.tags().unwrap().into_iter().map(|tag| tag.0).collect();
+    assert_eq!(names, ["v3", "v4"]);
+    assert!(store.verify(|_| ()).unwrap().is_whole());
+    store.compact(&Keep::last(1).tagged(), |_| ()).unwrap();
+    assert_eq!(store.tags().unwrap().len(), 2);
+}
+
+#[test]
 fn any_flipped_bit_is_found() {
     let backend = Counted::default();
     let store = Store::with(backend.clone(), all()).unwrap();

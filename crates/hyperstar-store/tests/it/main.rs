@@ -6,6 +6,7 @@ mod callbacks;
 mod collections;
 mod concurrency;
 mod files;
+mod git;
 mod history;
 mod kill;
 mod model;

@@ -4,7 +4,7 @@ use std::io::{BufRead, Read, Seek, Write};
 
 use crate::path::check_path;
 
-use super::error::{GitReadError, printable, shorten};
+use super::error::{GitReadError, shorten};
 use super::event::{Event, FileChange};
 use super::objects::Object;
 use super::parse::{self, Mode, PathText, split_word};
@@ -127,7 +127,7 @@ impl<R: BufRead, S: Read + Write + Seek> Reader<R, S> {
         Ok(match String::from_utf8(bytes) {
             Ok(path) => match check_path(&path) {
                 Ok(()) => Ok(path),
-                Err(error) => Err(RefusedPath(printable(&error.to_string()))),
+                Err(error) => Err(RefusedPath(error.to_string())),
             },
             Err(error) => Err(RefusedPath(format!(
                 "invalid path `{}`: it is not UTF-8",
@@ -140,7 +140,7 @@ impl<R: BufRead, S: Read + Write + Seek> Reader<R, S> {
         match self.options.foreign {
             Foreign::Refuse => Err(refused.into_error(line)),
             Foreign::LeaveOut => {
-                self.note_left_out(|| format!("line {line}: {}", refused.0));
+                self.left_out.note(|| format!("line {line}: {}", refused.0));
                 Ok(())
             }
         }
@@ -159,17 +159,11 @@ impl<R: BufRead, S: Read + Write + Seek> Reader<R, S> {
                 name: shorten(name.as_bytes()),
             }),
             Foreign::LeaveOut => {
-                self.note_left_out(|| {
-                    format!("line {line}: {what} `{}`", shorten(name.as_bytes()))
-                });
+                self.left_out
+                    .note(|| format!("line {line}: {what} `{}`", shorten(name.as_bytes())));
                 Ok(())
             }
         }
-    }
-
-    fn note_left_out(&mut self, sentence: impl FnOnce() -> String) {
-        self.left_out.count += 1;
-        self.left_out.first.get_or_insert_with(sentence);
     }
 
     fn blob_named(&mut self, line: u64, name: &[u8]) -> Result<Vec<u8>, GitReadError> {

@@ -8,7 +8,7 @@ use crate::StoreError;
 /// included, as an editor does.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(crate) enum GitReadError {
+pub enum GitReadError {
     /// The input failed.
     #[error("cannot read the stream after line {line}: {source}")]
     Read {
@@ -56,7 +56,7 @@ pub(crate) enum GitReadError {
         found: String,
     },
 
-    /// A line is longer than [`LINE_BYTES_MAX`](super::LINE_BYTES_MAX).
+    /// A line is too long.
     #[error(
         "line {line} is longer than {bytes_max} bytes; the input has to be the output of `git \
          fast-export`"
@@ -138,7 +138,7 @@ pub(crate) enum GitReadError {
         problem: String,
     },
 
-    /// Something that a store has no place for; see [`Foreign`](super::Foreign).
+    /// Something that a store has no place for; see [`Foreign`](crate::git::Foreign).
     #[error(
         "line {line}: {what} `{name}` has no place in a store of values; leave such things out, or \
          take it out of the history with `git filter-repo --invert-paths`"
@@ -174,7 +174,7 @@ pub(crate) enum GitReadError {
         path: String,
     },
 
-    /// The store refused the change.
+    /// The store refused a commit, or failed.
     #[error("line {line}: {source}")]
     Store {
         /// The line.
@@ -182,20 +182,31 @@ pub(crate) enum GitReadError {
         /// Why.
         source: StoreError,
     },
+
+    /// Commits were let go while the import went on: they had no name yet.
+    #[error(
+        "line {line}: the store was compacted during the import, and what nothing names yet was let \
+         go; import again"
+    )]
+    Compacted {
+        /// The line up to which the import had come.
+        line: u64,
+    },
+
+    /// The branches and tags could not be set. The commits are there, without names.
+    #[error("cannot set the branches and tags: {0}")]
+    References(#[source] StoreError),
 }
 
 /// Error texts quote what a stranger sent: keep them short and on one line.
 pub(super) fn shorten(text: &[u8]) -> String {
     const BYTES_MAX: usize = 80;
     let cut = &text[..text.len().min(BYTES_MAX)];
-    let mut short = printable(&String::from_utf8_lossy(cut));
+    let text_cut = String::from_utf8_lossy(cut);
+    // Not what a terminal would follow.
+    let mut short = text_cut.replace(char::is_control, "\u{fffd}");
     if cut.len() < text.len() {
         short.push_str("...");
     }
     short
-}
-
-/// `text` without what a terminal would follow.
-pub(super) fn printable(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
 }

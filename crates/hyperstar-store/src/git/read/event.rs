@@ -16,28 +16,15 @@ pub(crate) enum Event {
     },
     /// All changes of the commit were told.
     CommitEnd,
-    /// The reference, such as `refs/heads/main` or `refs/tags/v1`, now names this commit, or is
-    /// removed.
-    Reset {
-        /// The full name.
-        reference: String,
-        /// The number of the commit.
-        commit: Option<u64>,
-    },
     /// An annotated tag.
-    Tag(Box<ReadTag>),
+    Tag(ReadTag),
 }
 
-/// The head of a commit.
+/// The head of a commit. Commits are numbered from 0, in the order of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ReadCommit {
     /// Where in the stream, for error texts.
     pub(crate) line: u64,
-    /// Its place among the commits of the stream, from 0: the index into a list of `CommitId`s that
-    /// the consumer keeps.
-    pub(crate) number: u64,
-    /// The full name that moves to this commit: mostly `refs/heads/..`, but also `refs/tags/..`.
-    pub(crate) reference: String,
     /// The commit whose files the changes start from; `None`: from no files.
     pub(crate) base: Option<u64>,
     /// The parents in order. `base` is the first, if there is one.
@@ -53,19 +40,13 @@ pub(crate) struct ReadCommit {
     pub(crate) extras: Vec<(String, String)>,
 }
 
-/// An annotated tag.
+/// An annotated tag. Its message and author have no place in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ReadTag {
     /// Without `refs/tags/`.
     pub(crate) name: String,
     /// The number of the commit that it names.
     pub(crate) commit: u64,
-    /// Who tagged; empty in old repositories.
-    pub(crate) author: String,
-    /// When, in milliseconds since 1970; `None` in old repositories.
-    pub(crate) time_ms: Option<i64>,
-    /// The message without our trailers.
-    pub(crate) message: String,
 }
 
 /// A change of the files of a commit. Each path was checked with [`check_path`](crate::check_path).

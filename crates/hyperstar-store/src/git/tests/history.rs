@@ -5,11 +5,13 @@ use std::io::{BufRead, Cursor};
 
 use bytes::Bytes;
 
-use super::super::{
-    Applier, Event, Files, GitReadError, ReadCommit, ReadOptions, Reader, WriteCommit, Writer,
-};
+use crate::git::import::overlay::Overlay;
+use crate::git::read::{Event, FileChange, ReadCommit, ReadOptions, ReadTag, Reader};
+use crate::git::write::{WriteCommit, Writer};
+use crate::git::{Applier, Files, GitReadError};
 use crate::path::{ancestors, is_at_or_below};
-use crate::{Store, StoreError};
+use crate::state::{Past, empty_tree};
+use crate::{Store, StoreError, Version};
 
 pub(super) type Tree = BTreeMap<String, Bytes>;
 
@@ -79,7 +81,7 @@ pub(super) fn check_same(nodes: &[Node], expected: &[Node], context: &str) {
 
 /// The stream of a history. Each commit carries its number, as Git may export in another order.
 pub(super) fn written(nodes: &[Node]) -> Vec<u8> {
-    let mut writer = Writer::new(Vec::new()).unwrap();
+    let mut writer = Writer::new(Vec::new(), 0).unwrap();
     for (number, node) in nodes.iter().enumerate() {
         let parents: Vec<u64> = node
             .parents
@@ -87,10 +89,11 @@ pub(super) fn written(nodes: &[Node]) -> Vec<u8> {
             .map(|parent| *parent as u64 + 1)
             .collect();
         let extras = [("Number", &*number.to_string())];
+        let reference = format!("refs/heads/{}", node.branch);
         let head = WriteCommit {
             mark: number as u64 + 1,
             parents: &parents,
-            branch: &node.branch,
+            reference: &reference,
             author: &node.author,
             time_ms: node.time_ms,
             message: &node.message,
@@ -130,13 +133,14 @@ fn changes(before: &Tree, after: &Tree) -> BTreeMap<String, Option<Bytes>> {
 pub(super) struct Imported {
     pub(super) commits: Vec<ReadCommit>,
     pub(super) trees: Vec<Tree>,
-    pub(super) others: Vec<Event>,
+    pub(super) tags: Vec<ReadTag>,
     pub(super) references: BTreeMap<String, u64>,
     pub(super) left_out: u64,
 }
 
 impl Imported {
-    /// The commits in the order that the model had, by the number that each carries.
+    /// The commits in the order that the model had, by the number that each carries. Of the branches
+    /// that one is on a stream says only the last.
     pub(super) fn nodes(&self) -> Vec<Node> {
         let number_of = |commit: &ReadCommit| {
             let number = commit.extras.iter().find(|(key, _)| key == "Number");
@@ -146,7 +150,7 @@ impl Imported {
         for (commit, tree) in self.commits.iter().zip(&self.trees) {
             let parents = commit.parents.iter();
             let node = Node {
-                branch: commit.reference.replacen("refs/heads/", "", 1),
+                branch: String::new(),
                 parents: parents
                     .map(|parent| number_of(&self.commits[*parent as usize]))
                     .collect(),
@@ -171,8 +175,8 @@ pub(super) fn import(input: impl BufRead, options: ReadOptions) -> Result<Import
     for event in reader.by_ref() {
         match event? {
             Event::Commit(commit) => {
-                assert_eq!(commit.number, imported.commits.len() as u64);
-                assert!(commit.parents.iter().all(|parent| *parent < commit.number));
+                let number = imported.commits.len() as u64;
+                assert!(commit.parents.iter().all(|parent| *parent < number));
                 assert!(commit.base.is_none_or(|base| commit.parents[0] == base));
                 tree = match commit.base {
                     Some(base) => imported.trees[base as usize].clone(),
@@ -183,7 +187,7 @@ pub(super) fn import(input: impl BufRead, options: ReadOptions) -> Result<Import
             }
             Event::Change { line, change } => applier.apply(&mut tree, line, change)?,
             Event::CommitEnd => imported.trees.push(std::mem::take(&mut tree)),
-            event => imported.others.push(event),
+            Event::Tag(tag) => imported.tags.push(tag),
         }
     }
     let references = reader.references();
@@ -316,48 +320,77 @@ fn what_is_written_is_read() {
     for seed in 0..60 {
         let nodes = random(seed, 40);
         let imported = import(&*written(&nodes), ReadOptions::default()).unwrap();
+        for (number, node) in nodes.iter().enumerate() {
+            let reference = format!("refs/heads/{}", node.branch);
+            assert_eq!(imported.references[&reference], number as u64);
+        }
+        let nodes = without_branches(nodes);
         check_same(&imported.nodes(), &nodes, &format!("seed {seed}"));
     }
 }
 
+/// Git names a commit after any branch that it is on.
+pub(super) fn without_branches(mut nodes: Vec<Node>) -> Vec<Node> {
+    for node in &mut nodes {
+        node.branch.clear();
+    }
+    nodes
+}
+
+/// The files of a store's head, for changes to be made to.
+fn overlay(store: &Store) -> Overlay {
+    let head = store.engine.head();
+    Overlay::new(Past {
+        view: head.view.clone(),
+        version: Version::ZERO,
+        tree: head.record.as_ref().map_or(empty_tree(), |it| it.tree),
+    })
+}
+
+fn content(files: &Overlay) -> Tree {
+    let paths = files.below("").unwrap().into_iter();
+    let with_value = |path: String| {
+        let value = Files::get(files, &path).unwrap().unwrap();
+        (path, value)
+    };
+    paths.map(with_value).collect()
+}
+
 #[test]
-fn a_transaction_takes_the_changes_as_the_model_does() {
-    for seed in 0..10 {
-        let mut nodes = random(seed, 40);
-        for (number, node) in nodes.iter_mut().enumerate() {
-            node.parents = number.checked_sub(1).into_iter().collect();
-        }
+fn an_overlay_takes_changes_as_the_model_does() {
+    for seed in 0..30 {
+        let nodes = random(seed, 40);
         let stream = written(&nodes);
+        let expected = import(&*stream, ReadOptions::default()).unwrap();
         let store = Store::memory();
         let mut reader = Reader::new(&*stream, Cursor::new(Vec::new()), ReadOptions::default());
-        let mut trees = nodes.iter();
+        let mut model = Tree::new();
+        let mut files = overlay(&store);
+        let mut applier = Applier::default();
         while let Some(event) = reader.next() {
-            assert!(matches!(
-                event.unwrap(),
-                Event::Commit(_) | Event::Reset { .. }
-            ));
-            let applied = store.transaction(|tx| {
-                let mut applier = Applier::default();
-                for event in reader.by_ref() {
-                    match event.unwrap() {
-                        Event::Change { line, change } => applier.apply(tx, line, change).unwrap(),
-                        _ => break,
+            match event.unwrap() {
+                Event::Commit(_) => applier = Applier::default(),
+                Event::Change { line, change } => {
+                    applier.apply(&mut files, line, change.clone()).unwrap();
+                    Applier::default().apply(&mut model, line, change).unwrap();
+                }
+                _ => {
+                    assert_eq!(content(&files), model, "seed {seed}");
+                    // Half of them are in the tree, and half above it.
+                    if seed % 2 == 0 {
+                        let set = store.transaction(|tx| {
+                            tx.remove_all("")?;
+                            model
+                                .iter()
+                                .try_for_each(|(path, value)| tx.set_bytes(path, value.clone()))
+                        });
+                        set.unwrap();
+                        files = overlay(&store);
                     }
                 }
-                Ok::<_, StoreError>(())
-            });
-            applied.unwrap();
-            let expected = &trees.next().unwrap().tree;
-            let paths = store.list("").unwrap();
-            assert!(paths.iter().eq(expected.keys()));
-            for path in paths {
-                assert_eq!(
-                    store.get_bytes(&path).unwrap().as_ref(),
-                    expected.get(&path)
-                );
             }
         }
-        assert!(trees.next().is_none());
+        assert_eq!(expected.commits.len(), nodes.len());
     }
 }
 
@@ -383,22 +416,20 @@ fn directories_move_and_copy_as_in_git() {
         let change = || {
             let (from, to) = (from.to_owned(), to.to_owned());
             if moves {
-                super::super::FileChange::Rename { from, to }
+                FileChange::Rename { from, to }
             } else {
-                super::super::FileChange::Copy { from, to }
+                FileChange::Copy { from, to }
             }
         };
         let mut model = tree(before);
         Applier::default().apply(&mut model, 1, change()).unwrap();
         assert_eq!(model, tree(after), "{from} to {to} in {before:?}");
         let store = Store::memory();
-        let all = store.transaction(|tx| {
-            for path in before {
-                tx.set_bytes(path, "x")?;
-            }
-            Applier::default().apply(tx, 1, change()).unwrap();
-            tx.list("")
-        });
-        assert_eq!(all.unwrap().0, after);
+        let set =
+            store.transaction(|tx| before.iter().try_for_each(|path| tx.set_bytes(path, "x")));
+        set.unwrap();
+        let mut files = overlay(&store);
+        Applier::default().apply(&mut files, 1, change()).unwrap();
+        assert_eq!(content(&files), tree(after), "{from} to {to} in {before:?}");
     }
 }

@@ -7,13 +7,14 @@ use std::process::{Command, Output, Stdio};
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::super::{
-    Event, Files, Foreign, GitReadError, ReadOptions, WriteCommit, WriteTag, Writer,
-};
-use crate::git::names::{problem_of_reference, problem_of_segment};
+use crate::git::names::problem_of_reference;
 use crate::git::quote::quote;
+use crate::git::read::{Foreign, ReadOptions};
+use crate::git::write::{WriteCommit, Writer};
+use crate::git::{Files, GitReadError};
+use crate::path::is_dotgit;
 
-use super::history::{Imported, Node, Tree, check_same, import, random, written};
+use super::history::{Imported, Node, Tree, check_same, import, random, without_branches, written};
 
 /// A repository of its own, out of reach of the user's settings.
 struct Repository {
@@ -134,14 +135,6 @@ fn node(parents: &[usize], branch: &str, message: &str, time_ms: i64, tree: &Tre
     }
 }
 
-/// Git names a commit after any branch that it is on.
-fn without_branches(mut nodes: Vec<Node>) -> Vec<Node> {
-    for node in &mut nodes {
-        node.branch.clear();
-    }
-    nodes
-}
-
 /// A history that uses each thing once.
 fn story() -> Vec<Node> {
     let megabyte: Vec<u8> = (0..1_000_000_u32)
@@ -241,11 +234,7 @@ fn git_takes_a_history_shows_it_and_gives_it_back() {
     ] {
         let imported = repository.imported(options);
         let nodes = without_branches(nodes.clone());
-        check_same(
-            &without_branches(imported.nodes()),
-            &nodes,
-            &format!("{options:?}"),
-        );
+        check_same(&imported.nodes(), &nodes, &format!("{options:?}"));
         let names: Vec<&str> = imported.references.keys().map(String::as_str).collect();
         assert_eq!(
             names,
@@ -266,67 +255,38 @@ fn any_history_survives_git() {
             assert_eq!(*name, format!("refs/heads/n{number}"), "seed {seed}");
         }
         let nodes = without_branches(nodes);
-        check_same(
-            &without_branches(imported.nodes()),
-            &nodes,
-            &format!("seed {seed}"),
-        );
+        check_same(&imported.nodes(), &nodes, &format!("seed {seed}"));
     }
 }
 
 #[test]
 fn tags_survive_git() {
-    let mut writer = Writer::new(Vec::new()).unwrap();
+    let mut writer = Writer::new(Vec::new(), 0).unwrap();
     let head = WriteCommit {
         mark: 10,
         parents: &[],
-        branch: "main",
+        reference: "refs/heads/main",
         author: "",
         time_ms: 0,
         message: "x",
         extras: &[],
     };
     writer.commit(head).unwrap().finish().unwrap();
-    writer.tag("light", 10).unwrap();
-    writer.branch("release/1", 10).unwrap();
-    for (name, message) in [("v1", "first\n"), ("v2", "")] {
-        let tag = WriteTag {
-            name,
-            commit: 10,
-            author: "a\nb",
-            time_ms: 1_700_000_000_001,
-            message,
-        };
-        writer.annotated_tag(tag).unwrap();
-    }
+    writer.reset("refs/tags/light", 10).unwrap();
+    writer.reset("refs/heads/release/1", 10).unwrap();
     let repository = Repository::new();
     repository.fast_import(&writer.finish().unwrap());
+    repository.git(&["tag", "-a", "v1", "-m", "first", "main"]);
+    repository.git(&["tag", "-a", "v2", "-m", "again", "main"]);
     assert_eq!(
         repository.git(&["tag", "--list", "--format=%(refname:short) %(subject)"]),
-        "light x\nv1 first\nv2 v2\n"
+        "light x\nv1 first\nv2 again\n"
     );
     let imported = repository.imported(&["--mark-tags"]);
-    let mut tags = Vec::new();
-    for event in &imported.others {
-        if let Event::Tag(tag) = event {
-            tags.push((
-                &*tag.name,
-                tag.commit,
-                &*tag.author,
-                tag.time_ms,
-                &*tag.message,
-            ));
-        }
-    }
+    let tags = imported.tags.iter();
+    let mut tags: Vec<_> = tags.map(|tag| (&*tag.name, tag.commit)).collect();
     tags.sort_unstable();
-    let time_ms = Some(1_700_000_000_001);
-    assert_eq!(
-        tags,
-        [
-            ("v1", 0, "a\nb", time_ms, "first\n"),
-            ("v2", 0, "a\nb", time_ms, "")
-        ]
-    );
+    assert_eq!(tags, [("v1", 0), ("v2", 0)]);
     for name in ["refs/heads/main", "refs/heads/release/1", "refs/tags/light"] {
         assert_eq!(imported.references[name], 0, "{name}");
     }
@@ -337,11 +297,11 @@ fn a_second_export_adds_the_new_commits_only() {
     let repository = Repository::new();
     let mut parents: &[u64] = &[];
     for (mark, path) in [(1, "a"), (2, "b")] {
-        let mut writer = Writer::after(Vec::new(), mark - 1).unwrap();
+        let mut writer = Writer::new(Vec::new(), mark - 1).unwrap();
         let head = WriteCommit {
             mark,
             parents,
-            branch: "main",
+            reference: "refs/heads/main",
             author: "",
             time_ms: 0,
             message: path,
@@ -377,7 +337,7 @@ fn git_takes_nothing_of_a_stream_that_was_cut_off() {
 }
 
 #[test]
-fn git_refuses_the_names_that_the_writer_refuses() {
+fn git_refuses_the_names_that_are_refused_here() {
     for segment in [
         "git~1",
         ".git ",
@@ -387,7 +347,7 @@ fn git_refuses_the_names_that_the_writer_refuses() {
         ".g\u{200c}it",
         "\u{feff}.GIT",
     ] {
-        assert!(problem_of_segment(segment).is_some(), "{segment:?}");
+        assert!(is_dotgit(segment), "{segment:?}");
         let repository = Repository::new();
         let path = quote(segment).into_owned();
         let stream = format!(
@@ -487,11 +447,13 @@ fn a_history_of_git_is_read() {
                 assert_eq!(tree[path], file);
             }
         }
-        let tag = imported.others.iter().find_map(|event| match event {
-            Event::Tag(tag) => Some((&*tag.name, &*tag.message)),
-            _ => None,
-        });
-        assert_eq!(tag, Some(("v1", "the first\n")));
+        let [tag] = &*imported.tags else {
+            panic!("{:?}", imported.tags);
+        };
+        assert_eq!(
+            (&*tag.name, tag.commit),
+            ("v1", imported.references["refs/tags/light"])
+        );
     }
 }
 

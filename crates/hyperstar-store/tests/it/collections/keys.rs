@@ -99,8 +99,13 @@ fn strings_are_as_they_are_where_they_can_be() {
     check("", " ");
     check(".", ". ");
     check("..", ".. ");
-    check(".git", ".git ");
-    check(".GiT", ".GiT ");
+    check(".git", ".git  !");
+    check(".GiT.", ".GiT.  !");
+    check("git~1", "git~1  !");
+    check("a\\.git", "a\\.git  !");
+    check(".g\u{200c}it", ".g\u{200c}it  !");
+    check(".git ", ".git !");
+    check(".git\n", ".git  0a");
     check(" ", " !");
     check("a  b", "a ! b");
     check("a !", "a !!");
@@ -125,8 +130,35 @@ fn strings_are_as_they_are_where_they_can_be() {
 #[test]
 fn what_encode_does_not_write_is_no_key() {
     for segment in [
-        "", ".", "..", ".git", "a ", "  ", "a  b", "  0", "  0A", "  20", "  ff", "  +1", "~~",
-        "~~a0", "~~41", "~~7", "a!b ", ".}", ".}a", "~}a", "a/b", "\n", "  ü", "~~ü", " ! ",
+        "",
+        ".",
+        "..",
+        ".git",
+        ".git ",
+        "  !",
+        "a  !",
+        ".git  !  !",
+        "a ",
+        "  ",
+        "a  b",
+        "  0",
+        "  0A",
+        "  20",
+        "  ff",
+        "  +1",
+        "~~",
+        "~~a0",
+        "~~41",
+        "~~7",
+        "a!b ",
+        ".}",
+        ".}a",
+        "~}a",
+        "a/b",
+        "\n",
+        "  ü",
+        "~~ü",
+        " ! ",
     ] {
         assert_eq!(String::decode(segment), None, "{segment:?}");
     }
@@ -149,6 +181,16 @@ fn check_laws<K: Key + Ord + Debug>(mut keys: Vec<K>) {
     }
     for (index, pair) in segments.windows(2).enumerate() {
         assert!(pair[0] < pair[1], "{:?} {pair:?}", &keys[index..index + 2]);
+    }
+}
+
+#[test]
+fn what_windows_takes_for_git_is_refused_where_no_spelling_helps() {
+    for key in [".git:x", "git~1::x", "a\\.git\\b"] {
+        let segment = String::encode(key);
+        assert_eq!(String::decode(&segment).as_deref(), Some(key));
+        let error = check_path(&segment).unwrap_err().to_string();
+        assert!(error.contains("is reserved"), "{error}");
     }
 }
 
@@ -185,7 +227,15 @@ fn the_laws_hold_where_escapes_meet() {
         }
         from = end;
     }
-    strings.extend([".gi", ".git", ".GIT", ".git ", ".git\0", ".gita", ".gi/"].map(str::to_owned));
+    for reserved in [".git", "git~1", ".\u{200c}git", "x\\.git"] {
+        for end in [
+            "", " ", "  ", "\0", "!", ".", "..", ". ", ".!", "0", "a", "/", "~", "}",
+        ] {
+            strings.push(format!("{reserved}{end}"));
+            strings.push(format!("{reserved}{end}").to_uppercase());
+        }
+    }
+    strings.extend([".gi", ".gi/"].map(str::to_owned));
     check_laws(strings);
 }
 
@@ -196,7 +246,7 @@ proptest! {
     }
 
     #[test]
-    fn the_laws_hold_for_odd_strings(keys in prop::collection::vec("[./~ !}\0\n\x7f\u{85}\u{a0}git0]{0,8}", 0..60)) {
+    fn the_laws_hold_for_odd_strings(keys in prop::collection::vec("[./~ !}\0\n\x7f\u{85}\u{a0}git01]{0,8}", 0..60)) {
         check_laws(keys);
     }
 

@@ -1,10 +1,12 @@
 //! What differs between two trees.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use super::read::{Head, Steps};
-use super::{PageSource, TreeError, TreeRef, Value};
+use super::read::{Head, PageRef, Steps};
+use super::{BlobRef, PageSource, TreeError, TreeRef, Value, blob};
+use crate::hash::Hash;
 
 /// Takes a key and its value in either tree.
 pub(crate) type VisitChange<'a> =
@@ -81,4 +83,104 @@ pub(crate) fn diff(
             return Ok(());
         }
     }
+}
+
+/// Visits each page of `after` that `before` does not have at the same place, also those of blobs, a page
+/// before those that it names, until the visit breaks.
+///
+/// # Errors
+/// [`TreeError`], if a page that differs cannot be read.
+pub(crate) fn fresh_pages(
+    source: &dyn PageSource,
+    before: &TreeRef,
+    after: &TreeRef,
+    visit: &mut dyn FnMut(&PageRef) -> ControlFlow<()>,
+) -> Result<(), TreeError> {
+    let mut before = Steps::new(source, before);
+    let mut after = Steps::new(source, after);
+    while let Some(head) = after.head() {
+        let order = match before.head() {
+            None => Ordering::Greater,
+            Some(_) => before.path().cmp(after.path()),
+        };
+        let visited = match (order, before.head(), head) {
+            (Ordering::Less, Some(Head::Subtree(_)), _)
+                if after.path().starts_with(before.path()) =>
+            {
+                before.enter()?;
+                continue;
+            }
+            (Ordering::Less, ..) => {
+                before.skip()?;
+                continue;
+            }
+            (Ordering::Equal, Some(Head::Subtree(old)), Head::Subtree(new))
+                if old.hash == new.hash =>
+            {
+                before.skip()?;
+                after.skip()?;
+                continue;
+            }
+            (_, old, Head::Entry(new)) => {
+                let old = match order {
+                    Ordering::Equal => old,
+                    _ => None,
+                };
+                // A subtree at the place of an entry: the entry may be in it.
+                if let Some(Head::Subtree(_)) = old {
+                    before.enter()?;
+                    continue;
+                }
+                let old = match old {
+                    Some(Head::Entry(value)) => value.blob().copied(),
+                    _ => None,
+                };
+                let visited = match new.blob() {
+                    Some(new) if old.as_ref() != Some(new) => {
+                        fresh_of_blob(source, old.as_ref(), new, visit)?
+                    }
+                    _ => ControlFlow::Continue(()),
+                };
+                after.skip()?;
+                visited
+            }
+            (_, _, Head::Subtree(new)) => {
+                let visited = visit(&PageRef::of(new));
+                if visited.is_continue() {
+                    after.enter()?;
+                }
+                visited
+            }
+        };
+        if visited.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn fresh_of_blob(
+    source: &dyn PageSource,
+    before: Option<&BlobRef>,
+    after: &BlobRef,
+    visit: &mut dyn FnMut(&PageRef) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, TreeError> {
+    if visit(&PageRef::of_blob(after)).is_break() {
+        return Ok(ControlFlow::Break(()));
+    }
+    let known = match before {
+        Some(before) => blob::chunks(source, before)?,
+        None => Vec::new(),
+    };
+    let known: HashSet<(Hash, u64)> = known
+        .iter()
+        .map(|chunk| (chunk.hash, chunk.bytes))
+        .collect();
+    for chunk in blob::chunks(source, after)? {
+        let is_known = known.contains(&(chunk.hash, chunk.bytes));
+        if !is_known && visit(&PageRef::of_chunk(&chunk)).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
 }

@@ -55,7 +55,7 @@ impl Store {
         self.set_name("branch", name, branch_key(name), commit)
     }
 
-    /// Names a commit for good: what it reaches is kept.
+    /// Names a commit. [`Store::compact`] keeps it if [told so](crate::Keep::tagged).
     ///
     /// # Errors
     /// As [`Store::branch`].
@@ -82,7 +82,7 @@ impl Store {
             let (version, _) = known(&*head.view, commit)?;
             let mut draft = Draft::new(head);
             draft.put(key, record::named(version));
-            draft.state.refs += 1;
+            draft.state.ties += 1;
             Ok(((), draft.apply(backend, true)?, Vec::new()))
         })
     }
@@ -116,7 +116,7 @@ impl Store {
             }
             let mut draft = Draft::new(head);
             draft.remove(key);
-            draft.state.refs -= 1;
+            draft.state.ties -= 1;
             Ok(((), draft.apply(backend, true)?, Vec::new()))
         })
     }
@@ -172,7 +172,8 @@ pub(crate) fn move_to<'a>(
     failure.map_or(Ok((draft, changes)), Err)
 }
 
-fn names(view: &dyn View, kind: &[u8]) -> Result<Vec<(String, CommitId)>, StoreError> {
+/// The names of a kind, in order, and the commits that they stand for.
+pub(crate) fn names(view: &dyn View, kind: &[u8]) -> Result<Vec<(String, CommitId)>, StoreError> {
     let mut found = Vec::new();
     let scanned = view.scan(Table::History, kind, &mut |key, version| {
         let Some(name) = key.strip_prefix(kind) else {

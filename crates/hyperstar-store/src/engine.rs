@@ -37,6 +37,9 @@ pub(crate) struct Engine {
     watches: Mutex<Vec<Arc<WatchQueue>>>,
     published: RwLock<Arc<Head>>,
     pub(crate) delivery: Delivery,
+    /// The commits that are being received right now: [`Store::compact`](crate::Store::compact) keeps what
+    /// is there of them.
+    pub(crate) receiving: Mutex<Vec<CommitId>>,
 }
 
 /// What is not durable yet.
@@ -86,6 +89,7 @@ impl Engine {
             watches: Mutex::default(),
             published: RwLock::new(head),
             delivery: Delivery::default(),
+            receiving: Mutex::default(),
         })
     }
 

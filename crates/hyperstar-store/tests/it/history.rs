@@ -478,7 +478,7 @@ fn writers_at_the_same_time_share_commits_and_lose_nothing() {
 }
 
 #[test]
-fn what_is_buffered_is_on_the_disk_after_a_sync() {
+fn what_is_buffered_is_on_the_disk_after_a_flush() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("store.redb");
     let config = StoreConfig {
@@ -490,7 +490,7 @@ fn what_is_buffered_is_on_the_disk_after_a_sync() {
         store.set("n", &n).unwrap();
         assert_eq!(store.get("n").unwrap(), Some(n));
     }
-    store.sync().unwrap();
+    store.flush().unwrap();
     store.set("n", &50).unwrap();
     drop(store);
     let store = Store::open_with(&file, config).unwrap();
@@ -577,4 +577,38 @@ impl Backend for Counted {
     fn apply(&mut self, batch: &Batch) -> Result<Arc<dyn View>, BackendError> {
         self.memory.lock().unwrap().apply(batch)
     }
+}
+
+#[test]
+fn a_branch_that_was_removed_takes_nothing_from_the_others() {
+    let config = StoreConfig {
+        history: History::Last(2),
+        ..StoreConfig::default()
+    };
+    let store = Store::memory_with(config);
+    let fill = |tx: &mut hyperstar_store::Transaction| {
+        (0..2_000).try_for_each(|n| tx.set(&format!("item/{n:04}"), &"some text to weigh"))
+    };
+    let (_, base) = store.transaction(fill).unwrap();
+    store.branch("idea", base.id).unwrap();
+    store.checkout("idea").unwrap();
+    store.set("item/0007", &"idea").unwrap();
+    store.checkout("main").unwrap();
+    store.remove_branch("idea").unwrap();
+    for n in 0..6 {
+        store.set("item/1999", &n).unwrap();
+        let report = store.verify(|_| ()).unwrap();
+        assert!(report.is_whole(), "{n}: {report:?}");
+    }
+}
+
+#[test]
+fn a_tag_goes_with_its_commit() {
+    let store = Store::memory();
+    let first = store.set("a", &1).unwrap().id;
+    store.tag("first", first).unwrap();
+    store.set("a", &2).unwrap();
+    store.compact(&Keep::last(1), |_| ()).unwrap();
+    assert_eq!(store.tags().unwrap(), []);
+    assert!(store.verify(|_| ()).unwrap().is_whole());
 }

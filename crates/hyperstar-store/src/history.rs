@@ -485,7 +485,7 @@ fn apply(tx: &mut Transaction, changes: Vec<Change>) -> Result<(), StoreError> {
 }
 
 /// What a merge asks about a commit. The history may not reach back to it.
-fn links(view: &dyn View, id: CommitId) -> Result<CommitLinks<CommitId>, StoreError> {
+pub(crate) fn links(view: &dyn View, id: CommitId) -> Result<CommitLinks<CommitId>, StoreError> {
     Ok(match find(view, id)? {
         Some((version, record)) => CommitLinks {
             rank: version.as_u64(),

@@ -45,7 +45,7 @@ impl Signed {
         CommitId::new(Hash::of(&self.encode()))
     }
 
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(128 + self.author.len() + self.message.len());
         out.push(COMMIT_FORMAT);
         out.extend_from_slice(self.root.as_bytes());

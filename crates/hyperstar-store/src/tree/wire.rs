@@ -79,7 +79,7 @@ fn count_of_ids(page: &[u8]) -> Result<usize, Problem> {
             input.number()?;
             input.length()
         }
-        Some(&(kind @ (INNER | INNER_WITH_VALUE))) => {
+        Some(&kind @ (INNER | INNER_WITH_VALUE)) => {
             let prefix_bytes = input.length()?;
             input.take(prefix_bytes)?;
             let has_blob = kind == INNER_WITH_VALUE && matches!(input.value()?, Found::Blob { .. });

@@ -41,7 +41,7 @@ use crate::backend::BackendError;
 use crate::hash::Hash;
 
 pub(crate) use self::blob::{load as load_value, store as store_value};
-pub(crate) use self::diff::{diff, fresh_pages};
+pub(crate) use self::diff::{diff, diff_pages, fresh_pages};
 pub(crate) use self::edit::{edit, empty};
 pub(crate) use self::read::{PageKind, Visit, count_below, get, nth, pages, walk, walk_back};
 pub(crate) use self::receive::{Incoming, ReceiveError, Shelf};

@@ -34,12 +34,10 @@ pub(super) fn is_told(kind: Kind, name: &str, prefix: &str) -> bool {
 }
 
 /// Checks a name that was told. A long one may not fit behind the name of the other store.
-pub(super) fn check_told(named: &Named, peer: &str, prefix: &str) -> Result<(), SyncError> {
-    let Named { kind, name, .. } = named;
-    if !is_told(*kind, name, prefix) || check_path(name).is_err() {
-        return Err(SyncError::wrong(
-            "a name that is none, or was not asked for",
-        ));
+pub(super) fn check_told(named: &Named, peer: &str) -> Result<(), SyncError> {
+    let Named { kind, name, id } = named;
+    if !is_told(*kind, name, "") || check_path(name).is_err() || *id == CommitId::NONE {
+        return Err(SyncError::wrong("a name that is none"));
     }
     if *kind == Kind::Branch {
         check_path(&tracking(peer, name))?;

@@ -31,6 +31,10 @@ pub(super) struct Receiver {
     /// How many bytes the next answer may have.
     bytes_next: u32,
     commits_next: u32,
+    /// The last name that was told, and how many were.
+    last: Option<(Kind, String)>,
+    names: usize,
+    /// Those that are to be taken.
     told: Vec<Named>,
     /// Which of them is in turn.
     at: usize,
@@ -67,6 +71,8 @@ impl Receiver {
             options: options.clone(),
             bytes_next: BYTES_FIRST,
             commits_next: WALKED_FIRST,
+            last: None,
+            names: 0,
             told: Vec::new(),
             at: 0,
             phase: Phase::Names,
@@ -78,11 +84,7 @@ impl Receiver {
     pub(super) fn ask(&mut self) -> Result<Option<Message>, SyncError> {
         loop {
             match &mut self.phase {
-                Phase::Names => {
-                    let after = self.told.last();
-                    let after = after.map(|named| (named.kind, named.name.clone()));
-                    return Ok(Some(Message::Names(after)));
-                }
+                Phase::Names => return Ok(Some(Message::Names(self.last.clone()))),
                 Phase::Choose => self.choose()?,
                 Phase::Walk(walk) => {
                     let ids = walk.asks();
@@ -138,21 +140,22 @@ impl Receiver {
             return Err(SyncError::wrong("no names where there are some"));
         }
         for named in names {
-            names::check_told(&named, &self.options.peer, &self.options.names)?;
-            let is_next = self
-                .told
-                .last()
-                .is_none_or(|last| (last.kind, &last.name) < (named.kind, &named.name));
-            if !is_next || named.id == CommitId::NONE {
+            names::check_told(&named, &self.options.peer)?;
+            let next = (named.kind, named.name.clone());
+            if self.last.as_ref().is_some_and(|last| *last >= next) {
                 return Err(SyncError::wrong("names that are not in order"));
             }
-            self.told.push(named);
-            if self.told.len() > self.options.names_max {
+            self.last = Some(next);
+            self.names += 1;
+            if self.names > self.options.names_max {
                 return Err(SyncError::Limit {
                     what: "names",
                     max: self.options.names_max as u64,
                     option: "names_max",
                 });
+            }
+            if names::is_told(named.kind, &named.name, &self.options.names) {
+                self.told.push(named);
             }
         }
         if !has_more {

@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use super::page::ValueRef;
 use super::read::{Head, PageRef, Steps};
-use super::{BlobRef, PageSource, TreeError, TreeRef, Value, blob};
+use super::{BlobRef, PageId, PageSource, TreeError, TreeRef, Value, blob};
 use crate::hash::Hash;
 
 /// Takes a key and its value in either tree.
@@ -24,6 +25,51 @@ pub(crate) fn diff(
     before: &TreeRef,
     after: &TreeRef,
     prefix: &[u8],
+    visit: &mut VisitChange<'_>,
+) -> Result<(), TreeError> {
+    differ(source, before, after, prefix, Same::Content, visit)
+}
+
+/// As [`diff`], of all keys, and also visits those that have the same value in other pages.
+///
+/// # Errors
+/// As there.
+pub(crate) fn diff_pages(
+    source: &dyn PageSource,
+    before: &TreeRef,
+    after: &TreeRef,
+    visit: &mut VisitChange<'_>,
+) -> Result<(), TreeError> {
+    differ(source, before, after, b"", Same::Pages, visit)
+}
+
+/// What has to be the same for nothing to differ.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Same {
+    Content,
+    /// And where it lies.
+    Pages,
+}
+
+impl Same {
+    fn holds(self, old: (Hash, PageId), new: (Hash, PageId)) -> bool {
+        old.0 == new.0 && (self == Self::Content || old.1 == new.1)
+    }
+
+    fn of_values(self, old: ValueRef<'_>, new: ValueRef<'_>) -> bool {
+        match (old.blob(), new.blob()) {
+            (Some(old), Some(new)) => self.holds((old.hash, old.id), (new.hash, new.id)),
+            _ => old == new,
+        }
+    }
+}
+
+fn differ(
+    source: &dyn PageSource,
+    before: &TreeRef,
+    after: &TreeRef,
+    prefix: &[u8],
+    same: Same,
     visit: &mut VisitChange<'_>,
 ) -> Result<(), TreeError> {
     let mut before = Steps::new(source, before);
@@ -51,7 +97,7 @@ pub(crate) fn diff(
                 visited
             }
             (Ordering::Equal, (Some(Head::Entry(old)), Some(Head::Entry(new)))) => {
-                let visited = if old == new {
+                let visited = if same.of_values(old, new) {
                     ControlFlow::Continue(())
                 } else {
                     let (old, new) = (before.to_value(), after.to_value());
@@ -62,7 +108,7 @@ pub(crate) fn diff(
                 visited
             }
             (Ordering::Equal, (Some(Head::Subtree(old)), Some(Head::Subtree(new))))
-                if old.hash == new.hash =>
+                if same.holds((old.hash, old.id), (new.hash, new.id)) =>
             {
                 before.skip()?;
                 after.skip()?;

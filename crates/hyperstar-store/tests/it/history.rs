@@ -612,3 +612,26 @@ fn a_tag_goes_with_its_commit() {
     assert_eq!(store.tags().unwrap(), []);
     assert!(store.verify(|_| ()).unwrap().is_whole());
 }
+
+#[test]
+fn a_checkout_names_the_pages_of_its_branch() {
+    let store = Store::memory_with(all());
+    let value = |n: u8| vec![n; 5_000];
+    let fill = |tx: &mut hyperstar_store::Transaction| {
+        (0..500).try_for_each(|n| tx.set(&format!("item/{n:04}"), &"some text to weigh"))
+    };
+    let (_, base) = store.transaction(fill).unwrap();
+    store.branch("idea", base.id).unwrap();
+    // The same on both, each in pages of its own.
+    store.set_bytes("item/0003", value(3)).unwrap();
+    store.checkout("idea").unwrap();
+    store.set_bytes("item/0003", value(3)).unwrap();
+    let mut watch = store.watch("").unwrap();
+    store.checkout("main").unwrap();
+    assert!(watch.try_next().is_none(), "nothing is different there");
+    assert!(store.verify(|_| ()).unwrap().is_whole());
+    store.remove_branch("idea").unwrap();
+    store.compact(&Keep::last(1), |_| ()).unwrap();
+    assert!(store.verify(|_| ()).unwrap().is_whole());
+    assert_eq!(store.get_bytes("item/0003").unwrap().unwrap(), value(3));
+}

@@ -10,6 +10,7 @@ use crate::engine::flush::{Draft, head_of, load};
 use crate::history::{change_of, known};
 use crate::record::{self, BRANCHES, TAGS, branch_key, tag_key, version_of};
 use crate::state::{Head, Pages, kept_of, text};
+use crate::tree::Value;
 use crate::{Change, Store, StoreError, tree};
 
 /// # Branches and tags
@@ -82,7 +83,7 @@ impl Store {
             let (version, _) = known(&*head.view, commit)?;
             let mut draft = Draft::new(head);
             draft.put(key, record::named(version));
-            draft.state.refs += 1;
+            draft.state.ties += 1;
             Ok(((), draft.apply(backend, true)?, Vec::new()))
         })
     }
@@ -116,7 +117,7 @@ impl Store {
             }
             let mut draft = Draft::new(head);
             draft.remove(key);
-            // What it reached may lie beside the line of others: it goes on being counted.
+            draft.state.ties -= 1;
             Ok(((), draft.apply(backend, true)?, Vec::new()))
         })
     }
@@ -152,17 +153,21 @@ pub(crate) fn move_to<'a>(
     let mut changes = Vec::new();
     let mut failure = None;
     let view = &*head.view;
-    tree::diff(
+    let mut visit = |path: &[u8], a: Option<&Value>, b: Option<&Value>| {
+        let change = change_of(view, path, a, b)?;
+        draft.set_value(change.path.clone(), b.map(kept_of));
+        // The same value in other pages: only the index is to know.
+        if a != b {
+            changes.push(change);
+        }
+        Ok(())
+    };
+    tree::diff_pages(
         &Pages(view),
         &head.tree,
         &there.tree,
-        b"",
-        &mut |path, a, b| match change_of(view, path, a, b) {
-            Ok(change) => {
-                draft.set_value(change.path.clone(), b.map(kept_of));
-                changes.push(change);
-                ControlFlow::Continue(())
-            }
+        &mut |path, a, b| match visit(path, a, b) {
+            Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 failure = Some(error);
                 ControlFlow::Break(())

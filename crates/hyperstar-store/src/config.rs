@@ -48,7 +48,7 @@ pub enum Durability {
     #[default]
     Durable,
     /// Once it can be read. It is on the disk with the next durable write,
-    /// [`Store::sync`](crate::Store::sync), or the closing of the store; a crash before that loses it,
+    /// [`Store::flush`](crate::Store::flush), or the closing of the store; a crash before that loses it,
     /// and leaves the state of some commit before.
     Buffered,
 }

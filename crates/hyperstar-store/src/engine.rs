@@ -10,6 +10,7 @@ use std::thread::{self, ThreadId};
 
 use self::flusher::Flusher;
 use crate::backend::Backend;
+use crate::commit::CommitId;
 use crate::config::StoreConfig;
 use crate::lock::{lock, lock_soon};
 use crate::state::{Head, Layer, Layered, State};
@@ -46,6 +47,9 @@ pub(crate) struct Engine {
     published: RwLock<Arc<Head>>,
     pub(crate) delivery: Delivery,
     flusher: Arc<Flusher>,
+    /// The commits that are being received right now: [`Store::compact`](crate::Store::compact) keeps what
+    /// is there of them.
+    pub(crate) receiving: Mutex<Vec<CommitId>>,
 }
 
 /// What is not durable yet.
@@ -114,6 +118,7 @@ impl Engine {
             published: RwLock::new(head),
             delivery: Delivery::default(),
             flusher: Arc::default(),
+            receiving: Mutex::default(),
         })
     }
 

@@ -403,7 +403,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::transaction`].
-    pub fn sync(&self) -> Result<(), StoreError> {
+    pub fn flush(&self) -> Result<(), StoreError> {
         self.engine.replace_head(|backend, head| {
             Ok(((), Draft::new(head).apply(backend, true)?, Vec::new()))
         })

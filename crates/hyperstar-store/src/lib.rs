@@ -115,6 +115,7 @@ mod snapshot;
 mod state;
 mod store;
 mod subscription;
+pub mod sync;
 mod ticket;
 mod transaction;
 mod tree;

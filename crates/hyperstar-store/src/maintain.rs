@@ -1,25 +1,23 @@
 //! Looking after a store: whether it is whole, and letting its past go.
 
+mod compact;
+
 use std::collections::HashSet;
 use std::ops::ControlFlow;
-use std::time::SystemTime;
 
+pub use self::compact::{Compacted, Keep};
 use crate::backend::{Table, View, VisitEntry};
-use crate::branches::names;
 use crate::commit::CommitId;
-use crate::engine::flush::Draft;
 use crate::history::find;
 use crate::record::{
-    BRANCHES, COMMITS, IDS, Record, TAGS, commit_key, id_key, tag_key, version_in, version_of,
+    BRANCHES, COMMITS, IDS, Record, STAGED, Staged, TAGS, staged_in, version_in, version_of,
 };
-use crate::state::{Head, Pages, kept_of, text};
-use crate::tree::{self, PageId, PageKind, TreeError, Visit};
+use crate::state::{Head, Pages, damaged, kept_of, text};
+use crate::tree::{self, PageId, PageKind, Shelf, TreeError, Visit};
 use crate::{Store, StoreError, Version};
 
 /// The most problems that a [`Report`] lists.
 pub const PROBLEMS_MAX: usize = 100;
-/// How many pages one step of [`Store::compact`] looks at; writers have their turn between steps.
-const SWEPT_AT_ONCE: usize = 4_096;
 
 /// What [`Store::verify`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,64 +62,6 @@ pub struct Progress {
     pub of: Option<u64>,
 }
 
-/// Which commits [`Store::compact`] keeps. The tip of each branch is always kept.
-///
-/// ```
-/// use hyperstar_store::Keep;
-/// use std::time::{Duration, SystemTime};
-///
-/// let a_week = SystemTime::now() - Duration::from_secs(7 * 24 * 3600);
-/// let keep = Keep::last(100).since(a_week).tagged();
-/// # let _ = keep;
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keep {
-    last: u64,
-    since_ms: Option<i64>,
-    tagged: bool,
-}
-
-impl Keep {
-    /// The last `count` commits of each branch.
-    pub fn last(count: u64) -> Self {
-        Self {
-            last: count.max(1),
-            since_ms: None,
-            tagged: false,
-        }
-    }
-
-    /// And all commits of branches since then.
-    #[must_use]
-    pub fn since(mut self, time: SystemTime) -> Self {
-        let since = time.duration_since(SystemTime::UNIX_EPOCH);
-        let ms = since.unwrap_or_default().as_millis();
-        self.since_ms = Some(i64::try_from(ms).unwrap_or(i64::MAX));
-        self
-    }
-
-    /// And those that have a tag. Otherwise the tags of commits that go, go with them.
-    #[must_use]
-    pub fn tagged(mut self) -> Self {
-        self.tagged = true;
-        self
-    }
-}
-
-/// What [`Store::compact`] let go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Compacted {
-    /// Commits that were kept.
-    pub kept: u64,
-    /// Commits that were let go.
-    pub commits: u64,
-    /// Pages that were let go.
-    pub pages: u64,
-    /// Their bytes.
-    pub bytes: u64,
-}
-
 /// # Looking after it
 impl Store {
     /// Reads everything that the history reaches and checks it: each page against its hash, each commit
@@ -152,6 +92,13 @@ impl Store {
                 head.state.commits, report.commits
             ));
         }
+        match staged(&*head.view) {
+            Ok(staged) => staged
+                .iter()
+                .for_each(|(id, staged)| check_staged(&head, *id, staged, &mut seen, &mut report)),
+            Err(StoreError::Damaged { what }) => report.add(format!("{what} cannot be read")),
+            Err(error) => return Err(error),
+        }
         check_names(&*head.view, &mut report)?;
         check_values(&head, &mut report, &mut progress)?;
         let mut found = 0;
@@ -172,150 +119,6 @@ impl Store {
         })?;
         Ok(report)
     }
-
-    /// Lets go of the past but for what `keep` says. Snapshots that are held stay readable; readers and
-    /// writers go on meanwhile. Interrupted, it can be called again.
-    ///
-    /// ```
-    /// use hyperstar_store::{Keep, Store};
-    ///
-    /// let store = Store::memory();
-    /// for count in 0..50 {
-    ///     store.set("count", &count)?;
-    /// }
-    /// let compacted = store.compact(&Keep::last(10), |_| ())?;
-    /// assert_eq!((compacted.kept, compacted.commits), (10, 40));
-    /// # Ok::<(), hyperstar_store::StoreError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Store::transaction`].
-    pub fn compact(
-        &self,
-        keep: &Keep,
-        mut progress: impl FnMut(Progress),
-    ) -> Result<Compacted, StoreError> {
-        let mut done = Compacted::default();
-        // First the commits: from here on nobody can begin anything at one of them.
-        let (head, kept) = self.engine.replace_head(|backend, head| {
-            let kept = chosen(head, keep)?;
-            let mut report = Report::default();
-            let mut draft = Draft::new(head);
-            for (version, record) in commits(&*head.view, &mut report)? {
-                if kept.contains(&record.id) {
-                    done.kept += 1;
-                } else {
-                    draft.remove(commit_key(version));
-                    draft.remove(id_key(record.id));
-                    draft.state.commits -= 1;
-                    done.commits += 1;
-                }
-            }
-            if let Some(problem) = report.problems.into_iter().next() {
-                return Err(StoreError::Damaged { what: problem });
-            }
-            let tags = names(&*head.view, TAGS)?;
-            draft.state.refs = (names(&*head.view, BRANCHES)?.len() + tags.len()) as u64;
-            for (tag, id) in tags {
-                if !kept.contains(&id) {
-                    draft.remove(tag_key(&tag));
-                    draft.state.refs -= 1;
-                }
-            }
-            let before = Head {
-                view: head.view.clone(),
-                state: head.state.clone(),
-                record: head.record.clone(),
-                tree: head.tree,
-            };
-            Ok(((before, kept), draft.apply(backend, true)?, Vec::new()))
-        })?;
-        // Then what none of the others reaches. What is written from here on has greater numbers, and
-        // refers to nothing older than what the tips reach.
-        let mut reached = HashSet::new();
-        for (marked, id) in kept.iter().enumerate() {
-            progress(Progress {
-                what: "commits",
-                done: marked as u64,
-                of: Some(kept.len() as u64),
-            });
-            if let Some((_, record)) = find(&*head.view, *id)? {
-                mark(&*head.view, &record, &mut reached)?;
-            }
-        }
-        let mut next = PageId(0);
-        while next < head.state.next_page {
-            let mut unreached = Vec::new();
-            let mut looked_at = 0;
-            let mut last = None;
-            scan(
-                &*head.view,
-                Table::Pages,
-                &next.0.to_be_bytes(),
-                &mut |key, bytes| {
-                    let Some(id) = page_id(key).filter(|id| *id < head.state.next_page) else {
-                        return ControlFlow::Break(());
-                    };
-                    if !reached.contains(&id) {
-                        unreached.push(id);
-                        done.bytes += bytes.len() as u64;
-                    }
-                    last = Some(id);
-                    looked_at += 1;
-                    match looked_at == SWEPT_AT_ONCE {
-                        true => ControlFlow::Break(()),
-                        false => ControlFlow::Continue(()),
-                    }
-                },
-            )?;
-            let Some(last) = last else {
-                break;
-            };
-            next = PageId(last.0 + 1);
-            progress(Progress {
-                what: "pages",
-                done: next.0,
-                of: Some(head.state.next_page.0),
-            });
-            if !unreached.is_empty() {
-                done.pages += unreached.len() as u64;
-                self.engine.replace_head(|backend, head| {
-                    let mut draft = Draft::new(head);
-                    draft.remove_pages(unreached);
-                    Ok(((), draft.apply(backend, true)?, Vec::new()))
-                })?;
-            }
-        }
-        Ok(done)
-    }
-}
-
-/// The commits to keep: of each branch the first parents, as far as they are to be kept.
-fn chosen(head: &Head, keep: &Keep) -> Result<HashSet<CommitId>, StoreError> {
-    let view = &*head.view;
-    let mut kept = HashSet::new();
-    for (_, tip) in names(view, BRANCHES)? {
-        let mut next = Some(tip);
-        let mut count = 0;
-        while let Some(id) = next {
-            let Some((_, record)) = find(view, id)? else {
-                break;
-            };
-            let is_recent = keep
-                .since_ms
-                .is_some_and(|since| record.signed.time_ms >= since);
-            if count >= keep.last && !is_recent {
-                break;
-            }
-            count += 1;
-            kept.insert(id);
-            next = record.signed.parents.first().copied();
-        }
-    }
-    if keep.tagged {
-        kept.extend(names(view, TAGS)?.into_iter().map(|(_, id)| id));
-    }
-    Ok(kept)
 }
 
 /// All commits that are kept, by version.
@@ -335,18 +138,6 @@ fn commits(view: &dyn View, report: &mut Report) -> Result<Vec<(Version, Record)
         ControlFlow::Continue(())
     })?;
     Ok(commits)
-}
-
-fn mark(view: &dyn View, record: &Record, reached: &mut HashSet<PageId>) -> Result<(), StoreError> {
-    tree::pages(
-        &Pages(view),
-        &record.tree,
-        &mut |page| match reached.insert(page.id) {
-            true => Visit::Below,
-            false => Visit::Next,
-        },
-    )?;
-    Ok(())
 }
 
 fn check_commit(
@@ -382,6 +173,53 @@ fn check_commit(
         Ok(()) => {}
     }
     Ok(())
+}
+
+/// The commits that are being received.
+fn staged(view: &dyn View) -> Result<Vec<(CommitId, Staged)>, StoreError> {
+    let mut found = Vec::new();
+    scan(view, Table::History, STAGED, &mut |key, bytes| {
+        if !key.starts_with(STAGED) {
+            return ControlFlow::Break(());
+        }
+        found.push((staged_in(key), Staged::decode(bytes)));
+        ControlFlow::Continue(())
+    })?;
+    found
+        .into_iter()
+        .map(|(id, staged)| {
+            id.zip(staged)
+                .ok_or_else(|| damaged("a commit that is being received"))
+        })
+        .collect()
+}
+
+/// Checks what is there of a commit that is being received.
+fn check_staged(
+    head: &Head,
+    id: CommitId,
+    staged: &Staged,
+    seen: &mut HashSet<PageId>,
+    report: &mut Report,
+) {
+    let pages = Pages(&*head.view);
+    let mut checked = Ok(());
+    let walked = tree::pages(&pages, &staged.root, &mut |page| {
+        if page.id < staged.first || !matches!(pages.find(page.id), Ok(Some(_))) {
+            return Visit::Next;
+        }
+        if !seen.insert(page.id) {
+            return Visit::Next;
+        }
+        report.pages += 1;
+        if checked.is_ok() {
+            checked = page.check_raw(&pages);
+        }
+        Visit::Below
+    });
+    if let Err(error) = walked.and(checked) {
+        report.add(format!("commit {id}, which is being received: {error}"));
+    }
 }
 
 fn check_names(view: &dyn View, report: &mut Report) -> Result<(), StoreError> {

@@ -147,10 +147,9 @@ pub(crate) struct StoreState {
     pub(crate) next_page: PageId,
     /// How many commits are kept.
     pub(crate) commits: u64,
-    /// How many branches and tags there are, and one for each time since the last
-    /// [`Store::compact`](crate::Store::compact) that commits may have been left which none of them
-    /// reaches. Up to 1, all commits are a single line.
-    pub(crate) refs: u64,
+    /// What keeps the oldest commit from going by itself, if it is more than one: branches, tags, commits
+    /// that are being received, and commits that came after another than the one before them.
+    pub(crate) ties: u64,
     /// The branch that is checked out.
     pub(crate) branch: String,
 }
@@ -162,7 +161,7 @@ impl StoreState {
             self.version.as_u64(),
             self.next_page.0,
             self.commits,
-            self.refs,
+            self.ties,
         ];
         for number in numbers {
             out.extend_from_slice(&number.to_be_bytes());
@@ -177,8 +176,49 @@ impl StoreState {
             version: Version::from_u64(from.u64()?),
             next_page: PageId(from.u64()?),
             commits: from.u64()?,
-            refs: from.u64()?,
+            ties: from.u64()?,
             branch: str::from_utf8(from.0).ok()?.to_owned(),
+        })
+    }
+}
+
+/// A commit that is being received: its pages lie here from the root down, and some are missing.
+#[derive(Clone, Debug)]
+pub(crate) struct Staged {
+    /// The commit that it is compared to, or [`CommitId::NONE`] for the empty tree.
+    pub(crate) base: CommitId,
+    pub(crate) root: TreeRef,
+    /// Pages with lesser ids are not its own.
+    pub(crate) first: PageId,
+    /// All that stands before this path is there.
+    pub(crate) from: Vec<u8>,
+}
+
+impl Staged {
+    pub(crate) fn encode(&self) -> Bytes {
+        let mut out = Vec::with_capacity(128 + self.from.len());
+        out.extend_from_slice(self.base.hash().as_bytes());
+        out.extend_from_slice(self.root.hash.as_bytes());
+        let root = &self.root;
+        for number in [root.id.0, root.count, root.weight, self.first.0] {
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        out.extend_from_slice(&self.from);
+        sealed(out)
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut from = Reader(unsealed(bytes)?);
+        Some(Self {
+            base: CommitId::new(from.hash()?),
+            root: TreeRef {
+                hash: from.hash()?,
+                id: PageId(from.u64()?),
+                count: from.u64()?,
+                weight: from.u64()?,
+            },
+            first: PageId(from.u64()?),
+            from: from.0.to_vec(),
         })
     }
 }
@@ -192,6 +232,7 @@ pub(crate) const COMMITS: &[u8] = b"c";
 pub(crate) const IDS: &[u8] = b"i";
 pub(crate) const BRANCHES: &[u8] = b"b";
 pub(crate) const TAGS: &[u8] = b"t";
+pub(crate) const STAGED: &[u8] = b"r";
 
 pub(crate) fn commit_key(version: Version) -> Bytes {
     [COMMITS, &version.as_u64().to_be_bytes()].concat().into()
@@ -207,6 +248,16 @@ pub(crate) fn branch_key(name: &str) -> Bytes {
 
 pub(crate) fn tag_key(name: &str) -> Bytes {
     [TAGS, name.as_bytes()].concat().into()
+}
+
+pub(crate) fn staged_key(id: CommitId) -> Bytes {
+    [STAGED, id.hash().as_bytes()].concat().into()
+}
+
+/// The commit in the key of one that is being received.
+pub(crate) fn staged_in(key: &[u8]) -> Option<CommitId> {
+    let id = key.strip_prefix(STAGED)?.try_into().ok()?;
+    Some(CommitId::new(Hash::from_bytes(id)))
 }
 
 /// What is kept under an id, a branch or a tag.

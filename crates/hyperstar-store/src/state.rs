@@ -12,7 +12,7 @@ use crate::backend::{BackendError, Table, View};
 use crate::commit::CommitId;
 use crate::read::Source;
 use crate::record::{Record, StoreState};
-use crate::tree::{self, BlobRef, PageId, PageSource, TreeError, TreeRef, Value};
+use crate::tree::{self, BlobRef, PageId, PageSource, Shelf, TreeError, TreeRef, Value};
 use crate::{StoreError, Version};
 
 /// Ahead of a value that is kept as it is, in [`Table::Values`].
@@ -361,12 +361,18 @@ pub(crate) struct Pages<'a>(pub(crate) &'a dyn View);
 
 impl PageSource for Pages<'_> {
     fn page(&self, id: PageId) -> Result<Bytes, BackendError> {
-        let (tree, page) = empty();
-        if id == tree.id {
-            return Ok(page.clone());
-        }
-        let page = self.0.get(Table::Pages, &id.0.to_be_bytes())?;
+        let page = self.find(id)?;
         page.ok_or_else(|| BackendError::new(format!("page {} is missing", id.0)))
+    }
+}
+
+impl Shelf for Pages<'_> {
+    fn find(&self, id: PageId) -> Result<Option<Bytes>, BackendError> {
+        let (tree, page) = empty();
+        match id == tree.id {
+            true => Ok(Some(page.clone())),
+            false => self.0.get(Table::Pages, &id.0.to_be_bytes()),
+        }
     }
 }
 

@@ -26,9 +26,12 @@ mod diff;
 mod edit;
 mod page;
 mod read;
+mod receive;
 mod run;
+mod serve;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::fmt;
 
@@ -38,9 +41,12 @@ use crate::backend::BackendError;
 use crate::hash::Hash;
 
 pub(crate) use self::blob::{load as load_value, store as store_value};
-pub(crate) use self::diff::diff;
+pub(crate) use self::diff::{diff, diff_pages, fresh_pages};
 pub(crate) use self::edit::{edit, empty};
 pub(crate) use self::read::{PageKind, Visit, count_below, get, nth, pages, walk, walk_back};
+pub(crate) use self::receive::{Incoming, ReceiveError, Shelf};
+pub(crate) use self::serve::Finder;
+pub(crate) use self::wire::{Part, Place};
 
 /// The heaviest subtree that is a leaf page, if it has more than one entry.
 pub(crate) const LEAF_WEIGHT_MAX: u64 = 4096;

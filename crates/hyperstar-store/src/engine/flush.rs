@@ -15,7 +15,7 @@ use crate::record::{
     self, COMMITS, Record, Signed, StoreState, branch_key, commit_key, id_key, state_key,
 };
 use crate::state::{Head, Pages, damaged, empty_tree, kept_of, named_by};
-use crate::tree::{self, PageId, PageSource, TreeRef, Value};
+use crate::tree::{self, PageId, PageSource, Shelf, TreeRef, Value};
 use crate::{Change, Commit, StoreError, Version};
 
 /// The branch of a new store.
@@ -44,7 +44,7 @@ pub(super) fn open(backend: &mut dyn Backend, config: &StoreConfig) -> Result<He
             version: Version::ZERO,
             next_page: PageId(1),
             commits: 0,
-            refs: 0,
+            ties: 0,
             branch: FIRST_BRANCH.to_owned(),
         },
     };
@@ -208,6 +208,8 @@ pub(crate) struct Draft<'a> {
     values: BTreeMap<Arc<str>, Option<Bytes>>,
     history: BTreeMap<Bytes, Option<Bytes>>,
     removed: Vec<PageId>,
+    /// The commits that were inserted, and what they came after.
+    inserted: Vec<(CommitId, Vec<CommitId>)>,
 }
 
 impl<'a> Draft<'a> {
@@ -224,6 +226,7 @@ impl<'a> Draft<'a> {
             values: BTreeMap::new(),
             history: BTreeMap::new(),
             removed: Vec::new(),
+            inserted: Vec::new(),
         }
     }
 
@@ -270,7 +273,7 @@ impl<'a> Draft<'a> {
         };
         self.insert(version, &record);
         if self.record.is_none() {
-            self.state.refs += 1;
+            self.state.ties += 1;
         }
         let branch = branch_key(&self.state.branch);
         self.put(branch, record::named(version));
@@ -325,6 +328,8 @@ impl<'a> Draft<'a> {
     pub(crate) fn insert(&mut self, version: Version, record: &Record) {
         self.put(commit_key(version), record.encode());
         self.put(id_key(record.id), record::named(version));
+        let parents = record.signed.parents.clone();
+        self.inserted.push((record.id, parents));
         self.state.commits += 1;
         self.state.version = version;
     }
@@ -335,6 +340,11 @@ impl<'a> Draft<'a> {
 
     pub(crate) fn remove(&mut self, key: Bytes) {
         self.history.insert(key, None);
+    }
+
+    /// The pages of the head, and those that were written.
+    pub(crate) fn shelf(&self) -> &dyn Shelf {
+        &self.pages
     }
 
     pub(crate) fn put_pages(&mut self, pages: impl IntoIterator<Item = (PageId, Bytes)>) {
@@ -376,7 +386,8 @@ impl<'a> Draft<'a> {
         };
         let surplus = self.state.commits.saturating_sub(keep.max(2));
         let surplus = surplus.min(TRIMMED_MAX);
-        if surplus == 0 || self.state.refs > 1 {
+        self.tie()?;
+        if surplus == 0 || self.state.ties > 1 {
             return Ok(());
         }
         let mut oldest = Vec::new();
@@ -424,12 +435,28 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// Counts the commits that were inserted beside the line: both ends of a fork share pages, and what
+    /// one of them dropped the other may have.
+    fn tie(&mut self) -> Result<(), StoreError> {
+        let inserted = std::mem::take(&mut self.inserted);
+        if inserted.is_empty() {
+            return Ok(());
+        }
+        let mut last = last_commit(&*self.head.view)?;
+        for (id, parents) in inserted {
+            self.state.ties += u64::from(is_fork(last, &parents));
+            last = Some(id);
+        }
+        Ok(())
+    }
+
     /// Makes the backend have it.
     pub(crate) fn apply(
         mut self,
         backend: &mut dyn Backend,
         sync: bool,
     ) -> Result<Head, StoreError> {
+        self.tie()?;
         self.put(state_key(), self.state.encode());
         let write = |table, key: Bytes, value| Write { table, key, value };
         let number = |id: PageId| Bytes::copy_from_slice(&id.0.to_be_bytes());
@@ -474,6 +501,30 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// Whether a commit came after another than the `last` one before it, so that the commits are no single
+/// line.
+pub(crate) fn is_fork(last: Option<CommitId>, parents: &[CommitId]) -> bool {
+    last.is_some_and(|last| parents != [last])
+}
+
+/// The commit with the greatest version.
+fn last_commit(view: &dyn View) -> Result<Option<CommitId>, StoreError> {
+    let mut last = None;
+    let end = commit_key(Version::from_u64(u64::MAX));
+    let scanned = view.scan_back(Table::History, Some(&end), &mut |key, bytes| {
+        if key.starts_with(COMMITS) {
+            last = Some(Record::decode(bytes));
+        }
+        ControlFlow::Break(())
+    });
+    scanned.map_err(StoreError::Backend)?;
+    match last {
+        Some(None) => Err(damaged("a commit")),
+        Some(Some(record)) => Ok(Some(record.id)),
+        None => Ok(None),
+    }
+}
+
 /// Pages that are about to be written, over those that are.
 struct NewPages<'a> {
     new: HashMap<PageId, Bytes>,
@@ -485,6 +536,15 @@ impl PageSource for NewPages<'_> {
         match self.new.get(&id) {
             Some(page) => Ok(page.clone()),
             None => Pages(self.view).page(id),
+        }
+    }
+}
+
+impl Shelf for NewPages<'_> {
+    fn find(&self, id: PageId) -> Result<Option<Bytes>, BackendError> {
+        match self.new.get(&id) {
+            Some(page) => Ok(Some(page.clone())),
+            None => Pages(self.view).find(id),
         }
     }
 }

@@ -18,9 +18,9 @@ pub(super) const RAW_BYTES_MAX: usize = 64 * 1024;
 
 /// The bounds of a chunk, in bytes. Others would cut the same content in other places, and so give
 /// it another hash.
-const CHUNK_BYTES_MIN: usize = 4 * 1024;
+pub(super) const CHUNK_BYTES_MIN: usize = 4 * 1024;
 const CHUNK_BYTES_AVERAGE: usize = 16 * 1024;
-const CHUNK_BYTES_MAX: usize = RAW_BYTES_MAX;
+pub(super) const CHUNK_BYTES_MAX: usize = RAW_BYTES_MAX;
 
 /// Makes a [`Value`] of `bytes`, and returns the pages that are new with it, in the order of their
 /// ids. They are to be written with the edit that puts the value in place of `before`.

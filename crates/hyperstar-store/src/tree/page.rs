@@ -24,22 +24,23 @@ use super::{
 use crate::VALUE_BYTES_MAX;
 use crate::hash::Hash;
 
-const LEAF: u8 = 1;
-const INNER: u8 = 2;
-const INNER_WITH_VALUE: u8 = 3;
-const LIST: u8 = 4;
+pub(super) const LEAF: u8 = 1;
+pub(super) const INNER: u8 = 2;
+pub(super) const INNER_WITH_VALUE: u8 = 3;
+pub(super) const LIST: u8 = 4;
 
 const HASH_BYTES: usize = 32;
-const ID_BYTES: usize = 8;
+pub(super) const ID_BYTES: usize = 8;
 
 /// What an entry weighs besides its key and value.
 const ENTRY_WEIGHT: u64 = 4;
 const BLOB_WEIGHT: u64 = 40;
 
-type Problem = &'static str;
+pub(super) type Problem = &'static str;
 
+pub(super) const NO_PAGE: Problem = "it is no page of a tree";
 const CUT_OFF: Problem = "it is cut off";
-const WRONG_HASH: Problem = "its hash is not the one it was written under";
+pub(super) const WRONG_HASH: Problem = "its hash is not the one it was written under";
 const WRONG_TOTALS: Problem = "its entries are not as many or as heavy as the page above says";
 const LONG_KEY: Problem = "a key in it is longer than keys may be";
 const NOT_SORTED: Problem = "its keys are not sorted";
@@ -58,12 +59,16 @@ pub(super) fn load(
     depth: usize,
 ) -> Result<Page, TreeError> {
     let bytes = source.page(tree.id)?;
-    let page = match bytes.first() {
+    decode(bytes, tree, depth).map_err(|problem| damaged(tree.id, problem))
+}
+
+/// As [`load`], of bytes that are there already.
+pub(super) fn decode(bytes: Bytes, tree: &TreeRef, depth: usize) -> Result<Page, Problem> {
+    match bytes.first() {
         Some(&LEAF) => Leaf::decode(bytes, tree, depth).map(Page::Leaf),
         Some(&(INNER | INNER_WITH_VALUE)) => Inner::decode(&bytes, tree, depth).map(Page::Inner),
-        _ => Err("it is no page of a tree"),
-    };
-    page.map_err(|problem| damaged(tree.id, problem))
+        _ => Err(NO_PAGE),
+    }
 }
 
 pub(super) fn damaged(page: PageId, problem: &'static str) -> TreeError {
@@ -150,6 +155,11 @@ impl Leaf {
             blobs,
             ids_at,
         })
+    }
+
+    /// How many of its values are blobs.
+    pub(super) fn blobs(&self) -> usize {
+        self.blobs
     }
 
     /// Its entries. What is in `key` already stands before each key.
@@ -407,7 +417,11 @@ pub(super) fn load_list(
     decode_list(&page, blob, chunk_bytes_max).map_err(|problem| damaged(blob.id, problem))
 }
 
-fn decode_list(page: &[u8], blob: &BlobRef, chunk_bytes_max: usize) -> Result<Vec<Chunk>, Problem> {
+pub(super) fn decode_list(
+    page: &[u8],
+    blob: &BlobRef,
+    chunk_bytes_max: usize,
+) -> Result<Vec<Chunk>, Problem> {
     if page.first() != Some(&LIST) {
         return Err("it is no list of chunks");
     }
@@ -439,7 +453,7 @@ fn decode_list(page: &[u8], blob: &BlobRef, chunk_bytes_max: usize) -> Result<Ve
 }
 
 /// Where the ids of a page start, which has `ids` of them.
-fn ids_at(page_bytes: usize, ids: usize) -> Result<usize, Problem> {
+pub(super) fn ids_at(page_bytes: usize, ids: usize) -> Result<usize, Problem> {
     let ids_bytes = ids.checked_mul(ID_BYTES).ok_or(CUT_OFF)?;
     page_bytes.checked_sub(ids_bytes).ok_or(CUT_OFF)
 }
@@ -452,28 +466,28 @@ fn id_at(page: &[u8], ids_at: usize, index: usize) -> PageId {
 }
 
 /// Reads a page from its start.
-struct Input<'a> {
+pub(super) struct Input<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-enum Found {
+pub(super) enum Found {
     Inline(Range<usize>),
     Blob { hash: Hash, bytes: u64 },
 }
 
 impl<'a> Input<'a> {
-    fn after_kind(bytes: &'a [u8]) -> Self {
+    pub(super) fn after_kind(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 1 }
     }
 
-    fn byte(&mut self) -> Result<u8, Problem> {
+    pub(super) fn byte(&mut self) -> Result<u8, Problem> {
         let byte = *self.bytes.get(self.at).ok_or(CUT_OFF)?;
         self.at += 1;
         Ok(byte)
     }
 
-    fn take(&mut self, bytes: usize) -> Result<&'a [u8], Problem> {
+    pub(super) fn take(&mut self, bytes: usize) -> Result<&'a [u8], Problem> {
         let end = self.at.checked_add(bytes).ok_or(CUT_OFF)?;
         let taken = self.bytes.get(self.at..end).ok_or(CUT_OFF)?;
         self.at = end;
@@ -486,7 +500,7 @@ impl<'a> Input<'a> {
         Ok(Hash::from_bytes(hash))
     }
 
-    fn number(&mut self) -> Result<u64, Problem> {
+    pub(super) fn number(&mut self) -> Result<u64, Problem> {
         let first = self.byte()?;
         if first < 0x80 {
             return Ok(u64::from(first));
@@ -510,7 +524,7 @@ impl<'a> Input<'a> {
     }
 
     /// A number that has to lie within the page, or to count what does.
-    fn length(&mut self) -> Result<usize, Problem> {
+    pub(super) fn length(&mut self) -> Result<usize, Problem> {
         let length = usize::try_from(self.number()?).map_err(|_| CUT_OFF)?;
         if length > self.bytes.len() {
             return Err(CUT_OFF);
@@ -518,7 +532,7 @@ impl<'a> Input<'a> {
         Ok(length)
     }
 
-    fn value(&mut self) -> Result<Found, Problem> {
+    pub(super) fn value(&mut self) -> Result<Found, Problem> {
         let head = self.number()?;
         let bytes = head >> 1;
         if head & 1 == 0 {

@@ -2,8 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use super::page::{self, Entries, Inner, Page, ValueRef};
-use super::{BlobRef, PageId, PageSource, TreeError, TreeRef, Value, blob};
+use bytes::Bytes;
+
+use super::page::{self, Chunk, Entries, Inner, Page, ValueRef};
+use super::{BlobRef, PageId, PageSource, TreeError, TreeRef, Value, blob, wire};
 use crate::hash::Hash;
 
 /// The value under `key`.
@@ -191,6 +193,44 @@ pub(crate) enum PageKind {
 }
 
 impl PageRef {
+    pub(super) fn of(tree: &TreeRef) -> Self {
+        Self {
+            id: tree.id,
+            hash: tree.hash,
+            kind: PageKind::Tree(tree.count),
+        }
+    }
+
+    pub(super) fn of_blob(blob: &BlobRef) -> Self {
+        let kind = if blob::is_raw(blob.bytes) {
+            PageKind::Raw(blob.bytes)
+        } else {
+            PageKind::List
+        };
+        Self {
+            id: blob.id,
+            hash: blob.hash,
+            kind,
+        }
+    }
+
+    pub(super) fn of_chunk(chunk: &Chunk) -> Self {
+        Self {
+            id: chunk.id,
+            hash: chunk.hash,
+            kind: PageKind::Raw(chunk.bytes),
+        }
+    }
+
+    /// The bytes that its hash is of.
+    ///
+    /// # Errors
+    /// As [`PageRef::check_raw`].
+    pub(crate) fn sent(&self, source: &dyn PageSource) -> Result<Bytes, TreeError> {
+        let has_ids = !matches!(self.kind, PageKind::Raw(_));
+        wire::sent(source, self.id, &self.hash, has_ids)
+    }
+
     /// Reads a [`PageKind::Raw`] page and checks it. The others are checked when [`pages`] goes
     /// below them.
     ///
@@ -222,17 +262,10 @@ pub(crate) fn pages(
     let mut steps = Steps::new(source, root);
     while let Some(head) = steps.head() {
         match head {
-            Head::Subtree(tree) => {
-                let page = PageRef {
-                    id: tree.id,
-                    hash: tree.hash,
-                    kind: PageKind::Tree(tree.count),
-                };
-                match visit(&page) {
-                    Visit::Below => steps.enter()?,
-                    Visit::Next => steps.skip()?,
-                }
-            }
+            Head::Subtree(tree) => match visit(&PageRef::of(tree)) {
+                Visit::Below => steps.enter()?,
+                Visit::Next => steps.skip()?,
+            },
             Head::Entry(value) => {
                 if let Some(blob) = value.blob() {
                     blob_pages(source, blob, visit)?;
@@ -249,23 +282,9 @@ fn blob_pages(
     blob: &BlobRef,
     visit: &mut dyn FnMut(&PageRef) -> Visit,
 ) -> Result<(), TreeError> {
-    let kind = if blob::is_raw(blob.bytes) {
-        PageKind::Raw(blob.bytes)
-    } else {
-        PageKind::List
-    };
-    let page = PageRef {
-        id: blob.id,
-        hash: blob.hash,
-        kind,
-    };
-    if visit(&page) == Visit::Below {
+    if visit(&PageRef::of_blob(blob)) == Visit::Below {
         for chunk in blob::chunks(source, blob)? {
-            visit(&PageRef {
-                id: chunk.id,
-                hash: chunk.hash,
-                kind: PageKind::Raw(chunk.bytes),
-            });
+            visit(&PageRef::of_chunk(&chunk));
         }
     }
     Ok(())

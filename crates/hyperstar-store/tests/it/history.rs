@@ -524,7 +524,7 @@ fn writers_at_the_same_time_share_commits_and_lose_nothing() {
 }
 
 #[test]
-fn what_is_buffered_is_on_the_disk_after_a_sync() {
+fn what_is_buffered_is_on_the_disk_after_a_flush() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("store.redb");
     let config = StoreConfig {
@@ -536,7 +536,7 @@ fn what_is_buffered_is_on_the_disk_after_a_sync() {
         store.set("n", &n).unwrap();
         assert_eq!(store.get("n").unwrap(), Some(n));
     }
-    store.sync().unwrap();
+    store.flush().unwrap();
     store.set("n", &50).unwrap();
     drop(store);
     let store = Store::open_with(&file, config).unwrap();
@@ -623,4 +623,61 @@ impl Backend for Counted {
     fn apply(&mut self, batch: &Batch) -> Result<Arc<dyn View>, BackendError> {
         self.memory.lock().unwrap().apply(batch)
     }
+}
+
+#[test]
+fn a_branch_that_was_removed_takes_nothing_from_the_others() {
+    let config = StoreConfig {
+        history: History::Last(2),
+        ..StoreConfig::default()
+    };
+    let store = Store::memory_with(config);
+    let fill = |tx: &mut hyperstar_store::Transaction| {
+        (0..2_000).try_for_each(|n| tx.set(&format!("item/{n:04}"), &"some text to weigh"))
+    };
+    let (_, base) = store.transaction(fill).unwrap();
+    store.branch("idea", base.id).unwrap();
+    store.checkout("idea").unwrap();
+    store.set("item/0007", &"idea").unwrap();
+    store.checkout("main").unwrap();
+    store.remove_branch("idea").unwrap();
+    for n in 0..6 {
+        store.set("item/1999", &n).unwrap();
+        let report = store.verify(|_| ()).unwrap();
+        assert!(report.is_whole(), "{n}: {report:?}");
+    }
+}
+
+#[test]
+fn a_tag_goes_with_its_commit() {
+    let store = Store::memory();
+    let first = store.set("a", &1).unwrap().id;
+    store.tag("first", first).unwrap();
+    store.set("a", &2).unwrap();
+    store.compact(&Keep::last(1), |_| ()).unwrap();
+    assert_eq!(store.tags().unwrap(), []);
+    assert!(store.verify(|_| ()).unwrap().is_whole());
+}
+
+#[test]
+fn a_checkout_names_the_pages_of_its_branch() {
+    let store = Store::memory_with(all());
+    let value = |n: u8| vec![n; 5_000];
+    let fill = |tx: &mut hyperstar_store::Transaction| {
+        (0..500).try_for_each(|n| tx.set(&format!("item/{n:04}"), &"some text to weigh"))
+    };
+    let (_, base) = store.transaction(fill).unwrap();
+    store.branch("idea", base.id).unwrap();
+    // The same on both, each in pages of its own.
+    store.set_bytes("item/0003", value(3)).unwrap();
+    store.checkout("idea").unwrap();
+    store.set_bytes("item/0003", value(3)).unwrap();
+    let mut watch = store.watch("").unwrap();
+    store.checkout("main").unwrap();
+    assert!(watch.try_next().is_none(), "nothing is different there");
+    assert!(store.verify(|_| ()).unwrap().is_whole());
+    store.remove_branch("idea").unwrap();
+    store.compact(&Keep::last(1), |_| ()).unwrap();
+    assert!(store.verify(|_| ()).unwrap().is_whole());
+    assert_eq!(store.get_bytes("item/0003").unwrap().unwrap(), value(3));
 }

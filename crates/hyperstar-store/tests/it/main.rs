@@ -16,5 +16,6 @@ mod reads;
 mod scans;
 mod submit;
 mod support;
+mod sync;
 mod transactions;
 mod watches;

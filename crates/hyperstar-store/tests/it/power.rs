@@ -186,7 +186,7 @@ fn run_from(image: Image, state: State, commits: Vec<Vec<Write>>) -> (Disk, Hist
             history.commit(&store, &disk, writes).unwrap();
             if index % 3 == 1 {
                 // All goes to the tables, and the journal starts over.
-                store.sync().unwrap();
+                store.flush().unwrap();
             }
         }
     }

@@ -192,7 +192,7 @@ fn threads_and_tasks_and_others_at_once() {
             });
         }
     });
-    store.sync().unwrap();
+    store.flush().unwrap();
     for writer in 0..6u64 {
         let count = store.get::<u64>(&format!("count/{writer}")).unwrap();
         assert_eq!(count, Some(300));

@@ -162,7 +162,7 @@ impl<'a> Batches<'a> {
                 ..
             } = builder;
             if created > 0 || part.is_some() {
-                draft.state.refs += 1;
+                draft.state.ties += 1;
             }
             let head = draft.apply(backend, true)?;
             Ok(((made, part, created, head.view.clone()), head, Vec::new()))

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::StoreError;
 use crate::git::apply::Files;
 use crate::path::{ancestors, check_path};
 use crate::read::{self, Source};
-use crate::state::{Layer, Pages, Past, walk_layers, walk_layers_back};
-use crate::{StoreError, tree};
+use crate::state::{Layer, Past, walk_layers, walk_layers_back};
 
 /// What an entry costs beside its path and its value, in bytes.
 const ENTRY_BYTES: usize = 256;
@@ -57,16 +57,6 @@ impl Overlay {
     /// What the changes take in memory, roughly.
     pub(super) fn changed_bytes(&self) -> usize {
         self.changed_bytes
-    }
-
-    fn has(&self, path: &str) -> Result<bool, StoreError> {
-        match self.layer.get(path) {
-            Some(value) => Ok(value.is_some()),
-            None => {
-                let pages = Pages(&*self.below.view);
-                Ok(tree::get(&pages, &self.below.tree, path.as_bytes())?.is_some())
-            }
-        }
     }
 
     fn set(&mut self, path: &str, value: Option<Bytes>) {
@@ -129,6 +119,13 @@ impl Files for Overlay {
 }
 
 impl Source for Overlay {
+    fn has(&self, path: &str) -> Result<bool, StoreError> {
+        match self.layer.get(path) {
+            Some(value) => Ok(value.is_some()),
+            None => self.below.has(path),
+        }
+    }
+
     fn value(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
         match self.layer.get(path) {
             Some(value) => Ok(value.clone()),

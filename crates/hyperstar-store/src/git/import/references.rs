@@ -263,7 +263,7 @@ impl Plan {
         }
         for target in &self.moves {
             draft.put(target.name.key(), record::named(target.version));
-            draft.state.refs += u64::from(target.counts);
+            draft.state.ties += u64::from(target.counts);
         }
         Ok((draft.apply(backend, true)?, changes))
     }

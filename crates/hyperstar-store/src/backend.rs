@@ -63,13 +63,16 @@ pub trait Backend: Send + 'static {
         Ok(Vec::new())
     }
 
-    /// Gives space that nothing uses back to the system, as far as that can be done beside readers;
-    /// answers whether calling it again may give back more.
+    /// Gives some space that nothing uses back to the system, while others read and batches are
+    /// applied between the calls. `begin` is for the first call, the others go on until it is
+    /// [`Shrunk::Done`]; then [`view`](Backend::view) is a new one, and the old ones stay readable, but
+    /// may hold space for as long as they are held.
     ///
     /// # Errors
-    /// As [`Backend::apply`].
-    fn shrink(&mut self) -> Result<bool, BackendError> {
-        Ok(false)
+    /// As [`Backend::apply`]. It is over then, and has changed nothing.
+    fn shrink(&mut self, begin: bool) -> Result<Shrunk, BackendError> {
+        let _ = begin;
+        Ok(Shrunk::Done)
     }
 }
 
@@ -82,6 +85,15 @@ pub enum Logged {
     Full,
     /// The backend keeps no records.
     Never,
+}
+
+/// How far [`Backend::shrink`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shrunk {
+    /// There is more to do.
+    More,
+    /// Nothing is left to do.
+    Done,
 }
 
 /// What a scan shows each key and value to; it says whether the scan goes on.

@@ -9,7 +9,7 @@ use std::task::Waker;
 use std::thread::{self, ThreadId};
 
 use self::flusher::Flusher;
-use crate::backend::Backend;
+use crate::backend::{Backend, Shrunk};
 use crate::commit::CommitId;
 use crate::config::StoreConfig;
 use crate::lock::{lock, lock_soon};
@@ -47,6 +47,8 @@ pub(crate) struct Engine {
     published: RwLock<Arc<Head>>,
     pub(crate) delivery: Delivery,
     flusher: Arc<Flusher>,
+    /// Held while the backend shrinks.
+    pub(crate) shrinking: Mutex<()>,
     /// The commits that are being received right now: [`Store::compact`](crate::Store::compact) keeps what
     /// is there of them.
     pub(crate) receiving: Mutex<Vec<CommitId>>,
@@ -118,6 +120,7 @@ impl Engine {
             published: RwLock::new(head),
             delivery: Delivery::default(),
             flusher: Arc::default(),
+            shrinking: Mutex::default(),
             receiving: Mutex::default(),
         })
     }
@@ -208,6 +211,21 @@ impl Engine {
         wakers.into_iter().for_each(Waker::wake);
         self.delivery.deliver();
         Ok(value)
+    }
+
+    /// One step of [`Backend::shrink`].
+    pub(crate) fn shrink(&self, begin: bool) -> Result<Shrunk, StoreError> {
+        let shrunk = lock(&self.backend).shrink(begin);
+        shrunk.map_err(|source| match source.is_in_doubt() {
+            false => StoreError::Backend(source),
+            true => {
+                let version = self.head().version();
+                let failure = Failure::InDoubt { version, source };
+                let error = failure.to_error();
+                self.give_up(Vec::new(), failure);
+                error
+            }
+        })
     }
 
     pub(crate) fn add_watch(&self, queue: &Arc<WatchQueue>) {

@@ -125,7 +125,7 @@ mod watch;
 #[cfg(feature = "redb")]
 pub use backend::RedbBackend;
 pub use backend::{
-    Backend, BackendError, Batch, Logged, MemoryBackend, Table, View, VisitEntry, Write,
+    Backend, BackendError, Batch, Logged, MemoryBackend, Shrunk, Table, View, VisitEntry, Write,
 };
 pub use bytes::Bytes;
 pub use collections::{Counter, Entries, ItemId, Key, List, Log, Map, Place, Readable};

@@ -1,10 +1,12 @@
 //! Tables in one file, by redb: a copy-on-write B-tree with checksums.
 
+mod copy;
+
 use std::error::Error;
 use std::fs::File;
 use std::io;
 use std::ops::Bound;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,8 +16,9 @@ use redb::{
     StorageError, TableDefinition, TableError, WriteTransaction,
 };
 
+use self::copy::Copy;
 use super::journal::{self, Behind, Head, Journal};
-use super::{Backend, BackendError, Batch, Logged, Table, View, VisitEntry};
+use super::{Backend, BackendError, Batch, Logged, Shrunk, Table, View, VisitEntry, Write};
 use crate::StoreError;
 
 /// How many bytes of pages redb keeps in memory. Past it, it reads from the file.
@@ -60,6 +63,10 @@ const META_EPOCH: &str = "epoch";
 pub struct RedbBackend {
     db: Arc<Database>,
     journal: Journal,
+    /// Nothing if it is not in a file.
+    file: Option<PathBuf>,
+    /// What will take the place of the file.
+    copy: Option<Box<Copy>>,
 }
 
 struct RedbView {
@@ -86,8 +93,12 @@ impl RedbBackend {
             .open(file)
             .map_err(|error| open_error(&name, StorageError::Io(error).into()))?;
         let storage = FileBackend::new(content).map_err(|error| open_error(&name, error))?;
-        let backend = Self::with_storage(&name, storage)?;
-        sync_directory_of(file).map_err(|error| failed_to_open(&name, error.into()))?;
+        let mut backend = Self::with_storage(&name, storage)?;
+        let failed = |error: io::Error| failed_to_open(&name, error.into());
+        sync_directory_of(file).map_err(failed)?;
+        let file = file.canonicalize().map_err(failed)?;
+        copy::remove_leftover(&file).map_err(failed)?;
+        backend.file = Some(file);
         Ok(backend)
     }
 
@@ -123,6 +134,8 @@ impl RedbBackend {
         Ok(Self {
             db: Arc::new(db),
             journal: Journal::new(storage, id, epoch),
+            file: None,
+            copy: None,
         })
     }
 }
@@ -141,6 +154,12 @@ impl Backend for RedbBackend {
         if batch.sync {
             self.journal.restart(epoch);
         }
+        if let Some(copy) = &mut self.copy
+            && let Err(error) = copy.follow(batch)
+        {
+            tracing::warn!(%error, "the store cannot be made smaller");
+            self.copy = None;
+        }
         let view = read(&self.db).map_err(BackendError::in_doubt)?;
         Ok(Arc::new(view))
     }
@@ -151,6 +170,27 @@ impl Backend for RedbBackend {
 
     fn logged(&mut self) -> Result<Vec<Bytes>, BackendError> {
         self.journal.read().map_err(BackendError::new)
+    }
+
+    fn shrink(&mut self, begin: bool) -> Result<Shrunk, BackendError> {
+        let Some(file) = &self.file else {
+            return Ok(Shrunk::Done);
+        };
+        let mut copy = match (self.copy.take(), begin) {
+            (_, true) => Box::new(Copy::begin(file).map_err(BackendError::new)?),
+            (Some(copy), false) => copy,
+            (None, false) => return Err(BackendError::new("a write to the copy failed")),
+        };
+        let from = read(&self.db).map_err(BackendError::new)?;
+        if copy.step(&from).map_err(BackendError::new)? {
+            let file = file.clone();
+            *self = copy.finish(&file).map_err(BackendError::new)?;
+            // Until then a power cut may bring the old file back.
+            sync_directory_of(&file).map_err(BackendError::in_doubt)?;
+            return Ok(Shrunk::Done);
+        }
+        self.copy = Some(copy);
+        Ok(Shrunk::More)
     }
 }
 
@@ -281,31 +321,34 @@ fn write(db: &Database, batch: &Batch, epoch: u64) -> Result<WriteTransaction, r
     if batch.sync {
         transaction.open_table(META)?.insert(META_EPOCH, epoch)?;
     }
-    {
-        let mut values = transaction.open_table(VALUES)?;
-        let mut pages = transaction.open_table(PAGES)?;
-        let mut history = transaction.open_table(HISTORY)?;
-        for write in &batch.writes {
-            let table = match write.table {
-                Table::Values => &mut values,
-                Table::History => &mut history,
-                Table::Pages => {
-                    let number = page_number(&write.key);
-                    let number = number.ok_or_else(|| corrupted("the number of a page"))?;
-                    match &write.value {
-                        Some(bytes) => pages.insert(number, &**bytes)?,
-                        None => pages.remove(number)?,
-                    };
-                    continue;
-                }
-            };
-            match &write.value {
-                Some(bytes) => table.insert(&*write.key, &**bytes)?,
-                None => table.remove(&*write.key)?,
-            };
-        }
-    }
+    write_each(&transaction, &batch.writes)?;
     Ok(transaction)
+}
+
+fn write_each(transaction: &WriteTransaction, writes: &[Write]) -> Result<(), redb::Error> {
+    let mut values = transaction.open_table(VALUES)?;
+    let mut pages = transaction.open_table(PAGES)?;
+    let mut history = transaction.open_table(HISTORY)?;
+    for write in writes {
+        let table = match write.table {
+            Table::Values => &mut values,
+            Table::History => &mut history,
+            Table::Pages => {
+                let number = page_number(&write.key);
+                let number = number.ok_or_else(|| corrupted("the number of a page"))?;
+                match &write.value {
+                    Some(bytes) => pages.insert(number, &**bytes)?,
+                    None => pages.remove(number)?,
+                };
+                continue;
+            }
+        };
+        match &write.value {
+            Some(bytes) => table.insert(&*write.key, &**bytes)?,
+            None => table.remove(&*write.key)?,
+        };
+    }
+    Ok(())
 }
 
 fn corrupted(what: &str) -> redb::Error {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::SystemTime;
 
 use super::{Progress, Report, commits, page_id, scan, staged};
-use crate::backend::{Table, View};
+use crate::backend::{Shrunk, Table, View};
 use crate::branches::names;
 use crate::commit::CommitId;
 use crate::engine::flush::{Draft, is_fork};
@@ -209,7 +209,33 @@ impl Store {
                 })?;
             }
         }
+        self.shrink(&mut progress)?;
         Ok(done)
+    }
+
+    /// Has the backend give back what nothing uses any more.
+    fn shrink(&self, progress: &mut impl FnMut(Progress)) -> Result<(), StoreError> {
+        let mut steps = 0;
+        // One at a time.
+        let _shrinking = lock(&self.engine.shrinking);
+        while self.engine.shrink(steps == 0)? == Shrunk::More {
+            steps += 1;
+            progress(Progress {
+                what: "steps",
+                done: steps,
+                of: None,
+            });
+        }
+        // The old view would keep the old space.
+        self.engine.replace_head(|backend, head| {
+            let renewed = Head {
+                view: backend.view().map_err(StoreError::Backend)?,
+                state: head.state.clone(),
+                record: head.record.clone(),
+                tree: head.tree,
+            };
+            Ok(((), renewed, Vec::new()))
+        })
     }
 }
 

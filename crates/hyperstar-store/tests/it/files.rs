@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
-use hyperstar_store::{Store, StoreError};
+use hyperstar_store::{History, Keep, Store, StoreConfig, StoreError};
 use tempfile::TempDir;
 
 /// What a file begins with, and where redb's part of it begins.
@@ -195,4 +197,90 @@ fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("store.redb");
     (directory, file)
+}
+
+#[test]
+fn compacting_gives_space_back_while_others_read_and_write() {
+    let (directory, file) = place();
+    let config = StoreConfig {
+        history: History::All,
+        ..StoreConfig::default()
+    };
+    let store = Store::open_with(&file, config).unwrap();
+    // 40 times the same 2,000 entries: 39 versions of them are to go.
+    for round in 0..40u64 {
+        store
+            .transaction(|tx| {
+                for entry in 0..2_000u64 {
+                    tx.set(&format!("entry/{entry}"), &[round, entry, entry * round])?;
+                }
+                Ok::<_, StoreError>(())
+            })
+            .unwrap();
+    }
+    store.flush().unwrap();
+    let before = fs::metadata(&file).unwrap().len();
+    let held = store.snapshot();
+    let over = AtomicBool::new(false);
+    let written = thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut written = 0u64;
+            while !over.load(Ordering::SeqCst) {
+                store.set(&format!("new/{written}"), &written).unwrap();
+                if written.is_multiple_of(3) {
+                    store
+                        .set(&format!("entry/{}", written % 2_000), &written)
+                        .unwrap();
+                    store.remove(&format!("new/{}", written / 2)).unwrap();
+                }
+                written += 1;
+            }
+            written
+        });
+        let compacted = store.compact(&Keep::last(1), |_| ()).unwrap();
+        assert!(compacted.commits >= 39, "{compacted:?}");
+        over.store(true, Ordering::SeqCst);
+        writer.join().unwrap()
+    });
+    assert!(written > 0);
+    assert_eq!(held.list("entry").unwrap().len(), 2_000);
+    assert_eq!(held.get::<[u64; 3]>("entry/7").unwrap(), Some([39, 7, 273]));
+    store.set("after", &1).unwrap();
+    let expected = store.snapshot().root();
+    check_whole(&store);
+    drop((held, store));
+    let after = fs::metadata(&file).unwrap().len();
+    assert!(
+        (after - TABLES_AT as u64) * 3 < before - TABLES_AT as u64,
+        "{before} bytes became {after}"
+    );
+    let files = fs::read_dir(directory.path()).unwrap();
+    assert_eq!(files.count(), 1, "the copy is still there");
+    let store = Store::open(&file).unwrap();
+    assert_eq!(store.snapshot().root(), expected);
+    assert_eq!(store.get::<u64>("after").unwrap(), Some(1));
+    check_whole(&store);
+}
+
+#[test]
+fn a_copy_that_a_crash_left_goes() {
+    let (directory, file) = place();
+    drop(Store::open(&file).unwrap());
+    let leftover = directory.path().join("store.redb.compacting");
+    fs::write(&leftover, "half a copy").unwrap();
+    let store = Store::open(&file).unwrap();
+    assert!(!leftover.exists());
+    store.set("a", &1).unwrap();
+    // What a crash right now would leave beside a whole file.
+    store.compact(&Keep::last(1), |_| ()).unwrap();
+    let crashed = directory.path().join("crashed.redb");
+    store.set("b", &2).unwrap();
+    fs::copy(&file, &crashed).unwrap();
+    let crashed = Store::open(&crashed).unwrap();
+    assert_eq!(crashed.get::<i64>("b").unwrap(), Some(2));
+}
+
+fn check_whole(store: &Store) {
+    let report = store.verify(|_| ()).unwrap();
+    assert!(report.is_whole(), "{report:?}");
 }

@@ -14,5 +14,6 @@ mod power;
 mod reads;
 mod scans;
 mod support;
+mod timeline;
 mod transactions;
 mod watches;

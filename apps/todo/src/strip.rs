@@ -29,7 +29,7 @@ const LINK: &str = "M10 13a5 5 0 0 0 7.5.5l3-3a5 5 0 0 0-7-7l-1.7 1.7M14 11a5 5 
 /// It costs the same however long the history is: the slider has numbers, and the page has names of what
 /// is shown and of its neighbours alone.
 pub(crate) fn strip(moments: &Moments, at: Option<&LogEntry>, show: Show) -> Markup {
-    let (oldest, newest) = moments.numbers().unwrap_or(0..=0).into_inner();
+    let (oldest, newest) = moments.numbers().unwrap_or(1..=1).into_inner();
     let place = match at {
         Some(entry) => moments.number_at(entry.version).unwrap_or(oldest),
         None => newest,
@@ -72,12 +72,19 @@ fn slider(oldest: u64, newest: u64, place: u64, at: Option<&LogEntry>, show: Sho
         None => "Now".to_owned(),
     };
     let look = action("todo/look").arg("show", show.word());
+    let is_still = oldest == newest;
+    // A slider without a range stands at its beginning, and now is at the end.
+    let oldest = if is_still {
+        newest.saturating_sub(1)
+    } else {
+        oldest
+    };
     // A morph sets a value before the bounds that it is to be within, and under the person's finger.
     let placed = format!(
         "el.min = {oldest}; el.max = {newest}; el.matches(':active') || (el.value = {place})"
     );
     html! {
-        input #place type="range" min=(oldest) max=(newest) value=(place) step="1" disabled[oldest == newest]
+        input #place type="range" min=(oldest) max=(newest) value=(place) step="1" disabled[is_still]
             aria-label="History" aria-valuetext=(told) data-preserve-attr="value" data-effect=(placed)
             data-on:input=(SLID) "data-on:input__debounce.120ms"=(look);
     }

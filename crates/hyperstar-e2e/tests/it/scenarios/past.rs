@@ -182,7 +182,8 @@ async fn moving_the_slider_is_no_way_through_the_history_and_a_link_is() -> Resu
     let url = server.url_at(TODO, "/");
     tab.open(&url).await?;
     add(&tab, &["milk", "bread"]).await?;
-    tab.eval::<Option<()>>("window.isSame = true").await?;
+    tab.eval::<Option<()>>("void (window.isSame = true)")
+        .await?;
     tab.type_text("#text", "half typed").await?;
     tab.click(".filter a:nth-child(3)").await?;
     tab.wait_for_text(".empty", "Nothing is done yet.").await?;

@@ -95,12 +95,15 @@ async fn two_who_undo_the_same_at_once_undo_it_once() -> Result<(), TestError> {
     add(&mut hers, &["milk", "bread"]).await?;
     his.wait_for("#todos", "bread").await?;
     let both = tokio::join!(hers.click("#undo"), his.click("#undo"));
-    (both.0?, both.1?);
+    both.0?;
+    both.1?;
     hers.wait_until("one is left", |page| todos(page) == ["milk"])
         .await?;
     settle().await;
     hers.take_in()?;
     assert_eq!(todos(&hers), ["milk"]);
+    let commits = store.log("").expect("a log").count();
+    assert_eq!(commits, 3, "two added, one taken back");
     Ok(())
 }
 

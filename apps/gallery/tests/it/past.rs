@@ -102,8 +102,9 @@ async fn two_who_undo_the_same_at_once_undo_it_once() -> Result<(), TestError> {
     settle().await;
     hers.take_in()?;
     assert_eq!(todos(&hers), ["milk"]);
-    let commits = store.log("").expect("a log").count();
-    assert_eq!(commits, 3, "two added, one taken back");
+    let log = store.log("").expect("a log");
+    let undone = log.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.undoes.is_some()));
+    assert_eq!(undone.count(), 1);
     Ok(())
 }
 

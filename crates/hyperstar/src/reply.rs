@@ -98,6 +98,13 @@ impl Reply {
     /// adds an entry (`data-hs-go="replace"` replaces it). Views cannot tell: they are asked for the page
     /// at that address, and who loads it sees the same.
     ///
+    /// ```
+    /// use hyperstar::Reply;
+    ///
+    /// // Nothing changed, so no page but this one has anything to render.
+    /// let sorted = Reply::new().go("/rooms/tea?sort=new").unchanged();
+    /// ```
+    ///
     /// An address that does not begin with one `/` is an error of the action (500): it might be another
     /// site's.
     #[must_use]

@@ -182,7 +182,10 @@ impl Todos {
         };
         let show = Show::from_query(cx.arg("show"));
         let there = address(show, at.map(|entry| entry.id));
-        Ok(Reply::new().go(&there).unchanged())
+        Ok(Reply::new()
+            .signals(&json!({ "_answered": place }))
+            .go(&there)
+            .unchanged())
     }
 
     fn restore(&self, cx: &ActionCx) -> Result<Reply, ActionError> {

@@ -38,7 +38,7 @@ pub(crate) fn list(scene: &Scene<'_>) -> Markup {
     let done = todos.iter().filter(|(_, todo)| todo.done).count();
     let shown: Vec<_> = todos.iter().filter(|(_, todo)| show.shows(todo)).collect();
     html! {
-        section .list.past[at.is_some()] data-signals="{text: '', said: '', error: '', draft: '', place: -1, _editing: '', _copied: false}" {
+        section .list.past[at.is_some()] data-signals="{text: '', said: '', error: '', draft: '', place: -1, _answered: -1, _editing: '', _copied: false}" {
             @match at {
                 Some(entry) => (strip::banner(entry, show)),
                 None => (adder()),

@@ -79,9 +79,10 @@ fn slider(oldest: u64, newest: u64, place: u64, at: Option<&LogEntry>, show: Sho
     } else {
         oldest
     };
-    // A morph sets a value before the bounds that it is to be within, and under the person's finger.
+    // A morph sets a value before the bounds that it is to be within. While the person is ahead of the
+    // page, the slider stays where they moved it.
     let placed = format!(
-        "el.min = {oldest}; el.max = {newest}; el.matches(':active') || (el.value = {place})"
+        "el.min = {oldest}; el.max = {newest}; @peek(() => $place === $_answered) && (el.value = {place})"
     );
     html! {
         input #place type="range" min=(oldest) max=(newest) value=(place) step="1" disabled[is_still]

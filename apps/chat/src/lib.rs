@@ -5,7 +5,6 @@
 //! survives new messages, a lost connection and a restart, and leaves the field only when the server
 //! has taken it.
 
-mod clock;
 mod pace;
 mod page;
 pub mod person;
@@ -19,7 +18,7 @@ use hyperstar::{
     Viewer,
 };
 use hyperstar_store::Store;
-use look::Siblings;
+use look::{Siblings, clock};
 use serde_json::json;
 
 use crate::pace::Pace;

@@ -1,10 +1,10 @@
 //! What the chat looks like.
 
 use hyperstar::action;
+use look::clock::rfc3339;
 use look::{Siblings, bar, foot, icon};
 use maud::{Markup, html};
 
-use crate::clock::rfc3339;
 use crate::person::{NAME_CHARS_MAX, Person};
 use crate::room::{Message, ROOM_CHARS_MAX, TEXT_CHARS_MAX};
 

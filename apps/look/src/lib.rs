@@ -1,7 +1,10 @@
-//! The look that the examples share: one stylesheet, the bar on top, the line at the bottom.
+//! The look that the examples share: one stylesheet, the bar on top, the line at the bottom; and how they
+//! write time.
 //!
 //! An app adds [`Files`] to its assets, links `base.css` before its own stylesheet, and picks its
 //! colour there by setting `--hue`.
+
+pub mod clock;
 
 use maud::{Markup, html};
 

@@ -1,7 +1,8 @@
-//! The list: what a todo is, what may stand in it, and how it is kept.
+//! The list: what a todo is, what may stand in it, and how it is kept. Each change says in the history
+//! what was done.
 
 use hyperstar::ActionError;
-use hyperstar_store::{Store, StoreError};
+use hyperstar_store::{Snapshot, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 /// The longest text of a todo, in characters.
@@ -9,7 +10,8 @@ pub const TEXT_CHARS_MAX: usize = 140;
 /// The most todos that are kept.
 pub const TODOS_MAX: usize = 200;
 
-const ROOT: &str = "todos";
+/// What the list is kept below.
+pub(crate) const ROOT: &str = "todos";
 
 /// Something to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,12 +87,12 @@ pub fn clean(typed: &str) -> Result<String, String> {
     Ok(text)
 }
 
-/// All todos, oldest first, each with its number.
+/// All todos of a state, now's or the past's, oldest first, each with its number.
 ///
 /// # Errors
 /// What the store says.
-pub fn all(store: &Store) -> Result<Vec<(u64, Todo)>, StoreError> {
-    let entries = store.entries(ROOT)?;
+pub fn all(state: &Snapshot) -> Result<Vec<(u64, Todo)>, StoreError> {
+    let entries = state.entries(ROOT)?;
     Ok(entries
         .into_iter()
         .filter_map(|(path, todo)| Some((number_of(&path)?, todo)))
@@ -105,14 +107,13 @@ pub fn add(store: &Store, text: &str) -> Result<(), ActionError> {
     store.transaction(|tx| {
         let paths = tx.list(ROOT)?;
         if paths.len() >= TODOS_MAX {
-            return Err(ActionError::bad_request(format!(
-                "The list is full: {TODOS_MAX} things are enough for anyone. Clear what is done."
-            )));
+            return Err(full());
         }
         let last = paths
             .last()
             .and_then(|path| number_of(path))
             .unwrap_or_default();
+        tx.set_message(format!("Add {text}"))?;
         Ok(tx.set(
             &path_of(last + 1),
             &Todo {
@@ -122,6 +123,13 @@ pub fn add(store: &Store, text: &str) -> Result<(), ActionError> {
         )?)
     })?;
     Ok(())
+}
+
+/// What a person is told who would have more on the list than it takes.
+pub(crate) fn full() -> ActionError {
+    ActionError::bad_request(format!(
+        "The list is full: {TODOS_MAX} things are enough for anyone. Clear what is done."
+    ))
 }
 
 /// Changes one todo.
@@ -135,10 +143,19 @@ pub fn change(
 ) -> Result<(), ActionError> {
     store.transaction(|tx| {
         let path = path_of(number);
-        let Some(mut todo) = tx.get(&path)? else {
+        let Some(mut todo) = tx.get::<Todo>(&path)? else {
             return Err(ActionError::not_found("Somebody has just removed it."));
         };
+        let before = todo.clone();
         change(&mut todo);
+        if todo == before {
+            return Ok(());
+        }
+        tx.set_message(match (before.done, todo.done) {
+            (false, true) => format!("Tick {}", todo.text),
+            (true, false) => format!("Untick {}", todo.text),
+            _ => format!("Change {} to {}", before.text, todo.text),
+        })?;
         Ok(tx.set(&path, &todo)?)
     })?;
     Ok(())
@@ -149,7 +166,14 @@ pub fn change(
 /// # Errors
 /// What the store says.
 pub fn remove(store: &Store, number: u64) -> Result<(), StoreError> {
-    store.remove(&path_of(number))?;
+    store.transaction(|tx| {
+        let path = path_of(number);
+        if let Some(todo) = tx.get::<Todo>(&path)? {
+            tx.set_message(format!("Remove {}", todo.text))?;
+            tx.remove(&path)?;
+        }
+        Ok::<_, StoreError>(())
+    })?;
     Ok(())
 }
 
@@ -159,10 +183,13 @@ pub fn remove(store: &Store, number: u64) -> Result<(), StoreError> {
 /// What the store says.
 pub fn clear_done(store: &Store) -> Result<(), StoreError> {
     store.transaction(|tx| {
-        for (path, todo) in tx.entries::<Todo>(ROOT)? {
-            if todo.done {
-                tx.remove(&path)?;
-            }
+        let mut todos = tx.entries::<Todo>(ROOT)?;
+        todos.retain(|(_, todo)| todo.done);
+        if !todos.is_empty() {
+            tx.set_message(format!("Clear {} done", todos.len()))?;
+        }
+        for (path, _) in todos {
+            tx.remove(&path)?;
         }
         Ok::<_, StoreError>(())
     })?;
@@ -228,7 +255,7 @@ mod tests {
             add(&store, text).unwrap();
         }
         let texts = || -> Vec<(u64, String, bool)> {
-            all(&store)
+            all(&store.snapshot())
                 .unwrap()
                 .into_iter()
                 .map(|(number, todo)| (number, todo.text, todo.done))
@@ -259,6 +286,41 @@ mod tests {
     }
 
     #[test]
+    fn each_change_says_what_was_done_and_nothing_is_no_change() {
+        let store = Store::memory();
+        add(&store, "milk").unwrap();
+        change(&store, 1, |todo| todo.done = true).unwrap();
+        change(&store, 1, |todo| todo.done = true).unwrap();
+        change(&store, 1, |todo| todo.done = false).unwrap();
+        change(&store, 1, |todo| todo.text = "oats".to_owned()).unwrap();
+        clear_done(&store).unwrap();
+        remove(&store, 1).unwrap();
+        remove(&store, 1).unwrap();
+        for text in ["a", "b"] {
+            add(&store, text).unwrap();
+        }
+        for number in 1..=2 {
+            change(&store, number, |todo| todo.done = true).unwrap();
+        }
+        clear_done(&store).unwrap();
+        let log = store.log("").unwrap();
+        let said: Vec<String> = log.map(|entry| entry.unwrap().message).collect();
+        let expected = [
+            "Clear 2 done",
+            "Tick b",
+            "Tick a",
+            "Add b",
+            "Add a",
+            "Remove oats",
+            "Change milk to oats",
+            "Untick milk",
+            "Tick milk",
+            "Add milk",
+        ];
+        assert_eq!(said, expected);
+    }
+
+    #[test]
     fn a_full_list_says_so() {
         let store = Store::memory();
         for n in 0..TODOS_MAX {
@@ -270,6 +332,6 @@ mod tests {
                 .message()
                 .contains("full")
         );
-        assert_eq!(all(&store).unwrap().len(), TODOS_MAX);
+        assert_eq!(all(&store.snapshot()).unwrap().len(), TODOS_MAX);
     }
 }

@@ -1,39 +1,60 @@
 //! What the list looks like.
 
 use hyperstar::action;
+use hyperstar_store::{LogEntry, Moments};
 use look::{Siblings, bar, foot, here, icon};
 use maud::{Markup, html};
 
 use crate::list::{Show, TEXT_CHARS_MAX, Todo};
+use crate::past::address;
+use crate::strip;
 
 /// Begins to change a todo: its text goes into the signal `draft`, its number into `_editing`.
 const EDIT: &str = "const row = el.closest('li'); $_editing = row.id; $draft = row.querySelector('.text').textContent; \
     setTimeout(() => row.querySelector('.edit').select())";
 
-/// The page with the todos that `show` chooses. What a person types is in signals; everything else
-/// is the same for everyone.
-pub(crate) fn page(
-    todos: &[(u64, Todo)],
-    show: Show,
-    watching: usize,
-    siblings: &Siblings,
-) -> Markup {
+/// What one page shows.
+pub(crate) struct Scene<'a> {
+    pub(crate) todos: &'a [(u64, Todo)],
+    pub(crate) show: Show,
+    pub(crate) moments: &'a Moments,
+    /// The commit whose state it is; now's, if none.
+    pub(crate) at: Option<&'a LogEntry>,
+}
+
+/// What stands above and below the content of each page.
+pub(crate) fn framed(watching: usize, siblings: &Siblings, content: Markup) -> Markup {
+    html! {
+        (bar("Todo", here(watching, "here")))
+        (content)
+        (foot("Todo", siblings))
+    }
+}
+
+/// The todos that `show` chooses, of now or of the past. What a person types is in signals; everything
+/// else is the same for everyone.
+pub(crate) fn list(scene: &Scene<'_>) -> Markup {
+    let (todos, show, at) = (scene.todos, scene.show, scene.at);
     let done = todos.iter().filter(|(_, todo)| todo.done).count();
     let shown: Vec<_> = todos.iter().filter(|(_, todo)| show.shows(todo)).collect();
     html! {
-        (bar("Todo", here(watching, "here")))
-        section .list data-signals="{text: '', said: '', error: '', draft: '', _editing: ''}" {
-            (adder())
-            div .card {
-                (progress(done, todos.len()))
-                @if shown.is_empty() { p .empty { (empty(show, todos.is_empty())) } }
-                ul #todos aria-label="Things to do" {
-                    @for (number, todo) in shown { (row(*number, todo)) }
-                }
-                (summary(todos.len() - done, done, show))
+        section .list.past[at.is_some()] data-signals="{text: '', said: '', error: '', draft: '', place: -1, _answered: -1, _editing: '', _copied: false}" {
+            @match at {
+                Some(entry) => (strip::banner(entry, show)),
+                None => (adder()),
             }
+            div .card.sheet {
+                (progress(done, todos.len()))
+                @if shown.is_empty() { p .empty { (empty(show, todos.is_empty(), at.is_some())) } }
+                ul #todos aria-label=(if at.is_some() { "Things that were to do" } else { "Things to do" }) {
+                    @for (number, todo) in shown {
+                        @if at.is_some() { (past_row(*number, todo)) } @else { (row(*number, todo)) }
+                    }
+                }
+                (summary(todos.len() - done, done, show, at))
+            }
+            (strip::strip(scene.moments, at, show))
         }
-        (foot("Todo", siblings))
     }
 }
 
@@ -77,23 +98,36 @@ fn row(number: u64, todo: &Todo) -> Markup {
     }
 }
 
-fn summary(left: usize, done: usize, show: Show) -> Markup {
+/// Without anything to press: what was cannot be changed.
+fn past_row(number: u64, todo: &Todo) -> Markup {
+    html! {
+        li id={ "todo-" (number) } .todo.done[todo.done] {
+            span .check aria-hidden="true" { (icon("M5 12.5l4.5 4.5L19 7.5")) }
+            p .text { span { (todo.text) } @if todo.done { span .sr-only { " (done)" } } }
+        }
+    }
+}
+
+fn summary(left: usize, done: usize, show: Show, at: Option<&LogEntry>) -> Markup {
     html! {
         div .summary {
             p .left aria-live="polite" { b { (left) } @if left == 1 { " thing left" } @else { " things left" } }
             nav .filter aria-label="Show" {
                 @for each in Show::EACH {
-                    a href=(if each == Show::All { "/".to_owned() } else { format!("/?show={}", each.word()) })
+                    a data-hs-go href=(address(each, at.map(|entry| entry.id)))
                         aria-current=[(each == show).then_some("page")] { (each.word()) }
                 }
             }
-            button .clear type="button" disabled[done == 0] data-on:click=(action("todo/clear")) { "Clear " (done) " done" }
+            @if at.is_none() {
+                button .clear type="button" disabled[done == 0] data-on:click=(action("todo/clear")) { "Clear " (done) " done" }
+            }
         }
     }
 }
 
-fn empty(show: Show, is_all_empty: bool) -> &'static str {
+fn empty(show: Show, is_all_empty: bool, is_past: bool) -> &'static str {
     match show {
+        _ if is_past => "There was nothing here.",
         _ if is_all_empty => "Nothing to do. Enjoy it while it lasts.",
         Show::Done => "Nothing is done yet.",
         _ => "All done. Well done.",
@@ -103,67 +137,91 @@ fn empty(show: Show, is_all_empty: bool) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyperstar_store::{Store, Timeline};
+
+    fn todo(number: u64, text: &str, done: bool) -> (u64, Todo) {
+        let text = text.to_owned();
+        (number, Todo { text, done })
+    }
 
     fn todos() -> Vec<(u64, Todo)> {
-        vec![
-            (
-                3,
-                Todo {
-                    text: "<i>milk</i>".to_owned(),
-                    done: false,
-                },
-            ),
-            (
-                4,
-                Todo {
-                    text: "bread".to_owned(),
-                    done: true,
-                },
-            ),
-        ]
+        vec![todo(3, "<i>milk</i>", false), todo(4, "bread", true)]
+    }
+
+    /// The page of a store with one commit, now or at that commit.
+    fn shown(todos: &[(u64, Todo)], show: Show, is_past: bool) -> String {
+        let store = Store::memory();
+        crate::list::add(&store, "<u>first</u>").unwrap();
+        let moments = Timeline::new(&store, crate::list::ROOT).read().unwrap();
+        let scene = Scene {
+            todos,
+            show,
+            moments: &moments,
+            at: moments.last().filter(|_| is_past),
+        };
+        framed(1, &Siblings::none(), list(&scene)).into_string()
     }
 
     #[test]
     fn it_shows_what_was_asked_for_escaped_and_counts_the_rest() {
         let check = |show: Show, there: &[&str], not_there: &[&str]| {
-            let html = page(&todos(), show, 1, &Siblings::none()).into_string();
-            for text in there {
-                assert!(html.contains(text), "{show:?} lacks {text}: {html}");
-            }
-            for text in not_there {
-                assert!(!html.contains(text), "{show:?} has {text}: {html}");
+            for is_past in [false, true] {
+                let html = shown(&todos(), show, is_past);
+                for text in there {
+                    assert!(html.contains(text), "{show:?} lacks {text}: {html}");
+                }
+                for text in not_there {
+                    assert!(!html.contains(text), "{show:?} has {text}: {html}");
+                }
             }
         };
-        let counts = ["<b>1</b> thing left", "Clear 1 done"];
+        let first = "Add &lt;u&gt;first&lt;/u&gt;";
         check(
             Show::All,
-            &["&lt;i&gt;milk", "bread", "todo-3", "todo-4"],
-            &["<i>milk"],
+            &["&lt;i&gt;milk", "bread", "todo-3", "todo-4", first],
+            &["<i>milk", "<u>"],
         );
-        check(
-            Show::Active,
-            &["&lt;i&gt;milk", counts[0], counts[1]],
-            &["bread"],
+        let left = "<b>1</b> thing left";
+        check(Show::Active, &["&lt;i&gt;milk", left], &["bread"]);
+        check(Show::Done, &["bread", left], &["milk"]);
+        assert!(shown(&todos(), Show::All, false).contains("Clear 1 done"));
+    }
+
+    #[test]
+    fn the_past_has_a_banner_and_nothing_that_changes_the_list() {
+        let (now, past) = (
+            shown(&todos(), Show::Done, false),
+            shown(&todos(), Show::Done, true),
         );
-        check(Show::Done, &["bread", counts[0], counts[1]], &["milk"]);
+        assert!(!now.contains("You are looking at the past"), "{now}");
+        assert!(past.contains("You are looking at the past"), "{past}");
+        assert!(past.contains("href=\"/?show=done&amp;at="), "{past}");
+        for what in [
+            "#text",
+            "id=\"undo\"",
+            "class=\"tool",
+            "<button class=\"check",
+            "class=\"clear",
+        ] {
+            assert!(!past.contains(what), "has {what}: {past}");
+        }
+        assert_eq!(
+            past.matches("@post(").count(),
+            2,
+            "look and restore: {past}"
+        );
     }
 
     #[test]
     fn an_empty_list_says_why() {
-        let only_done = [(
-            4,
-            Todo {
-                text: "bread".to_owned(),
-                done: true,
-            },
-        )];
-        let check = |todos: &[(u64, Todo)], show: Show, expected: &str| {
-            let html = page(todos, show, 1, &Siblings::none()).into_string();
+        let check = |todos: &[(u64, Todo)], show: Show, is_past: bool, expected: &str| {
+            let html = shown(todos, show, is_past);
             assert!(html.contains(expected), "{html}");
         };
-        check(&[], Show::All, "Nothing to do.");
-        check(&[], Show::Done, "Nothing to do.");
-        check(&only_done, Show::Active, "All done.");
-        check(&todos()[..1], Show::Done, "Nothing is done yet.");
+        check(&[], Show::All, false, "Nothing to do.");
+        check(&[], Show::Done, false, "Nothing to do.");
+        check(&todos()[1..], Show::Active, false, "All done.");
+        check(&todos()[..1], Show::Done, false, "Nothing is done yet.");
+        check(&[], Show::All, true, "There was nothing here.");
     }
 }

@@ -14,6 +14,7 @@ use crate::merge::{
     CommitLinks, Conflict, Conflicts, Head as Side, MergePolicies, Merged, Sides, merge, merge_base,
 };
 use crate::path::{check_prefix, is_at_or_below};
+use crate::reads::record_prefix;
 use crate::record::{IDS, Record, branch_key, id_key, tag_key, version_of};
 use crate::state::{Head, Pages, Past, bytes_of, damaged, empty_tree};
 use crate::tree::{self, TreeRef, Value};
@@ -45,7 +46,7 @@ pub struct LogEntry {
 }
 
 impl LogEntry {
-    fn new(version: Version, record: &Record) -> Self {
+    pub(crate) fn new(version: Version, record: &Record) -> Self {
         Self {
             id: record.id,
             version,
@@ -132,6 +133,9 @@ impl Store {
     /// The commits that changed something at or below `prefix`, the newest first, along the first
     /// parents; `""` for all. It ends where the history that is kept ends.
     ///
+    /// It reads as it goes: what is taken of it is what it costs, and for a prefix a look at each commit
+    /// in between. A [`Timeline`](crate::Timeline) keeps it in memory, for who asks again and again.
+    ///
     /// ```
     /// # let store = hyperstar_store::Store::memory();
     /// store.set("a/1", "one")?;
@@ -145,7 +149,9 @@ impl Store {
     /// [`StoreError::InvalidPath`]; the iterator's: [`StoreError::Backend`], [`StoreError::Damaged`].
     pub fn log(&self, prefix: &str) -> Result<Commits, StoreError> {
         let head = self.engine.head();
-        self.log_of(&head, head.record.as_ref().map(|record| record.id), prefix)
+        let log = self.log_of(&head, head.record.as_ref().map(|record| record.id), prefix)?;
+        record_prefix(self.id(), prefix);
+        Ok(log)
     }
 
     /// As [`Store::log`], from `commit` back.
@@ -182,7 +188,8 @@ impl Store {
     }
 
     /// The state as of `commit`, on whatever branch: to read from, for as long as it is held, whatever
-    /// is let go meanwhile.
+    /// is let go meanwhile. It never changes, so who [records reads](crate::record_reads) depends on
+    /// nothing by it.
     ///
     /// ```
     /// # let store = hyperstar_store::Store::memory();
@@ -203,7 +210,7 @@ impl Store {
                 (version, record.tree)
             }
         };
-        Ok(Snapshot::new(
+        Ok(Snapshot::past(
             self.id(),
             Arc::new(Past {
                 view: head.view.clone(),
@@ -340,6 +347,43 @@ impl Store {
         undone.map(|((), commit)| commit)
     }
 
+    /// Makes everything at or below `prefix` what it was as of `commit`, in a commit of its own: nothing
+    /// in between is lost, and [`Store::undo`] takes it back. If it is so already, the commit is empty.
+    ///
+    /// ```
+    /// # let store = hyperstar_store::Store::memory();
+    /// let before = store.set("todo/1", "buy milk")?.id;
+    /// store.remove_all("todo")?;
+    /// store.set("visits", &7)?;
+    /// store.restore(before, "todo")?;
+    /// assert_eq!(store.list("")?, ["todo/1", "visits"]);
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownCommit`], [`StoreError::InvalidPath`]; as [`Store::transaction`].
+    pub fn restore(&self, commit: CommitId, prefix: &str) -> Result<Commit, StoreError> {
+        check_prefix(prefix)?;
+        let restored = self.engine.transact_on_head(|tx, head| {
+            let view = &*head.view;
+            let (tree, what) = match commit {
+                CommitId::NONE => (empty_tree(), "the beginning".to_owned()),
+                commit => {
+                    let (_, record) = known(view, commit)?;
+                    let what = subject(&record);
+                    (record.tree, what)
+                }
+            };
+            let changes = changes_between(view, &head.tree, &tree, prefix)?;
+            if changes.is_empty() {
+                return Ok(());
+            }
+            apply(tx, changes)?;
+            tx.set_message(format!("Restore: {what}"))
+        });
+        restored.map(|((), commit)| commit)
+    }
+
     /// Brings what `theirs` has into the branch that is checked out, in a commit that has both for
     /// parents: a three-way merge against where the two parted. Where both changed the same,
     /// `policies` decide. What is merged already is not merged again: the commit is empty then.
@@ -444,13 +488,23 @@ fn revert(tx: &mut Transaction, record: &Record, changes: Vec<Change>) -> Result
         .into_iter()
         .map(|change| Change::new(change.path, change.after, change.before));
     apply(tx, back.collect())?;
-    let what = match record.signed.message.lines().next() {
-        Some(subject) => subject.to_owned(),
-        None => record.id.to_string(),
-    };
-    tx.set_message(format!("Undo: {what}"))?;
+    tx.set_message(format!("Undo: {}", subject(record)))?;
     tx.meta.undoes = Some(record.id);
     Ok(())
+}
+
+/// The most characters of a message that the message of another commit repeats.
+const SUBJECT_CHARS_MAX: usize = 200;
+
+/// What a commit is called in the message of another.
+fn subject(record: &Record) -> String {
+    let Some(line) = record.signed.message.lines().next() else {
+        return record.id.to_string();
+    };
+    match line.char_indices().nth(SUBJECT_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line.to_owned(),
+    }
 }
 
 /// A commit by its name, if it is kept.
@@ -594,7 +648,7 @@ pub(crate) fn changes_since(
     changes_between(&*head.view, &from, &head.tree, prefix)
 }
 
-fn is_same_below(
+pub(crate) fn is_same_below(
     view: &dyn View,
     from: &TreeRef,
     to: &TreeRef,

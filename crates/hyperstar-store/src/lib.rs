@@ -68,8 +68,9 @@
 //! # The past
 //! Each transaction is a commit in a history, as in Git: [`Store::log`] lists them, [`Store::at`] reads the
 //! state of one, [`Store::diff`] tells two apart at the cost of the difference, [`Store::undo`] and
-//! [`Store::revert`] take one back, [`Store::branch`], [`Store::checkout`] and [`Store::merge`] work on
-//! several lines at once. [`History`] says how much is kept; [`Store::verify`] checks all of it.
+//! [`Store::revert`] take one back, [`Store::restore`] goes back to one, [`Store::branch`],
+//! [`Store::checkout`] and [`Store::merge`] work on several lines at once. [`History`] says how much is
+//! kept; [`Store::verify`] checks all of it. A [`Timeline`] keeps the log in memory for those who show it.
 //!
 //! ```
 //! # let store = hyperstar_store::Store::memory();
@@ -117,6 +118,7 @@ mod store;
 mod subscription;
 pub mod sync;
 mod ticket;
+mod timeline;
 mod transaction;
 mod tree;
 mod value;
@@ -148,6 +150,7 @@ pub use record::{AUTHOR_BYTES_MAX, MESSAGE_BYTES_MAX};
 pub use snapshot::Snapshot;
 pub use store::Store;
 pub use subscription::{DELIVERY_COMMITS_MAX, Subscription};
+pub use timeline::{Moments, TIMELINE_COMMITS_MAX, Timeline};
 pub use transaction::{COMMIT_BYTES_MAX, COMMIT_CHANGES_MAX, Transaction};
 pub use value::VALUE_BYTES_MAX;
 pub use watch::{Watch, WatchBounds, WatchEvent};

@@ -24,6 +24,10 @@ thread_local! {
 /// Reads that a transaction makes are not recorded: a computation that writes would otherwise
 /// depend on what it writes. Reads on other threads are not seen.
 ///
+/// Reads of the past ([`Store::at`](crate::Store::at)) name their store and nothing in it, since no
+/// commit alters them. [`Store::log`](crate::Store::log) and [`Timeline::read`](crate::Timeline::read)
+/// count as reads of their prefix.
+///
 /// ```
 /// use hyperstar_store::{Store, record_reads};
 ///
@@ -107,7 +111,7 @@ struct StoreReads {
 }
 
 impl ReadSet {
-    /// Whether nothing was read.
+    /// Whether nothing was read, of no store. What names stores and nothing in them, never changes.
     pub fn is_empty(&self) -> bool {
         self.stores.is_empty()
     }
@@ -189,6 +193,11 @@ pub(crate) fn record_path(store: StoreId, path: &str) {
 
 pub(crate) fn record_prefix(store: StoreId, prefix: &str) {
     record(store, |reads| insert(&mut reads.prefixes, prefix));
+}
+
+/// Something was read that no commit alters.
+pub(crate) fn record_past(store: StoreId) {
+    record(store, |_| ());
 }
 
 fn record(store: StoreId, add: impl FnOnce(&mut StoreReads)) {

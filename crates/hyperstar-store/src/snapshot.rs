@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::hash::Hash;
 use crate::path::{check_prefix, descendants_start};
-use crate::reads::{record_path, record_prefix};
+use crate::reads::{record_past, record_path, record_prefix};
 use crate::state::{Pages, Rooted, bytes_of, text};
 use crate::tree;
 use crate::{StoreError, StoreId, Version, read};
@@ -34,11 +34,41 @@ use crate::{StoreError, StoreId, Version, read};
 pub struct Snapshot {
     store: StoreId,
     state: Arc<dyn Rooted>,
+    /// Asked for by the name of a commit: whatever is written, asking again gives the same.
+    is_past: bool,
 }
 
 impl Snapshot {
     pub(crate) fn new(store: StoreId, state: Arc<dyn Rooted>) -> Self {
-        Self { store, state }
+        let is_past = false;
+        Self {
+            store,
+            state,
+            is_past,
+        }
+    }
+
+    pub(crate) fn past(store: StoreId, state: Arc<dyn Rooted>) -> Self {
+        let is_past = true;
+        Self {
+            store,
+            state,
+            is_past,
+        }
+    }
+
+    fn record_path(&self, path: &str) {
+        match self.is_past {
+            true => record_past(self.store),
+            false => record_path(self.store, path),
+        }
+    }
+
+    fn record_prefix(&self, prefix: &str) {
+        match self.is_past {
+            true => record_past(self.store),
+            false => record_prefix(self.store, prefix),
+        }
     }
 
     /// The store that it was taken of.
@@ -70,7 +100,7 @@ impl Snapshot {
     /// As [`Snapshot::get_bytes`].
     pub fn count(&self, prefix: &str) -> Result<u64, StoreError> {
         check_prefix(prefix)?;
-        record_prefix(self.store, prefix);
+        self.record_prefix(prefix);
         let pages = Pages(self.state.view());
         let below = descendants_start(prefix);
         Ok(tree::count_below(
@@ -97,7 +127,7 @@ impl Snapshot {
     /// As [`Snapshot::get_bytes`].
     pub fn nth(&self, prefix: &str, index: u64) -> Result<Option<(String, Bytes)>, StoreError> {
         check_prefix(prefix)?;
-        record_prefix(self.store, prefix);
+        self.record_prefix(prefix);
         let (view, below) = (self.state.view(), descendants_start(prefix));
         let found = tree::nth(&Pages(view), self.state.tree(), below.as_bytes(), index)?;
         found
@@ -111,7 +141,7 @@ impl Snapshot {
     /// [`StoreError::Decode`] if the value is not a `T`; [`StoreError::InvalidPath`];
     /// [`StoreError::Backend`].
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, StoreError> {
-        record_path(self.store, path);
+        self.record_path(path);
         read::get(&*self.state, path)
     }
 
@@ -120,7 +150,7 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError::InvalidPath`]; [`StoreError::Backend`].
     pub fn get_bytes(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
-        record_path(self.store, path);
+        self.record_path(path);
         read::get_bytes(&*self.state, path)
     }
 
@@ -138,7 +168,7 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::get_bytes`].
     pub fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        record_prefix(self.store, prefix);
+        self.record_prefix(prefix);
         read::list(&*self.state, prefix)
     }
 
@@ -148,7 +178,7 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::get_bytes`].
     pub fn children(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        record_prefix(self.store, prefix);
+        self.record_prefix(prefix);
         read::children(&*self.state, prefix)
     }
 
@@ -160,7 +190,7 @@ impl Snapshot {
         &self,
         prefix: &str,
     ) -> Result<Vec<(String, T)>, StoreError> {
-        record_prefix(self.store, prefix);
+        self.record_prefix(prefix);
         read::entries(&*self.state, prefix)
     }
 
@@ -192,7 +222,7 @@ impl Snapshot {
         range: impl RangeBounds<&'a str>,
         mut visit: impl FnMut(&str, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        record_prefix(self.store, prefix);
+        self.record_prefix(prefix);
         read::scan(&*self.state, prefix, range, &mut visit)
     }
 
@@ -223,7 +253,7 @@ impl Snapshot {
         range: impl RangeBounds<&'a str>,
         mut visit: impl FnMut(&str, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        record_prefix(self.store, prefix);
+        self.record_prefix(prefix);
         read::scan_back(&*self.state, prefix, range, &mut visit)
     }
 }

@@ -23,6 +23,7 @@ use http::StatusCode;
 pub struct Html {
     body: Arc<str>,
     title: Option<Arc<str>>,
+    status: Option<StatusCode>,
 }
 
 impl Html {
@@ -31,6 +32,7 @@ impl Html {
         Self {
             body: html.into(),
             title: None,
+            status: None,
         }
     }
 
@@ -48,9 +50,33 @@ impl Html {
         self
     }
 
+    /// The status that a first load of this page is answered with (200 by default): for a page in the
+    /// app's own looks that says that something is not there. It is live like any other, so it may turn
+    /// into what was asked for; [`ViewError`] gives a plain one.
+    ///
+    /// ```
+    /// use hyperstar::{App, Cx, Html, Hub};
+    /// use maud::html;
+    ///
+    /// let app = App::new(&Hub::new()).view("/room/{room}", |cx: Cx| match cx.param("room") {
+    ///     "tea" => Html::from(html! { h1 { "Tea" } }),
+    ///     _ => Html::from(html! { p { "No such room. " a href="/room/tea" { "Tea?" } } })
+    ///         .status(http::StatusCode::NOT_FOUND),
+    /// });
+    /// ```
+    #[must_use]
+    pub fn status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
     /// The markup.
     pub fn as_str(&self) -> &str {
         &self.body
+    }
+
+    pub(crate) fn status_code(&self) -> StatusCode {
+        self.status.unwrap_or_default()
     }
 
     pub(crate) fn title_text(&self) -> Option<&str> {

@@ -85,6 +85,12 @@ pub(crate) fn store_topic(store: u64, path: &str) -> String {
     }
 }
 
+/// What is never announced: stands for the past of a store, which does not change. Who read nothing
+/// else would otherwise be taken for one of whom nothing is known.
+pub(crate) fn past_topic(store: u64) -> String {
+    format!("past:{store}")
+}
+
 impl Hub {
     /// A hub with nobody listening.
     pub fn new() -> Self {
@@ -159,7 +165,8 @@ impl Hub {
     }
 
     /// Announces every commit of `store` from now on, path by path. Reads of the store in a render
-    /// are recorded, so a commit renders exactly the pages that read what it wrote.
+    /// are recorded, so a commit renders exactly the pages that read what it wrote. What a page reads of
+    /// the past ([`Store::at`]) never renders it again.
     pub fn follow(&self, store: &Store) {
         let inner = Arc::downgrade(&self.inner);
         let id = store.id().as_u64();

@@ -6,6 +6,7 @@ use std::fmt;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use hyperstar_datastar::{ExecuteScript, PatchElements, PatchSignals};
+use hyperstar_sse::Event;
 use serde::Serialize;
 
 use crate::html::{Html, IntoHtml, Later, Now};
@@ -89,7 +90,39 @@ impl Reply {
         self
     }
 
-    /// Sends the page to another address.
+    /// Has the page show another address of this app, without loading it anew: `/rooms/tea?sort=new`.
+    ///
+    /// The address bar, the title and the content follow; signals, focus and what was typed stay. The
+    /// entry in the browser's history is replaced, so this is for what a person adjusts in a place; to
+    /// another place leads a link, which with the attribute `data-hs-go` moves the page in the same way and
+    /// adds an entry (`data-hs-go="replace"` replaces it). Views cannot tell: they are asked for the page
+    /// at that address, and who loads it sees the same.
+    ///
+    /// ```
+    /// use hyperstar::Reply;
+    ///
+    /// // Nothing changed, so no page but this one has anything to render.
+    /// let sorted = Reply::new().go("/rooms/tea?sort=new").unchanged();
+    /// ```
+    ///
+    /// An address that does not begin with one `/` is an error of the action (500): it might be another
+    /// site's.
+    #[must_use]
+    pub fn go(mut self, address: &str) -> Self {
+        if !is_own(address) {
+            let error = format!("the page cannot go to `{address}`; name a path of this app");
+            self.error = Some(error);
+            return self;
+        }
+        let data = format!("url {address}");
+        Event::new()
+            .name(GO)
+            .data(&data)
+            .encode_into(&mut self.bytes);
+        self
+    }
+
+    /// Sends the page to another address, which is loaded anew.
     #[must_use]
     pub fn redirect(self, url: &str) -> Self {
         self.script_with(ExecuteScript::redirect(url))
@@ -117,6 +150,18 @@ impl Reply {
             None => Ok(self.bytes.freeze()),
         }
     }
+}
+
+/// Tells the page's own script, as `url`, which address to show. Datastar hands such events on.
+pub(crate) const GO: &str = "datastar-hs-go";
+
+/// Whether a browser reads it as a path of the same site. It takes `\\` for `/`, and leaves line breaks
+/// out.
+fn is_own(address: &str) -> bool {
+    let mut bytes = address.bytes();
+    bytes.next() == Some(b'/')
+        && !matches!(bytes.next(), Some(b'/' | b'\\'))
+        && !address.chars().any(char::is_control)
 }
 
 /// What an action may return: [`Done`], `()`, a [`Reply`], one Datastar event, markup (which

@@ -32,7 +32,7 @@ use crate::scope::{self, Outcome, Scope};
 use crate::session::{Known, Session};
 use crate::shell::Load;
 use crate::view::View;
-use crate::viewer::Viewers;
+use crate::viewer::{Connected, Viewers};
 use crate::{ActionError, address, assets, error_page, guard, jitter, metrics};
 
 const HS_STREAM: HeaderName = HeaderName::from_static("hs-stream");
@@ -261,7 +261,7 @@ async fn page(
             };
             let document = shared.shell.document(shared, &html, &load);
             // The document names one tab: a copy from a cache would be a second one of that name.
-            let mut response = fresh(StatusCode::OK, HTML, document);
+            let mut response = fresh(html.status_code(), HTML, document);
             if let Ok(policy) = HeaderValue::from_str(&guard::page_policy(&nonce, &shared.csp)) {
                 response
                     .headers_mut()
@@ -353,7 +353,14 @@ fn stream(
         // Nothing else tells a page that its stream is back if it shows the right thing already.
         let _ = sender.event(PatchSignals::raw("{}").encode());
     }
-    let (number, is_new) = viewer.connect(sender.clone(), group, member);
+    let Connected {
+        number,
+        is_new,
+        on_leave,
+    } = viewer.connect(sender.clone(), group, member, number, view.on_leave.clone());
+    if let Some(hook) = on_leave {
+        hook(viewer.clone());
+    }
     if is_new && let Some(hook) = &view.on_join {
         hook(viewer.clone());
     }

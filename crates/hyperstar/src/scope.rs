@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::hub::store_topic;
+use crate::hub::{past_topic, store_topic};
 
 /// The most topics that one render may depend on; past it, the render depends on everything.
 pub(crate) const TOPICS_MAX: usize = 4_096;
@@ -112,6 +112,11 @@ impl<T> Future for Scoped<T> {
         let mut scope = CURRENT.replace(outer).unwrap_or_default();
         for (store, path) in reads.iter() {
             note(&mut scope, &store_topic(store.as_u64(), path));
+        }
+        if reads.iter().next().is_none() {
+            for store in reads.stores() {
+                note(&mut scope, &past_topic(store.as_u64()));
+            }
         }
         match polled {
             Ok(Poll::Pending) => {

@@ -14,7 +14,7 @@ use crate::viewer::Viewer;
 pub const FRAME_MS: u64 = 16;
 
 type Rendering = Pin<Box<dyn Future<Output = Result<Html, ViewError>> + Send>>;
-type Hook = Arc<dyn Fn(Viewer) + Send + Sync>;
+pub(crate) type Hook = Arc<dyn Fn(Viewer) + Send + Sync>;
 
 /// Who looks at a page: what its render is shared by.
 #[derive(Clone, Debug)]
@@ -117,7 +117,8 @@ impl View {
         self
     }
 
-    /// Called when a tab opens this page: not when it merely reconnects.
+    /// Called when a tab opens this page: not when it merely reconnects, or goes on to another address of
+    /// the same page.
     #[must_use]
     pub fn on_join(mut self, hook: impl Fn(Viewer) + Send + Sync + 'static) -> Self {
         self.on_join = Some(Arc::new(hook));
@@ -125,7 +126,8 @@ impl View {
     }
 
     /// Called when a tab has been away for [`Limits::leave_ms`](crate::Limits::leave_ms). A hidden
-    /// tab lets go of its stream, so it leaves, and joins when it is looked at again.
+    /// tab lets go of its stream, so it leaves, and joins when it is looked at again. One that goes on to
+    /// another page leaves at once.
     #[must_use]
     pub fn on_leave(mut self, hook: impl Fn(Viewer) + Send + Sync + 'static) -> Self {
         self.on_leave = Some(Arc::new(hook));

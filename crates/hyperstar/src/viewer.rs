@@ -17,6 +17,7 @@ use crate::hub::{Hub, lock};
 use crate::order::Order;
 use crate::places::{Place, Places, TooMany};
 use crate::session::Session;
+use crate::view::Hook;
 use crate::{Limits, Reply, places, scope};
 
 /// How long a viewer's record outlives its last sign of life.
@@ -53,9 +54,25 @@ struct Line {
     stream: Option<Stream>,
     /// Counts streams, so that the end of an old one does not end its successor.
     streams: u64,
-    /// Whether the view was told that this viewer is here.
-    announced: bool,
+    /// The page whose view was told that this viewer is here.
+    announced: Option<Announced>,
     seen: Instant,
+}
+
+/// A page, and what to call when a viewer is no longer there.
+struct Announced {
+    route: usize,
+    on_leave: Option<Hook>,
+}
+
+/// What follows from a new stream.
+pub(crate) struct Connected {
+    /// The stream's number.
+    pub(crate) number: u64,
+    /// The viewer is new to its view.
+    pub(crate) is_new: bool,
+    /// What to call since it has left another page for this one.
+    pub(crate) on_leave: Option<Hook>,
 }
 
 struct Stream {
@@ -71,7 +88,7 @@ impl Viewer {
         let line = Line {
             stream: None,
             streams: 0,
-            announced: false,
+            announced: None,
             seen: Instant::now(),
         };
         Self {
@@ -179,9 +196,15 @@ impl Viewer {
         lock(&self.inner.line).seen = Instant::now();
     }
 
-    /// Puts a new stream in place of the old one, which ends. Answers the stream's number and whether
-    /// the viewer is new to its view.
-    pub(crate) fn connect(&self, sender: Sender, group: Arc<Group>, member: u64) -> (u64, bool) {
+    /// Puts a new stream, of the page with this number, in place of the old one, which ends.
+    pub(crate) fn connect(
+        &self,
+        sender: Sender,
+        group: Arc<Group>,
+        member: u64,
+        route: usize,
+        on_leave: Option<Hook>,
+    ) -> Connected {
         let mut line = lock(&self.inner.line);
         line.streams += 1;
         let number = line.streams;
@@ -190,13 +213,18 @@ impl Viewer {
             group,
             member,
         });
-        let is_new = !std::mem::replace(&mut line.announced, true);
+        let before = line.announced.replace(Announced { route, on_leave });
         drop(line);
         if let Some(old) = old {
             old.group.leave(old.member);
             old.sender.close();
         }
-        (number, is_new)
+        let is_new = before.as_ref().is_none_or(|before| before.route != route);
+        Connected {
+            number,
+            is_new,
+            on_leave: before.filter(|_| is_new).and_then(|before| before.on_leave),
+        }
     }
 
     /// Notes that a stream has ended; answers whether it was the viewer's current one.
@@ -218,7 +246,7 @@ impl Viewer {
     /// now. Says so only once.
     pub(crate) fn has_left(&self, number: u64) -> bool {
         let mut line = lock(&self.inner.line);
-        line.stream.is_none() && line.streams == number && std::mem::take(&mut line.announced)
+        line.stream.is_none() && line.streams == number && line.announced.take().is_some()
     }
 
     /// The way to the tab, while there is one.

@@ -5,6 +5,7 @@ mod broadcast;
 mod clicks;
 mod limits;
 mod outages;
+mod past;
 mod redeploy;
 
 use std::net::SocketAddr;

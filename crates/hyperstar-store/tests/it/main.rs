@@ -17,5 +17,6 @@ mod scans;
 mod submit;
 mod support;
 mod sync;
+mod timeline;
 mod transactions;
 mod watches;

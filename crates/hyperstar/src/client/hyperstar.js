@@ -1,5 +1,6 @@
 // Watches over a page: its requests arrive once and in order, its person is told when the server is
-// away, and it reloads itself, keeping what was typed, once it is older than the server.
+// away, it goes to other addresses of its app without being loaded anew, and it reloads itself, keeping
+// what was typed, once it is older than the server.
 (() => {
   'use strict'
   const root = document.documentElement
@@ -94,16 +95,21 @@
   document.body.hsWaits = true
   const stream = async (url, options) => {
     const { signal } = options
+    signal?.addEventListener('abort', () => leave())
     const first = pauseMs
     pauseMs = undefined
     if (first !== undefined) await wait(first, signal)
     for (;;) {
       let atLeast = 0
       let reason
+      const left = new AbortController()
+      leave = () => left.abort()
+      if (signal?.aborted) leave()
       try {
         const headers = { ...options.headers }
         if (opened) headers['hs-again'] = '1'
-        const answer = await fetchNow(url, { ...options, headers })
+        const answer = await fetchNow(moved ? here : url, { ...options, headers, signal: left.signal })
+        isMoving = false
         if (answer.ok) {
           opened = following = true
           awaySince = undefined
@@ -115,16 +121,48 @@
         }
         atLeast = retryAfter(answer)
         const text = await answer.text()
+        // No page of ours is there: whatever it is, the browser can show it.
+        if (moved && answer.status < 500 && answer.status !== 429) location.reload()
         // There is no place for this page: its person can do something about that.
         if (answer.status === 429) reason = text
       } catch (error) {
         if (signal?.aborted) throw error
+        if (left.signal.aborted) continue
       }
-      following = false
+      isMoving = following = false
       down(reason)
       await wait(Math.max(atLeast, growingPause()), signal)
     }
   }
+
+  // ---- Other addresses ----------------------------------------------------------------------
+  // The stream is asked for at another address from now on: that is all there is to it.
+  let here = location.pathname + location.search
+  let moved = false
+  // Between two streams, so that nothing is said to be away.
+  let isMoving = false
+  // Ends the stream that is there, or is asked for.
+  let leave = () => {}
+  const go = (address, remember) => {
+    const url = new URL(address, location.href)
+    const there = url.pathname + url.search
+    if (url.origin !== location.origin || there === here) return
+    if (remember) history[remember](null, '', url)
+    here = there
+    moved = isMoving = true
+    if (following) pauseMs = 0
+    leave()
+    wakeAll()
+  }
+  addEventListener('popstate', () => go(location.href))
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest?.('a[data-hs-go]')
+    const { defaultPrevented, button, metaKey, ctrlKey, shiftKey, altKey } = event
+    if (!link || defaultPrevented || button || metaKey || ctrlKey || shiftKey || altKey) return
+    if (link.origin !== location.origin || link.target) return
+    event.preventDefault()
+    go(link.href, link.dataset.hsGo === 'replace' ? 'replaceState' : 'pushState')
+  })
 
   window.fetch = (url, options) => {
     const headers = options?.headers
@@ -159,6 +197,8 @@
     banner = undefined
   }
   document.addEventListener('datastar-fetch', ({ detail }) => {
+    // From the stream, or in the answer to an action.
+    if (detail.type === 'datastar-hs-go') go(detail.argsRaw.url, 'replaceState')
     if (detail.el !== document.body) return
     // A server that restarts gives each of its pages a moment of its own to come back at.
     if (detail.type === 'datastar-hs-wait') pauseMs = Number(detail.argsRaw.ms)
@@ -166,7 +206,7 @@
     pauseMs ??= 200 + Math.random() * 800
     awaySince ??= performance.now()
     following = false
-    down()
+    if (!isMoving) down()
   })
 
   let notice

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::events::Reader;
 use super::script::{self, Call, World};
 use super::{Browser, Frame, TestError};
+use crate::reply::GO;
 
 /// How long [`Page::wait_for`] waits, on tokio's clock.
 const WAIT_MS: u64 = 5_000;
@@ -42,6 +43,8 @@ pub struct Page {
     scripts: Vec<String>,
     tab: String,
     sequence: u64,
+    /// It goes to another address, and has not asked for the stream there.
+    is_moving: bool,
 }
 
 impl Page {
@@ -105,6 +108,7 @@ impl Page {
             scripts: Vec::new(),
             tab,
             sequence: 0,
+            is_moving: false,
         };
         page.declare()?;
         page.follow(false).await?;
@@ -154,6 +158,12 @@ impl Page {
             .unwrap_or_default()
     }
 
+    /// The address that it shows, as the address bar has it: the one that it was opened at, or where it
+    /// went since.
+    pub fn address(&self) -> &str {
+        &self.uri
+    }
+
     /// The document's title.
     pub fn title(&self) -> String {
         self.text("title")
@@ -186,7 +196,8 @@ impl Page {
     // What a person does, they do to what is on their screen: what has arrived is taken in first.
     // ---- What a person does --------------------------------------------------------------------
 
-    /// Clicks: runs the element's `data-on:click`; a button without one submits its form.
+    /// Clicks: runs the element's `data-on:click`; a button without one submits its form, a link with
+    /// `data-hs-go` has the page show its address.
     ///
     /// # Errors
     /// If there is nothing to click, nothing happens on a click, or the server refuses.
@@ -197,6 +208,11 @@ impl Page {
             && handlers(&element, "click").is_empty();
         if submits {
             return self.submit(selector).await;
+        }
+        if element.is("a[data-hs-go]") && handlers(&element, "click").is_empty() {
+            let address = element.attr_or("href", "").to_string();
+            self.go(&address);
+            return self.arrive().await.map(drop);
         }
         self.fire(selector, "click", json!({})).await
     }
@@ -359,6 +375,10 @@ impl Page {
 
     /// Waits for the next bytes of the stream; `false` if it has ended.
     async fn arrive(&mut self) -> Result<bool, TestError> {
+        if std::mem::take(&mut self.is_moving) {
+            self.follow(true).await?;
+            return Ok(true);
+        }
         let Some(stream) = &mut self.stream else {
             return Ok(false);
         };
@@ -433,7 +453,11 @@ impl Page {
             });
         }
         for expression in expressions {
-            let names = json!({ "evt": event, "el": { "value": self.value(selector) } });
+            let mut names = json!({ "evt": event, "el": {} });
+            for attribute in self.element(selector)?.attrs() {
+                names["el"][attribute.name.local.to_string()] = json!(*attribute.value);
+            }
+            names["el"]["value"] = json!(self.value(selector));
             let mut world = World {
                 signals: &mut self.signals,
                 names,
@@ -522,6 +546,9 @@ impl Page {
                 self.apply(frame)?;
             }
         }
+        if std::mem::take(&mut self.is_moving) {
+            self.follow(true).await?;
+        }
         Ok(())
     }
 
@@ -572,6 +599,10 @@ impl Page {
                     .map(|patch| script::merge(&mut self.signals, &patch, only_missing))
                     .map_err(|error| format!("{text} is no JSON: {error}"))
             }
+            GO => {
+                self.go(&frame.argument("url").unwrap_or_default());
+                Ok(())
+            }
             _ => Ok(()),
         };
         let what = format!("an event of {}", self.uri);
@@ -581,6 +612,24 @@ impl Page {
         }
         self.frames.push(frame);
         self.declare()
+    }
+
+    /// Leaves the stream for the one of another address.
+    fn go(&mut self, address: &str) {
+        let address = match address.strip_prefix('?') {
+            Some(_) => {
+                let path = self.uri.split('?').next().unwrap_or_default();
+                format!("{path}{address}")
+            }
+            None => address.to_owned(),
+        };
+        if address == self.uri {
+            return;
+        }
+        self.connect.url.clone_from(&address);
+        self.uri = address;
+        self.stream = None;
+        self.is_moving = true;
     }
 
     fn patch(&mut self, frame: &Frame) -> Result<(), String> {

@@ -5,6 +5,7 @@
 mod actions;
 mod assets;
 mod browser;
+mod go;
 mod hostile;
 mod limits;
 mod live;

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const DAY_S: u64 = 86_400;
 
 /// Milliseconds since 1970.
-pub(crate) fn now_ms() -> u64 {
+pub fn now_ms() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -16,7 +16,7 @@ pub(crate) fn now_ms() -> u64 {
 /// A moment in UTC as RFC 3339 has it, which is what `<time datetime>` takes: `2024-02-29T23:59:01Z`.
 ///
 /// The date is computed as in Howard Hinnant's "chrono-compatible low-level date algorithms".
-pub(crate) fn rfc3339(at_ms: u64) -> String {
+pub fn rfc3339(at_ms: u64) -> String {
     let seconds = at_ms / 1_000;
     let (days, second) = (seconds / DAY_S, seconds % DAY_S);
     let shifted = days + 719_468;

@@ -1,12 +1,12 @@
 //! A Chromium for the browser tests. They never skip: without a browser they fail, and their
 //! message names `cargo xtask browser`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell;
+use crate::{apt, shell};
 
 /// The names under which a Chromium may be on `PATH`; `hyperstar-e2e` looks for the same.
 const NAMES: [&str; 4] = [
@@ -60,25 +60,11 @@ fn find() -> Result<Option<PathBuf>> {
     Ok(NAMES.iter().find_map(|name| shell::find_on_path(name)))
 }
 
-/// Installs Debian's Chromium. Only root on a Debian-like system may: nobody else is asked for a
-/// password in the middle of a check.
+/// Installs Debian's Chromium, where we may.
 fn install() -> Result<()> {
-    let looked = format!("looked for CHROMIUM, {}", NAMES.join(", "));
-    if !Path::new("/etc/debian_version").is_file() || shell::find_on_path("apt-get").is_none() {
-        bail!("no Chromium found ({looked}); {REMEDY}");
-    }
-    let mut id = Command::new("id");
-    id.arg("-u");
-    if shell::read(id)?.trim() != "0" {
-        bail!("no Chromium found ({looked}), and only root can install it here; {REMEDY}");
-    }
-    println!("no Chromium found ({looked}): installing Debian's");
-    apt_get(&["update"])?;
-    apt_get(&["install", "--yes", "--no-install-recommends", "chromium"])
-}
-
-fn apt_get(args: &[&str]) -> Result<()> {
-    let mut command = Command::new("apt-get");
-    command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
-    shell::run(command).context(REMEDY)
+    let missing = format!(
+        "no Chromium found (looked for CHROMIUM, {})",
+        NAMES.join(", ")
+    );
+    apt::install("chromium", &missing, REMEDY)
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use crate::{browser, deny, layers, lean, links, shell, testing};
+use crate::{browser, deny, git, layers, lean, links, shell, testing};
 
 /// The targets of fuzzers, a workspace of their own.
 const FUZZ: &str = "fuzz/Cargo.toml";
@@ -33,6 +33,7 @@ enum Step {
     Lean,
     Docs,
     Browser,
+    Git,
     Tests,
 }
 
@@ -51,6 +52,7 @@ impl Step {
             Step::Lean => "the cores build without C and without an operating system",
             Step::Docs => "the documentation builds without warnings",
             Step::Browser => "a Chromium is there",
+            Step::Git => "a Git is there",
             Step::Tests => "all tests pass, in the browser too",
         }
     }
@@ -67,6 +69,7 @@ impl Step {
                 "run `RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace --all-features`"
             }
             Step::Browser => "install Chromium, or name it in the environment variable CHROMIUM",
+            Step::Git => "install Git",
             Step::Tests => {
                 "run a failing test alone: `cargo test -p <crate> --all-features <name>`"
             }
@@ -101,6 +104,7 @@ impl Step {
                 shell::run(command)
             }
             Step::Browser => browser::run(),
+            Step::Git => git::run(),
             Step::Tests => testing::run(),
         }
     }

@@ -1,10 +1,12 @@
 //! The automation of this repository: `cargo xtask ci` is exactly what CI runs, and each of its
 //! checks can be run alone. Nothing here is published, and no other crate may depend on it.
 
+mod apt;
 mod bench;
 mod browser;
 mod ci;
 mod deny;
+mod git;
 mod layers;
 mod lean;
 mod links;

@@ -15,6 +15,10 @@
 //! - **Any input is safe to read**: [`Store::import_git`](crate::Store::import_git) answers a hostile
 //!   stream with a [`GitReadError`] that names the line, in bounded memory, and nothing half done.
 //!
+//! A commit that was made in Git goes out with trailers of ours, and so under another hash of Git than it came
+//! with: export to a repository of its own, or move the branches of the one that it came from with
+//! `git fast-import --force`.
+//!
 //! What is lost: of a Git history, the executable bit, the committer where it is not the author, time
 //! zones, signatures, messages of tags, and bytes of a message that are not UTF-8. A symbolic link and a
 //! submodule have no place in a store; [`Foreign`] says what becomes of them. Commits of more than 16

@@ -82,6 +82,11 @@
 //! # Ok::<(), hyperstar_store::StoreError>(())
 //! ```
 //!
+//! # Git
+//! [`Store::export_git`] writes the history for `git fast-import`, so that `git log`, `diff`, `blame` and
+//! `push` work on it; [`Store::import_git`] reads what `git fast-export` writes. A commit that nobody
+//! altered has the same id after the trip, and what was edited in Git goes on from there. See [`git`].
+//!
 //! # Hearing of changes
 //! | what | when |
 //! |---|---|

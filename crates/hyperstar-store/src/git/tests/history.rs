@@ -363,11 +363,11 @@ fn an_overlay_takes_changes_as_the_model_does() {
         let stream = written(&nodes);
         let expected = import(&*stream, ReadOptions::default()).unwrap();
         let store = Store::memory();
-        let mut reader = Reader::new(&*stream, Cursor::new(Vec::new()), ReadOptions::default());
+        let reader = Reader::new(&*stream, Cursor::new(Vec::new()), ReadOptions::default());
         let mut model = Tree::new();
         let mut files = overlay(&store);
         let mut applier = Applier::default();
-        while let Some(event) = reader.next() {
+        for event in reader {
             match event.unwrap() {
                 Event::Commit(_) => applier = Applier::default(),
                 Event::Change { line, change } => {

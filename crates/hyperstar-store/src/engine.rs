@@ -2,6 +2,7 @@
 
 pub(crate) mod flush;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::Waker;
 use std::thread::{self, ThreadId};
@@ -37,9 +38,9 @@ pub(crate) struct Engine {
     watches: Mutex<Vec<Arc<WatchQueue>>>,
     published: RwLock<Arc<Head>>,
     pub(crate) delivery: Delivery,
-    /// The commits that are being received right now: [`Store::compact`](crate::Store::compact) keeps what
-    /// is there of them.
-    pub(crate) receiving: Mutex<Vec<CommitId>>,
+    /// The commits that are being received right now, and by how many:
+    /// [`Store::compact`](crate::Store::compact) keeps what is there of them.
+    pub(crate) receiving: Mutex<HashMap<CommitId, usize>>,
 }
 
 /// What is not durable yet.

@@ -4,10 +4,12 @@
 //! `HYPERSTAR_SYNC_SEEDS` sets how many random histories, cuts and exchanges there are.
 
 mod clones;
+mod cuts;
+mod gossip;
 mod names;
-
 mod pipe;
 mod random;
+mod while_others;
 
 use std::env;
 

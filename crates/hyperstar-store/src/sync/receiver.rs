@@ -51,7 +51,7 @@ enum Phase {
     Names,
     Choose,
     Walk(Walk),
-    Fetch(Fetch),
+    Fetch(Box<Fetch>),
     Done,
 }
 
@@ -195,7 +195,7 @@ impl Receiver {
             Some(tracking) => at(&*head.view, &branch_key(tracking))?,
             None => None,
         };
-        self.phase = Phase::Fetch(Fetch {
+        self.phase = Phase::Fetch(Box::new(Fetch {
             target: Target {
                 tip: named.id,
                 branch: is_branch.then(|| named.name.clone()),
@@ -205,7 +205,7 @@ impl Receiver {
             planned: walk.order(followed.is_some()),
             open: None,
             needs_root: false,
-        });
+        }));
         Ok(())
     }
 
@@ -292,12 +292,12 @@ impl Receiver {
             return Err(SyncError::wrong("pages that were not asked for"));
         };
         self.write(vec![header], pages)?;
-        match &self.phase {
+        let Phase::Fetch(fetch) = &self.phase else {
+            return Ok(());
+        };
+        match &fetch.open {
             // Another session may have brought it as well, but the first of them always comes.
-            Phase::Fetch(Fetch {
-                open: Some((_, missing)),
-                ..
-            }) if missing.first() == asked.first() => {
+            Some((_, missing)) if missing.first() == asked.first() => {
                 Err(SyncError::wrong("no page that was asked for"))
             }
             _ => Ok(()),

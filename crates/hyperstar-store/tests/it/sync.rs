@@ -6,6 +6,7 @@
 mod clones;
 mod cuts;
 mod gossip;
+mod hostile;
 mod names;
 mod pipe;
 mod random;

@@ -4,6 +4,7 @@ pub(crate) mod flush;
 mod flusher;
 mod replay;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::Waker;
 use std::thread::{self, ThreadId};
@@ -49,9 +50,9 @@ pub(crate) struct Engine {
     flusher: Arc<Flusher>,
     /// Held while the backend shrinks.
     pub(crate) shrinking: Mutex<()>,
-    /// The commits that are being received right now: [`Store::compact`](crate::Store::compact) keeps what
-    /// is there of them.
-    pub(crate) receiving: Mutex<Vec<CommitId>>,
+    /// The commits that are being received right now, and by how many:
+    /// [`Store::compact`](crate::Store::compact) keeps what is there of them.
+    pub(crate) receiving: Mutex<HashMap<CommitId, usize>>,
 }
 
 /// What is not durable yet.

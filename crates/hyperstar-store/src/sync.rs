@@ -77,6 +77,8 @@ mod paths;
 mod receiver;
 mod sender;
 mod session;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use std::io::{self, Read, Write};
@@ -257,6 +259,12 @@ impl Store {
     ) -> Result<Synced, SyncError> {
         drive(Session::serve(self, options)?, stream, None, |_| ())
     }
+}
+
+/// For `fuzz/fuzz_targets/pages.rs`: whether these bytes are a page of a tree with these totals.
+#[doc(hidden)]
+pub fn probe_page(bytes: &[u8], count: u64, weight: u64) -> bool {
+    crate::tree::probe(bytes, count, weight)
 }
 
 /// Carries the messages of a session, each after its length in four bytes, the highest first.

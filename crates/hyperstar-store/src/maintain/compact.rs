@@ -106,11 +106,14 @@ impl Store {
         let (head, kept, end) = self.engine.replace_head(|backend, head| {
             let view = &*head.view;
             let mut kept = chosen(head, keep)?;
+            let receiving = lock(&self.engine.receiving).clone();
+            // Those that have arrived, and no branch has moved to yet.
+            kept.extend(receiving.keys());
             let mut draft = Draft::new(head);
             let mut end = head.state.next_page;
             let mut ties = names(view, BRANCHES)?.len() as u64;
             for (id, staged) in staged(view)? {
-                if lock(&self.engine.receiving).contains(&id) {
+                if receiving.contains_key(&id) {
                     // Its pages come one by one, also those whose numbers are given out already.
                     end = end.min(staged.first);
                     kept.insert(staged.base);

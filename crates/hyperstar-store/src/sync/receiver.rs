@@ -1,6 +1,7 @@
 //! The side that asks: for names, for the commits before them, and for what is missing of each.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -39,6 +40,9 @@ pub(super) struct Receiver {
     /// Which of them is in turn.
     at: usize,
     phase: Phase,
+    /// What the names stand for, until they do so here.
+    tips: Receiving,
+    /// What was asked for.
     receiving: Receiving,
     pub(super) received: Amount,
 }
@@ -47,7 +51,7 @@ enum Phase {
     Names,
     Choose,
     Walk(Walk),
-    Fetch(Fetch),
+    Fetch(Box<Fetch>),
     Done,
 }
 
@@ -63,10 +67,8 @@ struct Fetch {
 impl Receiver {
     pub(super) fn new(engine: Arc<Engine>, options: &SyncOptions) -> Self {
         Self {
-            receiving: Receiving {
-                engine: engine.clone(),
-                commits: Vec::new(),
-            },
+            tips: Receiving::new(&engine),
+            receiving: Receiving::new(&engine),
             engine,
             options: options.clone(),
             bytes_next: BYTES_FIRST,
@@ -159,6 +161,8 @@ impl Receiver {
             }
         }
         if !has_more {
+            self.tips
+                .set(self.told.iter().map(|named| named.id).collect());
             self.phase = Phase::Choose;
         }
         Ok(())
@@ -191,7 +195,7 @@ impl Receiver {
             Some(tracking) => at(&*head.view, &branch_key(tracking))?,
             None => None,
         };
-        self.phase = Phase::Fetch(Fetch {
+        self.phase = Phase::Fetch(Box::new(Fetch {
             target: Target {
                 tip: named.id,
                 branch: is_branch.then(|| named.name.clone()),
@@ -201,7 +205,7 @@ impl Receiver {
             planned: walk.order(followed.is_some()),
             open: None,
             needs_root: false,
-        });
+        }));
         Ok(())
     }
 
@@ -284,17 +288,24 @@ impl Receiver {
         let Phase::Fetch(fetch) = &mut self.phase else {
             return Err(SyncError::Over);
         };
-        let Some((header, _)) = fetch.open.take() else {
+        let Some((header, asked)) = fetch.open.take() else {
             return Err(SyncError::wrong("pages that were not asked for"));
         };
-        match self.write(vec![header], pages)? {
-            0 => Err(SyncError::wrong("no page that was asked for")),
+        self.write(vec![header], pages)?;
+        let Phase::Fetch(fetch) = &self.phase else {
+            return Ok(());
+        };
+        match &fetch.open {
+            // Another session may have brought it as well, but the first of them always comes.
+            Some((_, missing)) if missing.first() == asked.first() => {
+                Err(SyncError::wrong("no page that was asked for"))
+            }
             _ => Ok(()),
         }
     }
 
-    /// Writes down what came, and notes what is missing. Answers how many pages were new, or commits.
-    fn write(&mut self, headers: Vec<Header>, pages: &[Bytes]) -> Result<u64, SyncError> {
+    /// Writes down what came, and notes what is missing.
+    fn write(&mut self, headers: Vec<Header>, pages: &[Bytes]) -> Result<(), SyncError> {
         self.bytes_next = self.bytes_next.saturating_mul(2).min(BYTES_MAX);
         let missing_max = (self.bytes_next as usize / PAGE_BYTES).clamp(1, PLACES_MAX);
         let pages: HashMap<Hash, Bytes> = pages
@@ -306,7 +317,6 @@ impl Receiver {
         };
         let mut left = &headers[..];
         let mut checked = None;
-        let mut new = 0;
         fetch.needs_root = false;
         loop {
             let taken = intake::take(
@@ -324,7 +334,6 @@ impl Receiver {
             left = left.get(taken.commits..).unwrap_or_default();
             self.received.commits += taken.commits as u64;
             self.received.pages += taken.pages;
-            new += taken.commits as u64 + taken.pages;
             match (taken.open, left.first()) {
                 (Some(Open::Unchecked), Some(commit)) => {
                     let found = intake::check(&self.engine, commit);
@@ -332,13 +341,13 @@ impl Receiver {
                 }
                 (Some(Open::Missing(missing)), Some(commit)) => {
                     fetch.open = Some((commit.clone(), missing));
-                    return Ok(new);
+                    return Ok(());
                 }
                 (Some(Open::Root), _) => {
                     fetch.needs_root = true;
-                    return Ok(new);
+                    return Ok(());
                 }
-                _ => return Ok(new),
+                _ => return Ok(()),
             }
         }
     }
@@ -359,12 +368,24 @@ struct Receiving {
 }
 
 impl Receiving {
+    fn new(engine: &Arc<Engine>) -> Self {
+        Self {
+            engine: engine.clone(),
+            commits: Vec::new(),
+        }
+    }
+
     fn set(&mut self, commits: Vec<CommitId>) {
         let mut all = lock(&self.engine.receiving);
-        all.extend(&commits);
-        for former in std::mem::replace(&mut self.commits, commits) {
-            if let Some(index) = all.iter().position(|id| *id == former) {
-                all.swap_remove(index);
+        for id in &commits {
+            *all.entry(*id).or_default() += 1;
+        }
+        for id in std::mem::replace(&mut self.commits, commits) {
+            if let Entry::Occupied(mut count) = all.entry(id) {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
             }
         }
     }

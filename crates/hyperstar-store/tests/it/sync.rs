@@ -4,10 +4,13 @@
 //! `HYPERSTAR_SYNC_SEEDS` sets how many random histories, cuts and exchanges there are.
 
 mod clones;
+mod cuts;
+mod gossip;
+mod hostile;
 mod names;
-
 mod pipe;
 mod random;
+mod while_others;
 
 use std::env;
 

@@ -18,12 +18,13 @@ pub(crate) fn all() -> StoreConfig {
 
 /// A value: mostly short, now and then long, and of the long ones some that need a list of chunks.
 pub(crate) fn value(random: &mut Random) -> Bytes {
-    let count = match random.below(40) {
-        0 => 70_000 + random.below(200_000),
-        1..=3 => 1_000 + random.below(4_000),
+    let count = match random.below(100) {
+        0 => 66_000 + random.below(60_000),
+        1..=6 => 1_000 + random.below(4_000),
         _ => random.below(120),
     };
-    (0..count).map(|_| random.next() as u8).collect()
+    let words = (0..count.div_ceil(8)).flat_map(|_| random.next().to_le_bytes());
+    words.take(count as usize).collect()
 }
 
 /// Some writes below `scope`, also edits in the middle of what is there.
@@ -36,7 +37,7 @@ pub(crate) fn write(
     for _ in 0..count {
         let path = match random.below(8) {
             0 => format!("{scope}/deep/{}/{}/x", random.below(9), random.below(9)),
-            _ => format!("{scope}/{:04}", random.below(600)),
+            _ => format!("{scope}/{:04}", random.below(300)),
         };
         match random.below(5) {
             0 => drop(tx.remove(&path)?),
@@ -57,7 +58,7 @@ pub(crate) fn write(
 
 /// Commits on several branches, with merges and tags, some of them orphaned.
 pub(crate) fn history(store: &Store, random: &mut Random, commits: u64) {
-    let fill = |tx: &mut Transaction| write(tx, random, "a", 400);
+    let fill = |tx: &mut Transaction| write(tx, random, "a", 150);
     store.transaction(fill).unwrap();
     for step in 0..commits {
         let branches = store.branches().unwrap();

@@ -16,6 +16,7 @@ mod samples;
 mod single;
 mod sqlite;
 mod subject;
+mod sync;
 mod writers;
 
 use std::path::PathBuf;
@@ -68,6 +69,8 @@ enum Part {
     Bytes,
     /// Opening a store with many commits, after a clean stop and after a kill
     Reopen,
+    /// A clone over a socket, and what a sync of a few changes sends
+    Sync,
 }
 
 impl Part {
@@ -76,6 +79,7 @@ impl Part {
             Self::Points | Self::Single | Self::Bytes => &Kind::ALL,
             Self::Writers | Self::Reopen => &Kind::TRANSACTIONAL,
             Self::Diff => &[Kind::Hyperstar, Kind::Git],
+            Self::Sync => &[Kind::Hyperstar],
         }
     }
 }
@@ -174,6 +178,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             Part::Diff => diff::report(&plan, &files, goals)?,
             Part::Bytes => bytes::report(&plan, &files, goals)?,
             Part::Reopen => reopen::report(&plan, &files, goals)?,
+            Part::Sync => sync::report(&plan, &files)?,
         }
     }
     report.end();

@@ -137,7 +137,8 @@ pub enum Table {
     /// The values of the branch that is checked out, by path: small keys, small values, read most.
     Values,
     /// The pages of all trees and large values, by number: eight bytes, big-endian. New ones have
-    /// greater numbers than those before, and none is written twice.
+    /// greater numbers than those before, but for some that are received by a [sync](crate::sync), and
+    /// none is written twice.
     Pages,
     /// Commits, branches, tags and the store's own state.
     History,

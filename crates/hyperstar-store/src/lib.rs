@@ -95,8 +95,32 @@
 //! | [`Store::on_commit`] | code that has to run right after each commit, such as notifying a hub |
 //! | [`record_reads`] | a view wants to know which commits concern it |
 //!
+//! # Sync
+//! Two stores give each other what the other has not, over any stream: [`Store::sync_with`] leads and
+//! [`Store::serve_sync`] answers. A sync that was cut off goes on where it stopped; hostile bytes are an
+//! error. See [`sync`].
+//!
+//! ```
+//! use hyperstar_store::Store;
+//! use hyperstar_store::sync::{SyncError, SyncOptions};
+//! use std::net::{TcpListener, TcpStream};
+//!
+//! let (laptop, server) = (Store::memory(), Store::memory());
+//! server.set("tea", "sencha")?;
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! let served = std::thread::spawn(move || {
+//!     let (stream, _) = listener.accept()?;
+//!     server.serve_sync(stream, &SyncOptions::default())
+//! });
+//! laptop.sync_with(TcpStream::connect(address)?, &SyncOptions::default(), |_| ())?;
+//! served.join().unwrap()?;
+//! assert_eq!(laptop.get::<String>("tea")?.as_deref(), Some("sencha"));
+//! # Ok::<(), SyncError>(())
+//! ```
+//!
 //! # What it does not do
-//! It knows no network and no runtime: every call is synchronous, and [`Watch::changed`] works on
+//! It opens no connection and knows no runtime: every call is synchronous, and [`Watch::changed`] works on
 //! any executor. With `default-features = false` it touches no file.
 
 mod backend;

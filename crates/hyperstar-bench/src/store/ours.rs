@@ -13,15 +13,20 @@ pub(crate) struct Ours {
     store: Store,
 }
 
+/// Opens the store in `directory`, or creates it there.
+pub(crate) fn open(directory: &Path) -> Result<Store> {
+    // As Git, it keeps all versions.
+    let config = StoreConfig {
+        history: History::All,
+        ..StoreConfig::default()
+    };
+    Ok(Store::open_with(directory.join("store.redb"), config)?)
+}
+
 impl Ours {
     pub(crate) fn open(directory: &Path) -> Result<Self> {
-        // As Git, it keeps all versions.
-        let config = StoreConfig {
-            history: History::All,
-            ..StoreConfig::default()
-        };
         Ok(Self {
-            store: Store::open_with(directory.join("store.redb"), config)?,
+            store: open(directory)?,
         })
     }
 

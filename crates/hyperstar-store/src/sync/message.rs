@@ -20,7 +20,7 @@ const MAGIC: &[u8] = b"hyperstar-sync";
 /// The most ids of a request, and commits of an answer.
 pub(super) const IDS_MAX: usize = 1_024;
 /// The most places of a request.
-pub(super) const PLACES_MAX: usize = 1_024;
+pub(super) const PLACES_MAX: usize = 2_048;
 /// The most commits of a walk's answer, and names of an answer.
 pub(super) const ENTRIES_MAX: usize = 4_096;
 /// The most pages of an answer.

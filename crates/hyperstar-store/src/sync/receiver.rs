@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::intake::{self, Header, Open, Target};
-use super::message::{Got, Kind, Message, Named, PLACES_MAX, Want, With};
+use super::message::{Got, IDS_MAX, Kind, Message, Named, PLACES_MAX, Want, With};
 use super::names::{self, Settled, at};
 use super::walk::{Planned, Walk, is_here, read};
 use super::{Amount, SyncError, SyncOptions};
@@ -23,8 +23,8 @@ const BYTES_FIRST: u32 = 32 * 1024;
 const BYTES_MAX: u32 = 1024 * 1024;
 /// The fewest commits that a walk asks for.
 const WALKED_FIRST: u32 = 16;
-/// About so many bytes of an answer are one page.
-const PAGE_BYTES: usize = 2_048;
+/// A page has so many bytes or more, mostly: so many places are named that an answer is full.
+const PAGE_BYTES: usize = 512;
 
 pub(super) struct Receiver {
     engine: Arc<Engine>,
@@ -230,7 +230,7 @@ impl Receiver {
         {
             fetch.planned.pop_front();
         }
-        let next = fetch.planned.iter().take(pages_max);
+        let next = fetch.planned.iter().take(pages_max.min(IDS_MAX));
         let mut wants: Vec<Want> = next
             .map(|planned| Want {
                 id: planned.id,

@@ -57,6 +57,8 @@ pub(crate) struct Options {
 /// A part of the measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
+    /// What a lone small commit takes on the disk
+    Bytes,
     /// Random reads, and a batch of random writes in one transaction
     Points,
     /// A single small durable commit
@@ -65,8 +67,6 @@ enum Part {
     Writers,
     /// What differs between two versions
     Diff,
-    /// What a lone small commit takes on the disk
-    Bytes,
     /// Opening a store with many commits, after a clean stop and after a kill
     Reopen,
     /// A clone over a socket, and what a sync of a few changes sends
@@ -132,8 +132,8 @@ impl Plan {
             writers: or_quick(1_000, 50),
             writers_for: Duration::from_millis(if quick { 200 } else { 3_000 }),
             pairs: or_quick(20, 3),
-            lone: or_quick(1_000, 50),
-            warm_up_max: or_quick(5_000, 100),
+            lone: or_quick(3_000, 50),
+            warm_up_max: or_quick(12_000, 100),
             history: or_quick(100_000, 200),
         })
     }

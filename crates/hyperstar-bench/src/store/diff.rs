@@ -75,7 +75,7 @@ pub(crate) fn report(plan: &Plan, files: &Files, goals: &mut Vec<Goal>) -> Resul
         }
     }
     println!(
-        "## 4. Two versions that differ in {CHANGES} of {} entries\n\nMilliseconds to find what differs, medians of {} pairs of versions, one commit apart: the first time, and again. Git's trees of a thousand entries are read whole, on both sides.\n\n{table}",
+        "## Two versions that differ in {CHANGES} of {} entries\n\nMilliseconds to find what differs, medians of {} pairs of versions, one commit apart: the first time, and again. Git's trees of a thousand entries are read whole, on both sides.\n\n{table}",
         plan.entries, plan.pairs
     );
     Ok(())

@@ -81,7 +81,7 @@ fn reads(plan: &Plan, files: &Files, goals: &mut Vec<Goal>) -> Result<()> {
         table.row(row);
     }
     println!(
-        "## 1. Random reads, {} entries\n\nMicroseconds per read on one thread, medians of {} rounds of {} reads (Git: {}), everything in memory. *From a snapshot*: one state for all reads. *By itself*: the last state for each read. redb's value is not copied, ours is one that outlives the read.\n\n{table}",
+        "## Random reads, {} entries\n\nMicroseconds per read on one thread, medians of {} rounds of {} reads (Git: {}), everything in memory. *From a snapshot*: one state for all reads. *By itself*: the last state for each read. redb's value is not copied, ours is one that outlives the read.\n\n{table}",
         plan.entries, plan.rounds, plan.reads, plan.git_reads
     );
     for (what, samples) in [("from a snapshot", snapshot), ("by itself", each)] {

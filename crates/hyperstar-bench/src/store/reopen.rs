@@ -104,7 +104,7 @@ pub(crate) fn report(plan: &Plan, files: &Files, goals: &mut Vec<Goal>) -> Resul
         fs::remove_dir_all(&directory)?;
     }
     println!(
-        "## 6. Opening a store after {} commits, {} entries\n\nMilliseconds until it is open and has read one value, its file in the system's memory; medians of {} rounds.\n\n{table}",
+        "## Opening a store after {} commits, {} entries\n\nMilliseconds until it is open and has read one value, its file in the system's memory; medians of {} rounds.\n\n{table}",
         plan.history, plan.entries, plan.rounds
     );
     for (how, samples) in [("a clean stop", clean), ("kill -9", killed)] {

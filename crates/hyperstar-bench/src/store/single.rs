@@ -74,7 +74,7 @@ pub(crate) fn report(plan: &Plan, files: &Files, goals: &mut Vec<Goal>) -> Resul
         ]);
     }
     println!(
-        "## 2. A single durable commit, {} entries\n\nMilliseconds until one overwrite of {VALUE_BYTES} bytes is on the disk, medians of {} rounds of {} commits.\n\n{table}",
+        "## A single durable commit, {} entries\n\nMilliseconds until one overwrite of {VALUE_BYTES} bytes is on the disk, medians of {} rounds of {} commits.\n\n{table}",
         plan.entries,
         plan.rounds * TURNS,
         plan.singles

@@ -99,7 +99,7 @@ impl Figures {
 
 pub(crate) fn report(plan: &Plan, files: &Files, goals: &mut Vec<Goal>) -> Result<()> {
     println!(
-        "## 3. {} writers at once\n\nAcknowledged durable commits per second, each of one value, and how long one waits for its own; {} entries, read once before; medians of {} rounds of {:.1} s. A *thread* sleeps until its commit is on the disk; a *task* is a future on an executor with a thread per processor. redb and SQLite take one writer at a time. Afterwards each writer's last value is read again.\n",
+        "## {} writers at once\n\nAcknowledged durable commits per second, each of one value, and how long one waits for its own; {} entries, read once before; medians of {} rounds of {:.1} s. A *thread* sleeps until its commit is on the disk; a *task* is a future on an executor with a thread per processor. redb and SQLite take one writer at a time. Afterwards each writer's last value is read again.\n",
         plan.writers,
         plan.entries,
         plan.rounds,

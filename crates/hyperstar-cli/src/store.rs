@@ -15,6 +15,7 @@ mod sync;
 mod undo;
 mod verify;
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,10 +23,11 @@ use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
+use clap::error::ErrorKind;
 use hyperstar_store::{History, Store, StoreConfig};
 
 use crate::out::Out;
-use crate::text::file_name;
+use crate::text::{Safe, alternatives, file_name, near_misses};
 
 /// Look into a store file, and look after it
 ///
@@ -34,20 +36,16 @@ use crate::text::file_name;
 #[derive(clap::Args)]
 #[command(
     arg_required_else_help = true,
-    args_conflicts_with_subcommands = true,
-    subcommand_negates_reqs = true,
-    after_help = "REV is `HEAD`, a branch, a tag, an id or the beginning of one (at least 4 digits); `~3` after it goes \
-                  3 commits back.\n\n\
+    override_usage = "hyperstar store <COMMAND> <FILE> ..\n       hyperstar store <FILE>",
+    after_help = "A file alone is short for `info FILE`. REV is `HEAD`, a branch, a tag, an id or the beginning of one (at \
+                  least 4 digits); `~3` after it goes 3 commits back.\n\n\
                   Examples:\n  hyperstar store app.redb\n  hyperstar store log app.redb todo -n 5\n  \
                   hyperstar store show app.redb HEAD~1\n  hyperstar store diff app.redb HEAD~10 HEAD --stat\n  \
                   hyperstar store export app.redb | git -C backup.git fast-import"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
-    command: Option<Command>,
-    /// The store file, to be told about it: short for `info FILE`
-    #[arg(required = true)]
-    file: Option<PathBuf>,
+    command: Command,
 }
 
 #[derive(Subcommand)]
@@ -67,29 +65,30 @@ enum Command {
     Sync(sync::Sync),
     Verify(verify::Verify),
     Compact(compact::Compact),
+    /// A file, to be told about it.
+    #[command(external_subcommand)]
+    File(Vec<OsString>),
 }
 
 impl Args {
     pub(crate) fn run(&self, out: &mut Out) -> Result<ExitCode> {
-        match (&self.command, &self.file) {
-            (Some(Command::Info(command)), _) => command.run(out),
-            (Some(Command::Log(command)), _) => command.run(out),
-            (Some(Command::Show(command)), _) => command.run(out),
-            (Some(Command::Diff(command)), _) => return command.run(out),
-            (Some(Command::Checkout(command)), _) => command.run(out),
-            (Some(Command::Branch(command)), _) => command.run(out),
-            (Some(Command::Tag(command)), _) => command.run(out),
-            (Some(Command::Merge(command)), _) => command.run(out),
-            (Some(Command::Undo(command)), _) => command.run(out),
-            (Some(Command::Revert(command)), _) => command.run(out),
-            (Some(Command::Export(command)), _) => command.run(out),
-            (Some(Command::Import(command)), _) => command.run(out),
-            (Some(Command::Sync(command)), _) => command.run(out),
-            (Some(Command::Verify(command)), _) => command.run(out),
-            (Some(Command::Compact(command)), _) => command.run(out),
-            (None, Some(file)) => info::Info::of(file.clone()).run(out),
-            // clap asks for one of them.
-            (None, None) => bail!("name a store file; `hyperstar store --help` says more"),
+        match &self.command {
+            Command::Info(command) => command.run(out),
+            Command::Log(command) => command.run(out),
+            Command::Show(command) => command.run(out),
+            Command::Diff(command) => return command.run(out),
+            Command::Checkout(command) => command.run(out),
+            Command::Branch(command) => command.run(out),
+            Command::Tag(command) => command.run(out),
+            Command::Merge(command) => command.run(out),
+            Command::Undo(command) => command.run(out),
+            Command::Revert(command) => command.run(out),
+            Command::Export(command) => command.run(out),
+            Command::Import(command) => command.run(out),
+            Command::Sync(command) => command.run(out),
+            Command::Verify(command) => command.run(out),
+            Command::Compact(command) => command.run(out),
+            Command::File(words) => info::Info::of(lone_file(words)).run(out),
         }?;
         Ok(ExitCode::SUCCESS)
     }
@@ -97,10 +96,39 @@ impl Args {
     /// The exit code of a failure: where 1 is an answer, it is another.
     pub(crate) fn failure(&self) -> ExitCode {
         match &self.command {
-            Some(Command::Diff(diff)) => diff.failure(),
+            Command::Diff(diff) => diff.failure(),
             _ => ExitCode::FAILURE,
         }
     }
+}
+
+/// The file of words that name no command. Ends the program if they are more, or the word is none.
+fn lone_file(words: &[OsString]) -> PathBuf {
+    let (word, more) = words.split_first().expect("clap begins it with the word");
+    let name = Safe(&word.to_string_lossy()).to_string();
+    let is_there = Path::new(word).exists();
+    if is_there && more.is_empty() {
+        return PathBuf::from(word);
+    }
+    let commands = Command::augment_subcommands(clap::Command::new("store"));
+    let near = near_misses(
+        &name,
+        commands.get_subcommands().map(clap::Command::get_name),
+    );
+    let remedy = match (is_there, near.is_empty()) {
+        (true, _) => format!("the command comes before the file: `hyperstar store COMMAND {name}`"),
+        (false, false) => format!("did you mean {}?", alternatives(&near)),
+        (false, true) => "`hyperstar store --help` lists the commands".to_owned(),
+    };
+    let problem = match is_there {
+        true => format!("`{name}` is no command"),
+        false => format!("`{name}` is neither a command nor a file"),
+    };
+    clap::Error::raw(
+        ErrorKind::InvalidSubcommand,
+        format!("{problem}; {remedy}\n"),
+    )
+    .exit()
 }
 
 /// Opens a store that is there.

@@ -159,9 +159,19 @@ pub(crate) fn near_misses<'a>(
     /// From here on words look alike.
     const LIKENESS_MIN: f64 = 0.75;
     const SHOWN_MAX: usize = 3;
+    let likeness = |other: &str| {
+        // Of short words only this tells.
+        let is_slip = name.chars().nth(1).is_some() && strsim::osa_distance(name, other) == 1;
+        let likeness = strsim::jaro_winkler(name, other);
+        if is_slip {
+            likeness.max(LIKENESS_MIN)
+        } else {
+            likeness
+        }
+    };
     let mut near: Vec<(f64, &str)> = names
         .into_iter()
-        .map(|other| (strsim::jaro_winkler(name, other), other))
+        .map(|other| (likeness(other), other))
         .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
@@ -172,8 +182,11 @@ pub(crate) fn near_misses<'a>(
 }
 
 /// `` `main` or `maine` ``.
-pub(crate) fn alternatives(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+pub(crate) fn alternatives(names: &[impl AsRef<str>]) -> String {
+    let quoted: Vec<String> = names
+        .iter()
+        .map(|name| format!("`{}`", name.as_ref()))
+        .collect();
     match quoted.split_last() {
         None => String::new(),
         Some((only, [])) => only.clone(),
@@ -246,7 +259,10 @@ mod tests {
         ];
         assert_eq!(near_misses("mian", names), ["main"]);
         assert_eq!(near_misses("releas", names).len(), 3);
+        assert_eq!(near_misses("v2", ["v1", "v10"]), ["v1"]);
+        assert_eq!(near_misses("lgo", ["log", "tag"]), ["log"]);
         assert!(near_misses("quite another", names).is_empty());
+        assert!(near_misses("x", ["a", "b"]).is_empty());
         assert_eq!(alternatives(&["a", "b", "c"]), "`a`, `b` or `c`");
     }
 }

@@ -86,18 +86,18 @@ impl Import {
     fn into(&self, store: &Store, input: Option<File>, out: &mut Out) -> Result<()> {
         let work = Work::begin(format!("importing into `{}`", file_name(&self.file)));
         let imported = match (&self.from_git, input) {
-            (Some(directory), _) => self.from_git(store, directory, &work),
+            (Some(directory), _) => self.read_git(store, directory, &work),
             (None, Some(input)) => {
-                self.from(store, BufReader::with_capacity(PIECE_BYTES, input), &work)
+                self.read(store, BufReader::with_capacity(PIECE_BYTES, input), &work)
             }
-            (None, None) => self.from(store, io::stdin().lock(), &work),
+            (None, None) => self.read(store, io::stdin().lock(), &work),
         }?;
         work.end();
         write(out, &imported)?;
         self.check_out(store, &imported.references, out)
     }
 
-    fn from(&self, store: &Store, input: impl BufRead, work: &Work) -> Result<GitImported> {
+    fn read(&self, store: &Store, input: impl BufRead, work: &Work) -> Result<GitImported> {
         let options = GitImport {
             foreign: match self.leave_out {
                 true => Foreign::LeaveOut,
@@ -108,7 +108,7 @@ impl Import {
         Ok(store.import_git(input, &options, |progress| work.at(progress))?)
     }
 
-    fn from_git(&self, store: &Store, directory: &Path, work: &Work) -> Result<GitImported> {
+    fn read_git(&self, store: &Store, directory: &Path, work: &Work) -> Result<GitImported> {
         let mut export = git(directory);
         export.args([
             "fast-export",
@@ -120,7 +120,7 @@ impl Import {
         let mut export = export.spawn().map_err(|error| not_run(&error))?;
         let stdout = export.stdout.take().context("git has no standard output")?;
         let stream = BufReader::with_capacity(PIECE_BYTES, stdout);
-        let imported = self.from(store, stream, work);
+        let imported = self.read(store, stream, work);
         // If the import failed Git is told so by the end of its pipe.
         let status = export.wait().context("cannot wait for git")?;
         let imported = imported?;

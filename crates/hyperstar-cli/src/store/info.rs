@@ -36,8 +36,11 @@ impl Info {
     }
 
     pub(super) fn run(&self, out: &mut Out) -> Result<()> {
+        // An open file is longer: it has room for what may be written.
+        let metadata = fs::metadata(&self.file);
         let store = open(&self.file)?;
-        let found = Found::of(&store, self)?;
+        let cannot = || format!("cannot look at `{}`", file_name(&self.file));
+        let found = Found::of(&store, metadata.with_context(cannot)?.len())?;
         match self.json {
             true => writeln!(out, "{}", json::escaped(&serde_json::to_string(&found)?))?,
             false => found.write(out, &self.file)?,
@@ -67,7 +70,7 @@ struct Named {
 }
 
 impl Found {
-    fn of(store: &Store, info: &Info) -> Result<Self> {
+    fn of(store: &Store, file_bytes: u64) -> Result<Self> {
         let named = |names: Vec<(String, CommitId)>| {
             let names = names.into_iter().map(|(name, id)| Named {
                 name,
@@ -75,8 +78,6 @@ impl Found {
             });
             names.collect()
         };
-        let metadata = fs::metadata(&info.file)
-            .with_context(|| format!("cannot look at `{}`", file_name(&info.file)))?;
         let head = store.head_id();
         let entry = match head {
             CommitId::NONE => None,
@@ -84,7 +85,7 @@ impl Found {
         };
         let state = store.snapshot();
         Ok(Self {
-            file_bytes: metadata.len(),
+            file_bytes,
             branch: store.current_branch(),
             head: entry.as_ref().map(|entry| entry.id.to_string()),
             version: state.version().as_u64(),

@@ -42,12 +42,7 @@ pub(super) fn resolve(store: &Store, name: &str) -> Result<CommitId> {
         },
         StoreError::Ambiguous { name } => Err(anyhow!(
             "more than one commit begins with `{name}`: {}; write more digits",
-            alternatives(
-                &beginning_with(store, name)?
-                    .iter()
-                    .map(String::as_str)
-                    .collect::<Vec<_>>()
-            )
+            alternatives(&beginning_with(store, name)?)
         )),
         _ => Err(error.into()),
     }

@@ -60,13 +60,22 @@ impl Show {
             Err(error) => error,
         };
         let path = prefix(&self.revision);
-        if self.path.is_none() && check_prefix(path).is_ok() {
-            let head = store.snapshot();
-            if path.is_empty() || head.contains(path)? || head.count(path)? > 0 {
-                return Ok((store.head_id(), Some(&self.revision)));
-            }
+        let is_empty = store.head_id() == CommitId::NONE && !path.is_empty();
+        if self.path.is_some() || check_prefix(path).is_err() || is_empty {
+            return Err(error);
         }
-        Err(error)
+        let head = store.snapshot();
+        if path.is_empty() || head.contains(path)? || head.count(path)? > 0 {
+            return Ok((store.head_id(), Some(&self.revision)));
+        }
+        let near = near_paths(&head, path)?;
+        Err(match near.is_empty() {
+            true => anyhow!("{error}; nor is it a path of HEAD"),
+            false => anyhow!(
+                "`{path}` is neither a commit nor a path of HEAD; did you mean {}?",
+                alternatives(&near)
+            ),
+        })
     }
 
     fn show_path(&self, out: &mut Out, state: &Snapshot, path: &str) -> Result<()> {
@@ -169,26 +178,28 @@ fn show_directory(out: &mut Out, state: &Snapshot, path: &str) -> Result<()> {
     Ok(())
 }
 
-/// Why nothing is at `path`, with what is near it.
+/// Why nothing is at `path`.
 fn missing(state: &Snapshot, path: &str) -> Result<anyhow::Error> {
-    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let children = state.children(directory)?;
-    let near = near_misses(name, children.iter().map(String::as_str));
-    let near: Vec<String> = near
-        .into_iter()
-        .map(|name| match directory {
-            "" => name.to_owned(),
-            directory => format!("{directory}/{name}"),
-        })
-        .collect();
-    let near: Vec<&str> = near.iter().map(String::as_str).collect();
+    let near = near_paths(state, path)?;
     Ok(match near.is_empty() {
+        true => {
+            anyhow!("there is nothing at `{path}`; name the directory above to see what is there")
+        }
         false => anyhow!(
             "there is nothing at `{path}`; did you mean {}?",
             alternatives(&near)
         ),
-        true => {
-            anyhow!("there is nothing at `{path}`; name the directory above to see what is there")
-        }
     })
+}
+
+/// What is in the directory of `path` and is called alike.
+fn near_paths(state: &Snapshot, path: &str) -> Result<Vec<String>> {
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let children = state.children(directory)?;
+    let near = near_misses(name, children.iter().map(String::as_str));
+    let near = near.into_iter().map(|name| match directory {
+        "" => name.to_owned(),
+        directory => format!("{directory}/{name}"),
+    });
+    Ok(near.collect())
 }

@@ -6,8 +6,7 @@ use anyhow::Result;
 use hyperstar_store::{Commit, Store};
 
 use super::{diff, open_as, prefix, revision};
-use crate::out::{ID, Out};
-use crate::progress::say;
+use crate::out::{FAINT, ID, Out};
 use crate::text::Safe;
 
 /// Take back the last commit that changed something at or below a path
@@ -62,10 +61,6 @@ impl Revert {
         let store = open_as(&self.file, &self.author)?;
         let id = revision::resolve(&store, &self.revision)?;
         let commit = store.revert(id, prefix(&self.prefix))?;
-        if commit.is_empty() {
-            say(format_args!("nothing of it is left to take back"));
-            return Ok(());
-        }
         write(out, &store, &commit)
     }
 }
@@ -79,5 +74,8 @@ pub(super) fn write(out: &mut Out, store: &Store, commit: &Commit) -> Result<()>
         "{ID}{id}{ID:#} {}",
         Safe(message.lines().next().unwrap_or_default())
     )?;
+    if commit.is_empty() {
+        writeln!(out, "{FAINT}(no value is another now){FAINT:#}")?;
+    }
     diff::write(out, &commit.changes)
 }

@@ -183,7 +183,9 @@ fn missing(state: &Snapshot, path: &str) -> Result<anyhow::Error> {
     let near = near_paths(state, path)?;
     Ok(match near.is_empty() {
         true => {
-            anyhow!("there is nothing at `{path}`; name the directory above to see what is there")
+            anyhow!(
+                "there is nothing at `{path}`; `log` with this path tells whether there ever was"
+            )
         }
         false => anyhow!(
             "there is nothing at `{path}`; did you mean {}?",

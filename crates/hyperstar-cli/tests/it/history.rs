@@ -164,7 +164,7 @@ fn what_is_not_there_is_said_with_what_is() {
         ),
         (
             &["show", "app.redb", "HEAD", "away"],
-            "there is nothing at `away`; name the directory above to see what is there",
+            "there is nothing at `away`; `log` with this path tells whether there ever was",
         ),
         (
             &["show", "app.redb", "titel"],

@@ -21,6 +21,7 @@ const EDGES: &[(&str, Uses)] = &[
         "hyperstar",
         Uses::Only(&["hyperstar-datastar", "hyperstar-sse", "hyperstar-store"]),
     ),
+    ("hyperstar-cli", Uses::Only(&["hyperstar-store"])),
     ("hyperstar-bench", Uses::Anything),
     ("hyperstar-e2e", Uses::Anything),
     ("xtask", Uses::Only(&[])),

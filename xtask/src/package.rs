@@ -30,10 +30,13 @@ pub(crate) fn run() -> Result<()> {
             .iter()
             .map(|(_, asset)| *asset)
             .filter(|_| name == CARRIER);
-        for file in ["Cargo.toml", "README.md", "src/lib.rs"]
-            .into_iter()
-            .chain(bundle)
-        {
+        let is_program = files.contains(&"src/main.rs");
+        let root = if is_program {
+            "src/main.rs"
+        } else {
+            "src/lib.rs"
+        };
+        for file in ["Cargo.toml", "README.md", root].into_iter().chain(bundle) {
             ensure!(
                 files.contains(&file),
                 "the package of `{name}` would not hold `{file}`; `cargo package --list --package \

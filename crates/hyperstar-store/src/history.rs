@@ -130,6 +130,11 @@ impl Store {
         self.engine.head().id()
     }
 
+    /// How many commits are kept, on all branches.
+    pub fn commit_count(&self) -> u64 {
+        self.engine.head().state.commits
+    }
+
     /// The commits that changed something at or below `prefix`, the newest first, along the first
     /// parents; `""` for all. It ends where the history that is kept ends.
     ///

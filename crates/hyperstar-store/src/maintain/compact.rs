@@ -242,6 +242,54 @@ impl Store {
     }
 }
 
+/// # What a compaction would let go
+impl Store {
+    /// What [`Store::compact`] would do now. It reads what `keep` keeps and the sizes of all pages, and
+    /// writes nothing.
+    ///
+    /// ```
+    /// use hyperstar_store::{Keep, Store};
+    ///
+    /// let store = Store::memory();
+    /// for count in 0..50 {
+    ///     store.set("count", &count)?;
+    /// }
+    /// let planned = store.plan_compact(&Keep::last(10))?;
+    /// assert_eq!(planned, store.compact(&Keep::last(10), |_| ())?);
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`], [`StoreError::Damaged`].
+    pub fn plan_compact(&self, keep: &Keep) -> Result<Compacted, StoreError> {
+        let head = self.engine.head();
+        let view = &*head.view;
+        let kept = chosen(&head, keep)?;
+        let mut planned = Compacted::default();
+        let mut report = Report::default();
+        let mut reached = HashSet::new();
+        for (_, record) in commits(view, &mut report)? {
+            if kept.contains(&record.id) {
+                mark(view, &record, &mut reached)?;
+                planned.kept += 1;
+            } else {
+                planned.commits += 1;
+            }
+        }
+        if let Some(problem) = report.problems.into_iter().next() {
+            return Err(StoreError::Damaged { what: problem });
+        }
+        scan(view, Table::Pages, &[], &mut |key, bytes| {
+            if page_id(key).is_some_and(|id| !reached.contains(&id)) {
+                planned.pages += 1;
+                planned.bytes += bytes.len() as u64;
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(planned)
+    }
+}
+
 /// The commits to keep: of each branch the first parents, as far as they are to be kept.
 fn chosen(head: &Head, keep: &Keep) -> Result<HashSet<CommitId>, StoreError> {
     let view = &*head.view;

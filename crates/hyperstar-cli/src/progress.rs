@@ -1,0 +1,87 @@
+//! How far long work is, on the standard error.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use hyperstar_store::Progress;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How often a bar without news moves.
+const TICK: Duration = Duration::from_millis(120);
+
+/// Work in progress: a bar on a terminal, elsewhere a line at the beginning and one at the end.
+pub(crate) struct Work {
+    doing: String,
+    since: Instant,
+    /// Nothing where nobody looks.
+    bar: Option<ProgressBar>,
+}
+
+impl Work {
+    /// Begins to show that something is being done, such as "checking `app.redb`".
+    pub(crate) fn begin(doing: impl Into<String>) -> Self {
+        let doing = doing.into();
+        let bar = io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.set_style(style("{spinner} {msg}: {human_pos}, {elapsed}"));
+            bar.set_message(doing.clone());
+            bar.enable_steady_tick(TICK);
+            bar
+        });
+        if bar.is_none() {
+            say(format_args!("{doing} .."));
+        }
+        Self {
+            doing,
+            since: Instant::now(),
+            bar,
+        }
+    }
+
+    /// Shows how far it is.
+    pub(crate) fn at(&self, progress: Progress) {
+        let Some(bar) = &self.bar else { return };
+        if bar.length() != progress.of {
+            match progress.of {
+                Some(of) => {
+                    bar.set_style(style(
+                        "{spinner} {msg} {wide_bar} {human_pos}/{human_len}, {eta}",
+                    ));
+                    bar.set_length(of);
+                }
+                None => {
+                    bar.set_style(style("{spinner} {msg}: {human_pos}, {elapsed}"));
+                    bar.unset_length();
+                }
+            }
+        }
+        bar.set_message(format!("{}, {}", self.doing, progress.what));
+        bar.set_position(progress.done);
+    }
+
+    /// Says that it is done. Dropping it instead says nothing.
+    pub(crate) fn end(self) {
+        if self.bar.is_none() {
+            let seconds = self.since.elapsed().as_secs_f64();
+            say(format_args!("{}: done, {seconds:.1} s", self.doing));
+        }
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Writes a line to the standard error.
+pub(crate) fn say(line: std::fmt::Arguments<'_>) {
+    // Nobody is left to tell if this fails.
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("our own templates are well formed")
+}

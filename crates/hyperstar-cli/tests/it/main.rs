@@ -1,0 +1,12 @@
+//! The program, run on real files: what it prints, what it exits with, and what it leaves alone.
+
+#![allow(clippy::unwrap_used)]
+
+mod files;
+mod git;
+mod history;
+mod names;
+mod output;
+mod places;
+mod support;
+mod upkeep;

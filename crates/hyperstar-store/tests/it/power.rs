@@ -5,10 +5,10 @@
 //! random histories there are, and with it the others leave nothing out, which takes minutes. How
 //! many crashes that were is printed (`--nocapture`).
 
-mod crash;
-mod disk;
+pub(crate) mod crash;
+pub(crate) mod disk;
 mod history;
-mod image;
+pub(crate) mod image;
 
 use std::collections::BTreeSet;
 use std::{env, thread};

@@ -215,23 +215,19 @@ impl Run {
 
     /// The best common ancestor, by definition. Nothing if the disk cannot be read.
     fn base(&self, ours: CommitId, theirs: CommitId) -> Option<Base> {
-        let ours = self.ancestors(ours)?;
-        let theirs = self.ancestors(theirs)?;
-        let common: Vec<CommitId> = ours.intersection(&theirs).copied().collect();
-        let mut best = Vec::new();
-        for id in &common {
-            let mut is_outdone = false;
-            for other in common.iter().filter(|other| *other != id) {
-                is_outdone |= self.ancestors(*other)?.contains(id);
-            }
-            if !is_outdone {
-                best.push(*id);
-            }
-        }
+        let kept = self.kept()?;
+        let (ours, theirs) = (self.ancestors(&kept, ours), self.ancestors(&kept, theirs));
+        let common: BTreeSet<CommitId> = ours.intersection(&theirs).copied().collect();
+        // One that comes before a common one comes right before one.
+        let outdone: BTreeSet<CommitId> = common
+            .intersection(&kept)
+            .flat_map(|id| self.commits[id].parents.iter().copied())
+            .collect();
+        let mut best: Vec<CommitId> = common.difference(&outdone).copied().collect();
         let time = |id: &CommitId| self.commits.get(id).map_or(0, |kept| kept.time_ms);
         best.sort_by_key(|id| Reverse((time(id), *id)));
         Some(match best.first() {
-            Some(base) if self.is_kept(*base)? => Base::Commit(*base),
+            Some(base) if kept.contains(base) => Base::Commit(*base),
             Some(_) => Base::Gone,
             None if self.are_related(&ours, &theirs) => Base::Gone,
             None => Base::Nothing,
@@ -239,15 +235,15 @@ impl Run {
     }
 
     /// A commit and those before it, up to the first that are not kept.
-    fn ancestors(&self, id: CommitId) -> Option<BTreeSet<CommitId>> {
+    fn ancestors(&self, kept: &BTreeSet<CommitId>, id: CommitId) -> BTreeSet<CommitId> {
         let mut found = BTreeSet::new();
         let mut open = vec![id];
         while let Some(id) = open.pop() {
-            if id != CommitId::NONE && found.insert(id) && self.is_kept(id)? {
+            if id != CommitId::NONE && found.insert(id) && kept.contains(&id) {
                 open.extend(&self.commits[&id].parents);
             }
         }
-        Some(found)
+        found
     }
 
     /// Whether commits have something in common in all that ever was.

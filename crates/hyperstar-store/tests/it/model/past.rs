@@ -269,33 +269,34 @@ impl Run {
             }
             Some(Err(error)) => panic!("{error}"),
             // The commits may have gone, and their pages not.
-            None => self.may_have_compacted(&chosen, state),
+            None => self.may_have_compacted(&(&there - &chosen), &chosen, state),
         }
     }
 
-    /// Looks whether the commits went before it failed, and may yet go.
-    fn may_have_compacted(&mut self, chosen: &BTreeSet<CommitId>, state: super::State) {
+    /// Looks whether the commits went before it failed: all of them did, or none.
+    fn may_have_compacted(
+        &mut self,
+        others: &BTreeSet<CommitId>,
+        chosen: &BTreeSet<CommitId>,
+        state: super::State,
+    ) {
         if !self.doubt.is_empty() {
             self.reopen_somehow();
         }
-        let others: Vec<CommitId> = self.by_version.values().copied().collect();
-        let mut others = others.into_iter().filter(|id| !chosen.contains(id));
-        loop {
-            let Some(other) = others.next() else { break };
-            match self.is_kept(other) {
-                None => {
-                    // After the next start it can be read.
-                    self.doubt.push(super::Doubt::Known(state.clone()));
-                    self.reopen_somehow();
-                    return self.may_have_compacted(chosen, state);
-                }
-                // One that had gone before says nothing.
-                Some(false) => {}
-                Some(true) => return,
+        let Some(other) = others.first() else { return };
+        match self.is_kept(*other) {
+            Some(true) => {}
+            Some(false) => {
+                self.let_go(chosen);
+                self.adopt(state, true);
+            }
+            None => {
+                // After the next start it can be read.
+                self.doubt.push(Doubt::Known(state.clone()));
+                self.reopen_somehow();
+                self.may_have_compacted(others, chosen, state);
             }
         }
-        self.let_go(chosen);
-        self.adopt(state, true);
     }
 
     fn let_go(&mut self, chosen: &BTreeSet<CommitId>) {

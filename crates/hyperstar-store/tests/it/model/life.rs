@@ -60,6 +60,8 @@ impl Run {
         assert_eq!(shown.undoes, draft.undoes);
         assert_eq!(shown.values, draft.map.len() as u64);
         let version = shown.version.as_u64();
+        // One that was lost may be made again in the same millisecond.
+        self.gone.retain(|gone| *gone != id);
         self.parents.insert(id, parents.clone());
         let former = self.by_version.insert(version, id);
         assert!(former.is_none(), "two commits have the version {version}");

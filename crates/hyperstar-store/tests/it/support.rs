@@ -155,13 +155,13 @@ impl Flaky {
 
 impl Kept {
     /// `keep` says how many of all there are, of those that were not synced.
-    fn restart(&mut self, keep: impl FnOnce(usize, usize) -> usize) {
+    fn restart(&mut self, mut keep: impl FnMut(usize, usize) -> usize) {
         self.life += 1;
-        if self.records_max.is_some() {
-            let records = keep(self.records.len(), self.records_synced);
-            self.records.truncate(records);
-            self.records_synced = records;
-        } else if let Some(last) = keep(self.unsynced.len(), 0).checked_sub(1) {
+        let records = keep(self.records.len(), self.records_synced);
+        self.records.truncate(records);
+        self.records_synced = records;
+        // Also where the records are enough.
+        if let Some(last) = keep(self.unsynced.len(), 0).checked_sub(1) {
             self.synced = self.unsynced[last].clone();
         }
         self.tables = self.synced.clone();

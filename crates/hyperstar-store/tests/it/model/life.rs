@@ -2,12 +2,15 @@
 
 use std::rc::Rc;
 
-use hyperstar_store::{CommitId, Store, StoreConfig};
+use hyperstar_store::{CommitId, Store, StoreConfig, StoreError};
 
 use super::maps::Map;
 use super::submits::Made;
 use super::{End, Kept, Run, State, World};
 use crate::support::Random;
+
+/// A storage that fails so often does not recover.
+const OPENS_MAX: u32 = 1_000;
 
 /// What may be there beside what was acknowledged.
 pub(super) enum Doubt {
@@ -27,12 +30,16 @@ pub(super) struct Draft {
     pub(super) undoes: Option<CommitId>,
 }
 
+/// Opens it, as often as the storage fails.
 pub(super) fn open(world: &mut dyn World, config: &StoreConfig, random: &mut Random) -> Store {
-    loop {
-        if let Ok(store) = world.open(config.clone(), random) {
-            return store;
+    for _ in 0..OPENS_MAX {
+        match world.open(config.clone(), random) {
+            Ok(store) => return store,
+            Err(StoreError::Backend(_) | StoreError::InDoubt { .. } | StoreError::Open { .. }) => {}
+            Err(error) => panic!("it does not open: {error}"),
         }
     }
+    panic!("it does not open");
 }
 
 impl Run {
@@ -88,11 +95,8 @@ impl Run {
         self.counts.crashes += u64::from(end == End::Crash);
         let store = std::mem::take(&mut self.store);
         let is_whole = self.world.end(store, end, &mut self.random);
-        let mut opens = 0;
         // A disk may lose its power again before it could be read.
         loop {
-            opens += 1;
-            assert!(opens < 10_000, "it does not open");
             self.store = open(&mut *self.world, &self.config, &mut self.random);
             if self.find(is_whole).is_some() {
                 break;

@@ -1,6 +1,8 @@
 //! `cargo xtask soak <what>`: a test that goes on for long, built for release.
 
-use anyhow::Result;
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
 
 use crate::shell;
 
@@ -22,12 +24,36 @@ enum What {
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
+    /// Compare the store with a model, over backends that fail, crash and lose power; kill processes
+    Store {
+        /// How many operations are compared
+        #[arg(long, default_value_t = 1_000_000)]
+        operations: u64,
+        /// The schedule to begin with; a failure names its own
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
 }
+
+/// The tests of a soak, and what their lines of the summary begin with.
+const TESTS: [(&str, &str); 4] = [
+    ("model::", "store: "),
+    ("power::", "power: "),
+    ("kill::", "kill: "),
+    ("collections::lists::", "lists: "),
+];
+/// How many items go to the worst places of a list.
+const LIST_INSERTIONS: u64 = 10_000;
+/// So many operations of the model go with one random history of a disk that loses its power.
+const OPERATIONS_PER_POWER_SEED: u64 = 10_000;
+/// And so many with one process that is killed.
+const OPERATIONS_PER_KILL: u64 = 2_000;
 
 /// Runs it; the last lines say how much was done.
 pub(crate) fn run(args: &Args) -> Result<()> {
     match args.what {
         What::Broadcast { gb, seed } => broadcast(gb, seed),
+        What::Store { operations, seed } => store(operations, seed),
     }
 }
 
@@ -43,4 +69,48 @@ pub(crate) fn broadcast(gb: u64, seed: u64) -> Result<()> {
         .env("HYPERSTAR_BROADCAST_MB", (gb * 1_000).to_string())
         .env("HYPERSTAR_BROADCAST_SEED", seed.to_string());
     shell::run(command)
+}
+
+/// Runs the store's model for so many operations, and in proportion its power cuts and killed processes.
+fn store(operations: u64, seed: u64) -> Result<()> {
+    let started = Instant::now();
+    let mut summary = Vec::new();
+    for (tests, said) in [
+        ("model::", "store: "),
+        ("power::", "power: "),
+        ("kill::", "kill: "),
+    ] {
+        let mut command = shell::cargo(["test", "--release", "--package", "hyperstar-store"]);
+        command
+            .args(["--all-features", "--test", "it", "--", "--nocapture", tests])
+            .env("HYPERSTAR_STORE_OPERATIONS", operations.to_string())
+            .env("HYPERSTAR_STORE_SEED", seed.to_string())
+            .env("HYPERSTAR_LIST_INSERTIONS", LIST_INSERTIONS.to_string())
+            .env(
+                "HYPERSTAR_POWER_SEEDS",
+                (operations / OPERATIONS_PER_POWER_SEED).max(1).to_string(),
+            )
+            .env(
+                "HYPERSTAR_STORE_KILL_ROUNDS",
+                (operations / OPERATIONS_PER_KILL).max(2).to_string(),
+            );
+        let is_well = shell::run_lines(command, |line| {
+            summary.extend(line.find(said).map(|at| line[at..].to_owned()));
+        })?;
+        ensure!(is_well, "`{tests}` found something: see above");
+    }
+    for line in &summary {
+        println!("{line}");
+    }
+    let operations: u64 = summary.iter().filter_map(|line| operations_in(line)).sum();
+    println!(
+        "store: {operations} operations in all, {} s",
+        started.elapsed().as_secs()
+    );
+    Ok(())
+}
+
+fn operations_in(line: &str) -> Option<u64> {
+    let (number, _) = line.strip_prefix("store: ")?.split_once(" operations")?;
+    number.parse().ok()
 }

@@ -55,7 +55,7 @@ pub trait Backend: Send + 'static {
     }
 
     /// What was logged since the last batch that was synced, the oldest first: what the store does
-    /// first after opening.
+    /// first after opening. Batches of theirs that are there all the same are not made again.
     ///
     /// # Errors
     /// Whatever keeps the backend from reading.

@@ -1,6 +1,6 @@
 //! The past: commits, and what is between two states.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -295,13 +295,14 @@ impl Store {
     /// again since is a conflict.
     ///
     /// # Errors
-    /// [`StoreError::UnknownCommit`], [`StoreError::InvalidPath`]; [`StoreError::Conflicts`]; as
-    /// [`Store::transaction`].
+    /// [`StoreError::UnknownCommit`], also if the one before it was let go: what it changed is not known
+    /// then; [`StoreError::InvalidPath`]; [`StoreError::Conflicts`]; as [`Store::transaction`].
     pub fn revert(&self, commit: CommitId, prefix: &str) -> Result<Commit, StoreError> {
         check_prefix(prefix)?;
         let reverted = self.engine.transact_on_head(|tx, head| {
             let (_, record) = known(&*head.view, commit)?;
             let changes = changes_of(&*head.view, &record, prefix)?;
+            let changes = changes.ok_or_else(|| unknown_parent(&record))?;
             revert(tx, &record, changes)
         });
         reverted.map(|((), commit)| commit)
@@ -327,24 +328,25 @@ impl Store {
     pub fn undo(&self, prefix: &str) -> Result<Commit, StoreError> {
         check_prefix(prefix)?;
         let undone = self.engine.transact_on_head(|tx, head| {
-            let mut undone = HashSet::new();
+            let view = &*head.view;
+            // By commit, the trees of those that took it back.
+            let mut taken_back: HashMap<CommitId, Vec<TreeRef>> = HashMap::new();
             let mut next = head.record.as_ref().map(|record| record.id);
             while let Some(id) = next {
-                let Some((_, record)) = find(&*head.view, id)? else {
+                let Some((_, record)) = find(view, id)? else {
                     break;
                 };
                 next = record.signed.parents.first().copied();
+                // What the oldest changed is no longer known.
+                let changes = changes_of(view, &record, prefix)?.unwrap_or_default();
+                let by = taken_back.remove(&id).unwrap_or_default();
+                if is_taken_back(view, &changes, &by)? {
+                    continue;
+                }
                 match record.signed.undoes {
-                    Some(undoes) => {
-                        undone.insert(undoes);
-                    }
-                    None if undone.contains(&id) => {}
-                    None => {
-                        let changes = changes_of(&*head.view, &record, prefix)?;
-                        if !changes.is_empty() {
-                            return revert(tx, &record, changes);
-                        }
-                    }
+                    Some(undoes) => taken_back.entry(undoes).or_default().push(record.tree),
+                    None if changes.is_empty() => {}
+                    None => return revert(tx, &record, changes),
                 }
             }
             Err(StoreError::NothingToUndo)
@@ -410,21 +412,32 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Conflicts`], with all of them: nothing is merged then;
-    /// [`StoreError::UnknownCommit`]; as [`Store::transaction`].
+    /// [`StoreError::UnknownCommit`], also if the commit at which the two parted was let go; as
+    /// [`Store::transaction`].
     pub fn merge(&self, theirs: CommitId, policies: &MergePolicies) -> Result<Commit, StoreError> {
         let merged = self.engine.transact_on_head(|tx, head| {
             let view = &*head.view;
             let (_, their_record) = known(view, theirs)?;
+            let mut gone = None;
             let base = match &head.record {
-                Some(ours) => merge_base(ours.id, theirs, |id| links(view, *id))?,
+                Some(ours) => merge_base(ours.id, theirs, |id| {
+                    let links = links(view, *id)?;
+                    if links.rank == 0 {
+                        gone = Some(*id);
+                    }
+                    Ok::<_, StoreError>(links)
+                })?,
                 None => None,
             };
             if base == Some(theirs) {
                 return Ok(());
             }
-            let base = match base {
-                Some(base) => known(view, base)?.1.tree,
-                None => empty_tree(),
+            let base = match (base, gone) {
+                (Some(base), _) => known(view, base)?.1.tree,
+                // Where they parted may be behind it. Merged over nothing, what either removed since
+                // would come back.
+                (None, Some(gone)) => return Err(unknown(gone)),
+                (None, None) => empty_tree(),
             };
             let side = |record: &Record| Side {
                 time_ms: u64::try_from(record.signed.time_ms).unwrap_or(0),
@@ -459,17 +472,44 @@ impl Store {
     }
 }
 
-/// What a commit changed at or below `prefix`.
-fn changes_of(view: &dyn View, record: &Record, prefix: &str) -> Result<Vec<Change>, StoreError> {
+/// What a commit changed at or below `prefix`; nothing if the one before it was let go.
+fn changes_of(
+    view: &dyn View,
+    record: &Record,
+    prefix: &str,
+) -> Result<Option<Vec<Change>>, StoreError> {
     let before = match record.signed.parents.first() {
         None => empty_tree(),
         Some(parent) => match find(view, *parent)? {
             Some((_, parent)) => parent.tree,
-            // What it changed is no longer known.
-            None => return Ok(Vec::new()),
+            None => return Ok(None),
         },
     };
-    changes_between(view, &before, &record.tree, prefix)
+    changes_between(view, &before, &record.tree, prefix).map(Some)
+}
+
+fn unknown_parent(record: &Record) -> StoreError {
+    let parent = record.signed.parents.first().copied();
+    unknown(parent.unwrap_or(CommitId::NONE))
+}
+
+/// Whether one of these trees has what was there before the changes.
+fn is_taken_back(view: &dyn View, changes: &[Change], by: &[TreeRef]) -> Result<bool, StoreError> {
+    for tree in by {
+        let mut is_back = true;
+        for change in changes {
+            let value = tree::get(&Pages(view), tree, change.path.as_bytes())?;
+            let value = value.map(|value| bytes_of(view, &value)).transpose()?;
+            if value != change.before {
+                is_back = false;
+                break;
+            }
+        }
+        if is_back {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Writes what takes these changes of a commit back.
@@ -489,10 +529,30 @@ fn revert(tx: &mut Transaction, record: &Record, changes: Vec<Change>) -> Result
     if !conflicts.is_empty() {
         return Err(StoreError::Conflicts(conflicts));
     }
-    let back = changes
-        .into_iter()
-        .map(|change| Change::new(change.path, change.after, change.before));
-    apply(tx, back.collect())?;
+    for change in changes.iter().filter(|change| change.before.is_none()) {
+        tx.remove(&change.path)?;
+    }
+    for change in changes {
+        let Some(before) = change.before else {
+            continue;
+        };
+        match tx.set_bytes(&change.path, before.clone()) {
+            // What has taken its place since was not there for the commit.
+            Err(StoreError::DirectoryInTheWay { child, .. }) => {
+                let conflict = Conflict::new(change.path, change.after, None, Some(before));
+                conflicts.push(conflict.with_child(child));
+            }
+            Err(StoreError::ValueInTheWay { value, .. }) => {
+                let now = tx.get_bytes(&value)?;
+                let conflict = Conflict::new(value, None, now, None);
+                conflicts.push(conflict.with_child(&*change.path));
+            }
+            set => set?,
+        }
+    }
+    if !conflicts.is_empty() {
+        return Err(StoreError::Conflicts(conflicts));
+    }
     tx.set_message(format!("Undo: {}", subject(record)))?;
     tx.meta.undoes = Some(record.id);
     Ok(())
@@ -525,9 +585,13 @@ pub(crate) fn find(view: &dyn View, id: CommitId) -> Result<Option<(Version, Rec
 }
 
 pub(crate) fn known(view: &dyn View, id: CommitId) -> Result<(Version, Record), StoreError> {
-    find(view, id)?.ok_or_else(|| StoreError::UnknownCommit {
+    find(view, id)?.ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: CommitId) -> StoreError {
+    StoreError::UnknownCommit {
         commit: id.to_string(),
-    })
+    }
 }
 
 fn apply(tx: &mut Transaction, changes: Vec<Change>) -> Result<(), StoreError> {

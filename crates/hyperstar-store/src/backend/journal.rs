@@ -73,6 +73,19 @@ pub(super) fn head(storage: &dyn StorageBackend, format: u64) -> io::Result<Head
     })
 }
 
+/// Whether there is nothing behind what is said about the file.
+pub(super) fn is_alone(storage: &dyn StorageBackend) -> io::Result<bool> {
+    Ok(storage.len()? <= HEADER_BYTES as u64)
+}
+
+/// Writes what is said about the file once more.
+pub(super) fn renew(storage: &dyn StorageBackend) -> io::Result<()> {
+    let mut header = [0; HEADER_BYTES];
+    storage.read(0, &mut header)?;
+    storage.write(0, &header)?;
+    storage.sync_data()
+}
+
 /// Makes a store of what is [`Head::Empty`].
 pub(super) fn create(storage: &dyn StorageBackend, format: u64) -> io::Result<[u8; 16]> {
     // Each is another random number.

@@ -369,24 +369,24 @@ fn read(db: &Arc<Database>) -> Result<RedbView, redb::Error> {
 fn lay_head(name: &str, storage: &dyn StorageBackend) -> Result<[u8; 16], StoreError> {
     let failed = |error: io::Error| open_error(name, StorageError::Io(error).into());
     let head = || journal::head(storage, FORMAT).map_err(failed);
-    let found = match head()? {
-        Head::Empty => {
-            // Whoever is creating it right now holds the lock.
-            let created = alone(storage, || match journal::head(storage, FORMAT)? {
-                Head::Empty => journal::create(storage, FORMAT).map(Head::Store),
-                other => Ok(other),
-            });
-            match created.map_err(failed)? {
-                Some(created) => created,
-                None => {
-                    return Err(StoreError::Locked {
-                        file: name.to_owned(),
-                    });
-                }
-            }
-        }
-        found => found,
+    let mut found = head()?;
+    let is_new = match found {
+        Head::Empty => true,
+        // Whoever created it may have failed to sync it: it can be read, and is not on the disk.
+        Head::Store(_) => journal::is_alone(storage).map_err(failed)?,
+        _ => false,
     };
+    if is_new {
+        // Whoever is creating it right now holds the lock.
+        let created = alone(storage, || match journal::head(storage, FORMAT)? {
+            Head::Empty => journal::create(storage, FORMAT).map(Head::Store),
+            Head::Store(id) => journal::renew(storage).map(|()| Head::Store(id)),
+            other => Ok(other),
+        });
+        found = created.map_err(failed)?.ok_or_else(|| StoreError::Locked {
+            file: name.to_owned(),
+        })?;
+    }
     let format = match found {
         Head::Store(id) => return Ok(id),
         Head::Format(found) => found,

@@ -264,7 +264,12 @@ impl<'a> Draft<'a> {
         if let Some(record) = &self.record {
             signed.parents.insert(0, record.id);
         }
-        let id = signed.id();
+        let mut id = signed.id();
+        // Another branch may have made the same of the same commit in the same millisecond.
+        while self.has_commit(id)? {
+            signed.time_ms = signed.time_ms.wrapping_add(1);
+            id = signed.id();
+        }
         let record = Record {
             id,
             signed,
@@ -279,6 +284,15 @@ impl<'a> Draft<'a> {
         self.put(branch, record::named(version));
         self.record = Some(Arc::new(record));
         Ok(id)
+    }
+
+    fn has_commit(&self, id: CommitId) -> Result<bool, StoreError> {
+        let key = id_key(id);
+        if let Some(written) = self.history.get(&key) {
+            return Ok(written.is_some());
+        }
+        let kept = self.head.view.get(Table::History, &key);
+        Ok(kept.map_err(StoreError::Backend)?.is_some())
     }
 
     /// The tree that `changes` make of `base`, and the pages of `base` that it has not. What is new of

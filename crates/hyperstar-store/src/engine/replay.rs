@@ -6,7 +6,7 @@ use super::flush::Draft;
 use crate::backend::Backend;
 use crate::config::StoreConfig;
 use crate::record::{Reader, Signed};
-use crate::state::{Head, damaged};
+use crate::state::{Head, State, damaged};
 use crate::{Change, StoreError, Version};
 
 /// What a backend [logs](Backend::log) for a batch: its commits without the pages of their trees, which
@@ -82,6 +82,10 @@ pub(super) fn replay(
         while !from.is_empty() {
             let commit = read(&mut from).ok_or_else(malformed)?;
             let (version, mut signed, changes) = commit;
+            if version <= head.version() {
+                // The tables went to the disk without being asked to, as on closing.
+                continue;
+            }
             let id = signed.id();
             if let Some(record) = &draft.record {
                 // The tip of the branch is put ahead of the others again.

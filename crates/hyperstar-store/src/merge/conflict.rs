@@ -53,6 +53,12 @@ impl Conflict {
         }
     }
 
+    /// The side without a value has a directory there, with this in it.
+    pub(crate) fn with_child(mut self, child: impl Into<Arc<str>>) -> Self {
+        self.child = Some(child.into());
+        self
+    }
+
     fn write_side(
         &self,
         f: &mut fmt::Formatter<'_>,

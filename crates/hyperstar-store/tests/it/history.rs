@@ -293,6 +293,98 @@ fn what_was_done_is_undone_step_by_step() {
 }
 
 #[test]
+fn the_same_change_on_two_branches_makes_two_commits() {
+    // Within a millisecond, mostly.
+    for _ in 0..20 {
+        let store = Store::memory_with(all());
+        let base = store.set("a", &0).unwrap().id;
+        store.branch("other", base).unwrap();
+        let here = store.set("a", &1).unwrap().id;
+        store.checkout("other").unwrap();
+        let there = store.set("a", &1).unwrap().id;
+        assert_ne!(here, there);
+        let report = store.verify(|_| ()).unwrap();
+        assert!(report.is_whole(), "{report:?}");
+    }
+}
+
+#[test]
+fn what_was_taken_back_elsewhere_can_be_taken_back_here() {
+    let store = Store::memory_with(all());
+    store.set("b", &0).unwrap();
+    let both = store.transaction(|tx| tx.set("a", &1).and_then(|()| tx.set("b", &1)));
+    let both = both.unwrap().1.id;
+    store.undo("a").unwrap();
+    assert_eq!(store.get::<i32>("a").unwrap(), None);
+    let undone = store.undo("b").unwrap();
+    assert_eq!(store.show(undone.id).unwrap().undoes, Some(both));
+    assert_eq!(store.get("b").unwrap(), Some(0));
+    // And what was brought back is there to be taken back again.
+    store.revert(undone.id, "").unwrap();
+    assert_eq!(store.get("b").unwrap(), Some(1));
+    let again = store.undo("b").unwrap();
+    assert_eq!(store.show(again.id).unwrap().undoes, Some(both));
+    assert_eq!(store.get("b").unwrap(), Some(0));
+}
+
+#[test]
+fn what_stands_in_the_way_of_a_revert_is_a_conflict() {
+    let store = Store::memory_with(all());
+    store.set("a", &1).unwrap();
+    let removed = store.remove("a").unwrap().id;
+    store.set("a/b", &1).unwrap();
+    let conflicts = conflicts(store.revert(removed, ""));
+    assert_eq!(
+        conflicts,
+        ["`a` had no value; ours made it a directory and set `a/b`, theirs set it to `1`"]
+    );
+    let removed = store.remove("a/b").unwrap().id;
+    store.set("a", &2).unwrap();
+    let conflicts = self::conflicts(store.revert(removed, ""));
+    assert_eq!(
+        conflicts,
+        ["`a` had no value; ours set it to `2`, theirs made it a directory and set `a/b`"]
+    );
+    assert_eq!(store.get("a").unwrap(), Some(2));
+}
+
+fn conflicts<T: std::fmt::Debug>(refused: Result<T, StoreError>) -> Vec<String> {
+    match refused {
+        Err(StoreError::Conflicts(conflicts)) => {
+            let listed = conflicts.listed.iter();
+            listed.map(ToString::to_string).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_needs_a_past_that_was_let_go_is_refused() {
+    let store = Store::memory_with(all());
+    let first = store.set("a", &1).unwrap().id;
+    store.tag("first", first).unwrap();
+    for step in 0..5 {
+        store.set("b", &step).unwrap();
+    }
+    store.remove("a").unwrap();
+    let head = store.head_id();
+    store.compact(&Keep::last(2).tagged(), |_| ()).unwrap();
+    // Over nothing it would bring back `a`.
+    let merged = store.merge(first, &MergePolicies::new());
+    assert!(
+        matches!(merged, Err(StoreError::UnknownCommit { .. })),
+        "{merged:?}"
+    );
+    let oldest = store.resolve("HEAD~1").unwrap();
+    let reverted = store.revert(oldest, "");
+    assert!(
+        matches!(reverted, Err(StoreError::UnknownCommit { .. })),
+        "{reverted:?}"
+    );
+    assert_eq!(store.head_id(), head);
+}
+
+#[test]
 fn the_past_goes_by_itself_and_takes_its_pages_along() {
     let config = StoreConfig {
         history: History::Last(20),

@@ -32,6 +32,7 @@ fn what_was_acknowledged_survives_sigkill() {
         );
         total += found - before;
     }
+    println!("kill: {rounds} rounds, {total} commits");
     if rounds > 1 {
         assert!(total > 0, "no child got as far as a commit");
     }

@@ -1,419 +1,365 @@
-//! Random operations against a plain map, over each backend, with faults.
+//! Random operations against a plain model of a versioned store, over each backend, with faults.
 //!
-//! A failing seed prints itself; `HYPERSTAR_STORE_SEEDS` runs more of them.
+//! A failing seed prints itself. `HYPERSTAR_STORE_OPERATIONS` runs seeds until so many operations are
+//! done in all worlds, `HYPERSTAR_STORE_SEEDS` so many seeds, `HYPERSTAR_STORE_SEED` is the first. An
+//! operation is a step whose outcome is checked, or a write inside a transaction.
+//!
+//! Every third seed has commits on their way that nobody waits for with a thread. How they come together
+//! is up to the clock; all other seeds do the same each time.
 
-use std::collections::BTreeMap;
+mod life;
+mod maps;
+mod names;
+mod past;
+mod reads;
+mod submits;
+mod watched;
+mod world;
+mod writes;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::env;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
 
 use hyperstar_store::{
-    Change, Commit, RedbBackend, Snapshot, Store, StoreError, Transaction, WatchBounds, WatchEvent,
+    CommitId, Durability, Hash, History, Snapshot, Store, StoreConfig, StoreError,
 };
 
-use crate::support::{Disk, Fault, Flaky, Random};
+use self::life::Doubt;
+use self::maps::Map;
+use self::watched::Watched;
+use self::world::{DiskWorld, End, FileWorld, FlakyWorld, World};
+use crate::support::{PANIC, Random};
 
-type Map = BTreeMap<String, Vec<u8>>;
+const OPERATIONS: &str = "HYPERSTAR_STORE_OPERATIONS";
+const SEEDS: &str = "HYPERSTAR_STORE_SEEDS";
+const SEED: &str = "HYPERSTAR_STORE_SEED";
 
 #[test]
-fn memory_behaves_as_a_map() {
-    check_seeds(40, 300, |_| {
-        Box::new(FlakyWorld {
-            backend: Flaky::default(),
-            faults: false,
-        })
+fn memory_behaves_as_the_model() {
+    check_seeds("memory", 30, 12, 250, |_| Box::new(FlakyWorld::sound()));
+}
+
+#[test]
+fn failing_calls_leave_one_of_two_states() {
+    check_seeds("failing", 40, 24, 250, |seed| {
+        Box::new(FlakyWorld::failing(seed))
     });
 }
 
 #[test]
-fn failing_commits_are_atomic() {
-    check_seeds(40, 300, |_| {
-        Box::new(FlakyWorld {
-            backend: Flaky::default(),
-            faults: true,
-        })
-    });
-}
-
-#[test]
-fn a_file_behaves_as_a_map() {
-    check_seeds(4, 150, |_| {
-        Box::new(FileWorld {
-            directory: tempfile::tempdir().unwrap(),
-        })
-    });
+fn a_file_behaves_as_the_model() {
+    check_seeds("file", 5, 3, 150, |_| Box::new(FileWorld::new()));
 }
 
 #[test]
 fn a_disk_that_loses_power_keeps_what_was_acknowledged() {
-    check_seeds(25, 200, |_| {
-        Box::new(DiskWorld {
-            platter: Vec::new(),
-            disk: None,
-        })
-    });
+    check_seeds("disk", 25, 12, 200, |_| Box::new(DiskWorld::new()));
 }
 
-/// Where a store lives between opens.
-trait World {
-    fn open(&mut self, random: &mut Random) -> Store;
-    /// Before an operation: may arrange that it fails.
-    fn arm(&mut self, random: &mut Random);
-    /// Before the store is dropped, to be opened anew.
-    fn crash(&mut self, random: &mut Random);
+/// What was done.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    operations: u64,
+    crashes: u64,
+    faults: u64,
 }
 
-struct FlakyWorld {
-    backend: Flaky,
-    faults: bool,
-}
-
-impl World for FlakyWorld {
-    fn open(&mut self, _random: &mut Random) -> Store {
-        Store::with_backend(self.backend.clone()).unwrap()
-    }
-
-    fn arm(&mut self, random: &mut Random) {
-        if self.faults {
-            let fault = match random.below(20) {
-                0 | 1 => Fault::Before,
-                2 => Fault::InDoubtBefore,
-                3 => Fault::InDoubtAfter,
-                4 => Fault::Panic,
-                _ => Fault::None,
-            };
-            *self.backend.fault.lock().unwrap() = fault;
-        }
-    }
-
-    fn crash(&mut self, _random: &mut Random) {}
-}
-
-struct FileWorld {
-    directory: tempfile::TempDir,
-}
-
-impl World for FileWorld {
-    fn open(&mut self, _random: &mut Random) -> Store {
-        Store::open(self.directory.path().join("store.redb")).unwrap()
-    }
-
-    fn arm(&mut self, _random: &mut Random) {}
-
-    fn crash(&mut self, _random: &mut Random) {}
-}
-
-struct DiskWorld {
-    platter: Vec<u8>,
-    disk: Option<Disk>,
-}
-
-impl World for DiskWorld {
-    fn open(&mut self, random: &mut Random) -> Store {
-        // The power may fail again while the store opens and repairs itself.
-        loop {
-            let operations_max = if random.chance(3) { 12 } else { 1500 };
-            let operations = random.below(operations_max);
-            let disk = Disk::new(std::mem::take(&mut self.platter), operations);
-            let opened = RedbBackend::with_storage("disk", disk.clone());
-            match opened.and_then(Store::with_backend) {
-                Ok(store) => {
-                    self.disk = Some(disk);
-                    return store;
-                }
-                Err(_) => self.platter = disk.cut(random),
-            }
-        }
-    }
-
-    fn arm(&mut self, _random: &mut Random) {}
-
-    fn crash(&mut self, random: &mut Random) {
-        if let Some(disk) = self.disk.take() {
-            self.platter = disk.cut(random);
-        }
-    }
-}
-
-fn check_seeds(seeds: u64, steps: u64, world: impl Fn(u64) -> Box<dyn World>) {
-    let seeds = env::var("HYPERSTAR_STORE_SEEDS").map_or(seeds, |seeds| seeds.parse().unwrap());
-    for seed in 0..seeds {
+/// `percent` is the share of this world in a long run.
+fn check_seeds(
+    name: &str,
+    percent: u64,
+    seeds: u64,
+    steps: u64,
+    world: impl Fn(u64) -> Box<dyn World>,
+) {
+    let number = |name| {
+        let value = env::var(name).ok();
+        value.map(|value| value.parse::<u64>().unwrap())
+    };
+    let first = number(SEED).unwrap_or(0);
+    let operations = number(OPERATIONS).map(|all| (all * percent).div_ceil(100));
+    let seeds = match operations {
+        Some(_) => u64::MAX,
+        None => number(SEEDS).unwrap_or(seeds),
+    };
+    let mut counts = Counts::default();
+    let mut seed = first;
+    while seed - first < seeds && operations.is_none_or(|all| counts.operations < all) {
         let run = catch_unwind(AssertUnwindSafe(|| {
             Run::new(seed, world(seed)).steps(steps)
         }));
-        assert!(run.is_ok(), "seed {seed} fails");
+        let Ok(done) = run else {
+            panic!("seed {seed} of `{name}` fails");
+        };
+        counts.operations += done.operations;
+        counts.crashes += done.crashes;
+        counts.faults += done.faults;
+        seed += 1;
+    }
+    println!(
+        "store: {} operations, {} crashes, {} faults in {} seeds of `{name}`",
+        counts.operations,
+        counts.crashes,
+        counts.faults,
+        seed - first
+    );
+}
+
+/// A commit as it ought to be.
+#[derive(Clone)]
+struct Kept {
+    version: u64,
+    map: Rc<Map>,
+    parents: Vec<CommitId>,
+    undoes: Option<CommitId>,
+    time_ms: i64,
+    root: Hash,
+}
+
+/// What has a name, and which of it is read and written.
+#[derive(Clone, Debug, PartialEq)]
+struct State {
+    version: u64,
+    branch: String,
+    branches: BTreeMap<String, CommitId>,
+    tags: BTreeMap<String, CommitId>,
+    map: Rc<Map>,
+}
+
+impl State {
+    fn new() -> Self {
+        Self {
+            version: 0,
+            branch: "main".to_owned(),
+            branches: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            map: Rc::default(),
+        }
+    }
+
+    fn tip(&self) -> CommitId {
+        let tip = self.branches.get(&self.branch);
+        tip.copied().unwrap_or(CommitId::NONE)
     }
 }
 
 struct Run {
     random: Random,
     world: Box<dyn World>,
+    config: StoreConfig,
     store: Store,
-    map: Map,
-    version: u64,
-    /// What the map is if the commit in doubt turns out to be there.
-    in_doubt: Option<Map>,
-    snapshots: Vec<(Snapshot, Map)>,
-    watch: hyperstar_store::Watch,
-    watched: Vec<Commit>,
+    state: State,
+    /// What was acknowledged and a crash may take: the states before each such commit, and after.
+    losable: Vec<State>,
+    /// What may be there instead.
+    doubt: Vec<Doubt>,
+    commits: HashMap<CommitId, Kept>,
+    by_version: BTreeMap<u64, CommitId>,
+    /// The parents of each commit that ever was.
+    parents: HashMap<CommitId, Vec<CommitId>>,
+    /// Let go for good.
+    gone: Vec<CommitId>,
+    snapshots: Vec<(Snapshot, Rc<Map>)>,
+    watched: Vec<Watched>,
+    has_submits: bool,
+    stamps: u64,
+    counts: Counts,
 }
 
 impl Run {
     fn new(seed: u64, mut world: Box<dyn World>) -> Self {
         let mut random = Random::new(seed);
-        let store = world.open(&mut random);
-        Self {
-            watch: watch(&store),
+        let has_submits = seed % 3 == 2;
+        // The commits of one step are looked at together.
+        let least = if has_submits { 16 } else { 2 };
+        let history = match random.below(4) {
+            0 => History::Last(least + random.below(12)),
+            1 => History::Last(40),
+            _ => History::All,
+        };
+        let durability = match random.chance(3) {
+            true => Durability::Buffered,
+            false => Durability::Durable,
+        };
+        let config = StoreConfig {
+            history,
+            durability,
+            author: "model".to_owned(),
+        };
+        let store = life::open(&mut *world, &config, &mut random);
+        let mut run = Self {
             random,
             world,
+            config,
             store,
-            map: Map::new(),
-            version: 0,
-            in_doubt: None,
+            state: State::new(),
+            losable: Vec::new(),
+            doubt: Vec::new(),
+            commits: HashMap::new(),
+            by_version: BTreeMap::new(),
+            parents: HashMap::new(),
+            gone: Vec::new(),
             snapshots: Vec::new(),
             watched: Vec::new(),
-        }
+            has_submits,
+            stamps: 0,
+            counts: Counts::default(),
+        };
+        run.watch();
+        run
     }
 
-    fn steps(mut self, steps: u64) {
+    fn steps(mut self, steps: u64) -> Counts {
         for _ in 0..steps {
-            match self.random.below(12) {
-                0..=6 => self.write(),
-                7 | 8 => self.check_reads(),
-                9 => self
-                    .snapshots
-                    .push((self.store.snapshot(), self.map.clone())),
-                10 => self.check_snapshots(),
-                _ if self.random.chance(3) => self.reopen(),
-                _ => self.check_watch(),
-            }
+            self.step();
+            self.counts.operations += 1;
         }
         self.check_reads();
         self.check_snapshots();
-        self.check_watch();
-        self.reopen();
-        self.check_reads();
+        self.check_watches();
+        self.reopen(End::Close);
+        self.check_kept();
+        self.check_root();
+        self.verify();
+        self.counts.faults = self.world.faults();
+        self.counts
     }
 
-    fn write(&mut self) {
+    fn step(&mut self) {
+        match self.random.below(100) {
+            0..=29 => self.write(),
+            30..=33 if self.has_submits => self.submit(),
+            30..=36 => self.write(),
+            37..=43 => self.check_reads(),
+            44..=49 => self.check_at(),
+            50..=54 => self.check_diff(),
+            55..=58 => self.check_log(),
+            59..=62 => self.undo(),
+            63..=66 => self.revert(),
+            67..=68 => self.branch(),
+            69..=72 => self.checkout(),
+            73..=76 => self.merge(),
+            77..=78 => self.tag(),
+            79 => self.remove_name(),
+            80..=81 => self.flush(),
+            82 => self.compact(),
+            83..=84 => self.check_kept(),
+            85 => self.verify(),
+            86 => self.check_root(),
+            87..=88 => {
+                let snapshot = self.store.snapshot();
+                self.snapshots.push((snapshot, self.state.map.clone()));
+            }
+            89..=90 => self.check_snapshots(),
+            91..=94 => self.check_watches(),
+            95..=96 => self.reopen(End::Close),
+            97..=98 => self.reopen(End::Crash),
+            _ => self.check_reads(),
+        }
+    }
+
+    /// What a read came to, if the disk let it.
+    fn read<T>(&self, read: Result<T, StoreError>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(StoreError::Backend(_)) if self.world.loses_reads() => None,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Runs a write that leads to what `doubt` says if it succeeds. Nothing if the storage failed.
+    fn wrote<T>(
+        &mut self,
+        doubt: impl FnOnce() -> Doubt,
+        write: impl FnOnce(&Store) -> Result<T, StoreError>,
+    ) -> Option<Result<T, StoreError>> {
         self.world.arm(&mut self.random);
-        let operations = if self.random.chance(2) {
-            1
-        } else {
-            self.random.below(6)
+        let store = self.store.clone();
+        let wrote = catch_unwind(AssertUnwindSafe(|| write(&store)));
+        drop(store);
+        match wrote {
+            Ok(Ok(value)) => return Some(Ok(value)),
+            Ok(Err(StoreError::Backend(_))) => self.failed(),
+            Ok(Err(StoreError::InDoubt { .. })) => self.doubt.push(doubt()),
+            Ok(Err(StoreError::Stopped { .. })) => {
+                assert!(!self.doubt.is_empty(), "it stopped for nothing");
+                self.reopen_somehow();
+            }
+            Ok(Err(refused)) => return Some(Err(refused)),
+            Err(panicked) if is_of_backend(&*panicked) => self.doubt.push(doubt()),
+            Err(panicked) => resume_unwind(panicked),
+        }
+        None
+    }
+
+    /// The storage failed, and nothing was written. A disk without power stays so.
+    fn failed(&mut self) {
+        if self.world.loses_reads() && self.random.chance(3) {
+            self.reopen_somehow();
+        }
+    }
+
+    fn reopen_somehow(&mut self) {
+        let end = match self.random.chance(2) {
+            true => End::Close,
+            false => End::Crash,
         };
-        let abort = self.random.chance(8);
-        let panics = abort && self.random.chance(2);
-        let mut next = self.map.clone();
-        let (store, random) = (&self.store, &mut self.random);
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            store.transaction(|tx| {
-                for _ in 0..operations {
-                    operate(tx, &mut next, random);
-                }
-                check_equal(&next, tx);
-                assert!(!panics, "a panic in the transaction");
-                if abort { Err(Failure::Aborted) } else { Ok(()) }
-            })
-        }));
-        match result {
-            Ok(Ok(((), commit))) => self.committed(next, commit),
-            Ok(Err(Failure::Aborted)) => assert!(abort),
-            Ok(Err(Failure::Store(StoreError::Backend(_)))) => {}
-            Ok(Err(Failure::Store(StoreError::InDoubt { version, .. }))) => {
-                assert_eq!(version.as_u64(), self.version + 1);
-                self.in_doubt = Some(next);
+        self.reopen(end);
+    }
+
+    /// A commit that was kept at some time, or the empty beginning.
+    fn any_commit(&mut self) -> CommitId {
+        let at = self.random.next() as usize;
+        match self.by_version.len() {
+            0 => CommitId::NONE,
+            // Rather a late one.
+            all if at.is_multiple_of(3) => {
+                let back = at / 3 % all.min(5);
+                *self.by_version.values().rev().nth(back).unwrap()
             }
-            Ok(Err(Failure::Store(StoreError::Stopped { .. }))) => {
-                assert!(self.in_doubt.is_some());
-                self.reopen();
-            }
-            Ok(Err(Failure::Store(error))) => panic!("{error}"),
-            Err(_) if panics => {}
-            // The backend panicked.
-            Err(_) => self.in_doubt = Some(next),
+            all => *self.by_version.values().nth(at % all).unwrap(),
         }
     }
 
-    fn committed(&mut self, next: Map, commit: Commit) {
-        assert_eq!(*commit.changes, difference(&self.map, &next));
-        if !commit.is_empty() {
-            self.version += 1;
-            self.watched.push(commit.clone());
-        }
-        assert_eq!(commit.version.as_u64(), self.version);
-        self.map = next;
-    }
-
-    fn check_reads(&mut self) {
-        // A disk that is cut fails reads, too; what it does return is right.
-        let snapshot = self.store.snapshot();
-        assert_eq!(snapshot.version().as_u64(), self.version);
-        check_snapshot(&self.map, &snapshot);
-        let path = path(&mut self.random);
-        if let Ok(bytes) = self.store.get_bytes(&path) {
-            assert_eq!(bytes.as_deref(), self.map.get(&path).map(Vec::as_slice));
-        }
-        if let Ok(children) = self.store.children(&path) {
-            assert_eq!(children, children_of(&self.map, &path));
-        }
-        if let Ok(children) = self.store.children("") {
-            assert_eq!(children, children_of(&self.map, ""));
+    fn map_of(&self, id: CommitId) -> Rc<Map> {
+        match id {
+            CommitId::NONE => Rc::default(),
+            id => self.commits[&id].map.clone(),
         }
     }
 
-    fn check_snapshots(&mut self) {
-        for (snapshot, map) in self.snapshots.drain(..) {
-            check_snapshot(&map, &snapshot);
+    /// The commits from the tip back along the first parents, whether they are kept or not.
+    fn line(&self, tip: CommitId) -> Vec<CommitId> {
+        let mut line = Vec::new();
+        let mut next = (tip != CommitId::NONE).then_some(tip);
+        while let Some(id) = next.filter(|id| self.commits.contains_key(id)) {
+            line.push(id);
+            next = self.commits[&id].parents.first().copied();
         }
+        line
     }
 
-    fn check_watch(&mut self) {
-        for commit in self.watched.drain(..) {
-            match self.watch.try_next() {
-                Some(WatchEvent::Changed {
-                    version, changes, ..
-                }) => {
-                    assert_eq!((version, &changes), (commit.version, &commit.changes));
-                }
-                other => panic!("{other:?}"),
+    /// Those that the store has.
+    fn kept(&self) -> Option<BTreeSet<CommitId>> {
+        let mut kept = BTreeSet::new();
+        for id in self.by_version.values() {
+            if self.is_kept(*id)? {
+                kept.insert(*id);
             }
         }
-        assert!(self.watch.try_next().is_none());
+        Some(kept)
     }
 
-    fn reopen(&mut self) {
-        self.check_watch();
-        self.snapshots.clear();
-        self.world.crash(&mut self.random);
-        self.store = Store::memory();
-        self.store = self.world.open(&mut self.random);
-        self.watch = watch(&self.store);
-        let head = self.store.head().as_u64();
-        if let Some(next) = self.in_doubt.take()
-            && head == self.version + 1
-        {
-            self.map = next;
-            self.version += 1;
-        }
-        assert_eq!(head, self.version);
-        self.check_reads();
-    }
-}
-
-fn watch(store: &Store) -> hyperstar_store::Watch {
-    let bounds = WatchBounds {
-        events_max: usize::MAX,
-        bytes_max: usize::MAX,
-    };
-    store.watch_with("", bounds).unwrap()
-}
-
-#[derive(Debug)]
-enum Failure {
-    Aborted,
-    Store(StoreError),
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-/// One write on both; what the store refuses, the map must show a reason for. A failed read is the
-/// disk's, and alters nothing.
-fn operate(tx: &mut Transaction, map: &mut Map, random: &mut Random) {
-    let path = path(random);
-    match random.below(8) {
-        0 | 1 => match tx.remove(&path) {
-            Ok(found) => assert_eq!(map.remove(&path).is_some(), found),
-            Err(error) => assert!(matches!(error, StoreError::Backend(_))),
-        },
-        2 => match tx.remove_all(&path) {
-            Ok(removed) => {
-                let before = map.len();
-                map.retain(|other, _| other != &path && !is_below(other, &path));
-                assert_eq!(before - map.len(), removed);
-            }
-            Err(error) => assert!(matches!(error, StoreError::Backend(_))),
-        },
-        _ => {
-            let value = vec![random.next() as u8; random.below(3000) as usize];
-            let above = map.keys().any(|other| is_below(&path, other));
-            let below = map.keys().any(|other| is_below(other, &path));
-            match tx.set_bytes(&path, value.clone()) {
-                Ok(()) => {
-                    assert!(!above && !below, "{path}");
-                    map.insert(path, value);
-                }
-                Err(StoreError::ValueInTheWay { .. }) => assert!(above, "{path}"),
-                Err(StoreError::DirectoryInTheWay { .. }) => assert!(below, "{path}"),
-                Err(error) => assert!(matches!(error, StoreError::Backend(_))),
-            }
+    fn is_kept(&self, id: CommitId) -> Option<bool> {
+        match self.store.show(id) {
+            Err(StoreError::UnknownCommit { .. }) => Some(false),
+            shown => self.read(shown).map(|_| true),
         }
     }
 }
 
-fn path(random: &mut Random) -> String {
-    const SEGMENTS: [&str; 6] = ["a", "b", "a-b", "a.b", "ab", "ü"];
-    let depth = random.below(3) + 1;
-    let segments = (0..depth).map(|_| SEGMENTS[random.below(6) as usize]);
-    segments.collect::<Vec<_>>().join("/")
-}
-
-fn is_below(path: &str, directory: &str) -> bool {
-    path.strip_prefix(directory)
-        .is_some_and(|rest| rest.starts_with('/'))
-}
-
-fn check_equal(map: &Map, tx: &Transaction) {
-    if let Ok(list) = tx.list("") {
-        assert!(list.iter().eq(map.keys()), "{list:?}");
-    }
-    for (path, value) in map {
-        if let Ok(bytes) = tx.get_bytes(path) {
-            assert_eq!(bytes.as_deref(), Some(value.as_slice()), "{path}");
-        }
-    }
-    if let Ok(children) = tx.children("a") {
-        assert_eq!(children, children_of(map, "a"));
-    }
-}
-
-fn check_snapshot(map: &Map, snapshot: &Snapshot) {
-    if let Ok(list) = snapshot.list("") {
-        assert!(list.iter().eq(map.keys()), "{list:?}");
-    }
-    for (path, value) in map {
-        if let Ok(bytes) = snapshot.get_bytes(path) {
-            assert_eq!(bytes.as_deref(), Some(value.as_slice()), "{path}");
-        }
-    }
-}
-
-fn children_of(map: &Map, prefix: &str) -> Vec<String> {
-    let base = if prefix.is_empty() {
-        String::new()
-    } else {
-        format!("{prefix}/")
-    };
-    let below = map.keys().filter_map(|path| path.strip_prefix(&base));
-    let mut names: Vec<_> = below
-        .map(|rest| rest.split('/').next().unwrap_or(rest).to_owned())
-        .collect();
-    names.sort();
-    names.dedup();
-    names
-}
-
-fn difference(before: &Map, after: &Map) -> Vec<Change> {
-    let mut paths: Vec<_> = before.keys().chain(after.keys()).collect();
-    paths.sort();
-    paths.dedup();
-    let value = |map: &Map, path: &String| map.get(path).cloned().map(Into::into);
-    paths
-        .into_iter()
-        .filter(|path| before.get(*path) != after.get(*path))
-        .map(|path| Change::new(path.as_str(), value(before, path), value(after, path)))
-        .collect()
+fn is_of_backend(panicked: &(dyn std::any::Any + Send)) -> bool {
+    panicked.downcast_ref::<&str>() == Some(&PANIC)
 }

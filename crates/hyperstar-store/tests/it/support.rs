@@ -1,13 +1,12 @@
-//! A seeded generator, a store whose commits fail on demand, and a disk that loses power.
+//! A seeded generator, a backend whose calls fail on demand, and a waker that counts.
 
-use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
 
-use hyperstar_store::{Backend, BackendError, Batch, MemoryBackend, View};
-use redb::{BackendError as LockError, StorageBackend};
+use hyperstar_store::{Backend, BackendError, Batch, Bytes, Logged, MemoryBackend, View};
 
 /// SplitMix64: the same numbers for the same seed, everywhere.
 #[derive(Debug)]
@@ -36,7 +35,7 @@ impl Random {
     }
 }
 
-/// How the next commit of a [`Flaky`] backend goes.
+/// How a call of a [`Flaky`] backend goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Fault {
     #[default]
@@ -45,208 +44,171 @@ pub(crate) enum Fault {
     Before,
     /// Fails, nothing was done, but the backend cannot tell.
     InDoubtBefore,
-    /// Fails after the commit is durable.
+    /// Fails after it was done.
     InDoubtAfter,
-    /// Panics after the commit is durable.
+    /// Panics after it was done.
     Panic,
 }
 
-/// A memory backend that outlives its store, and fails when told to.
+/// What [`Fault::Panic`] says.
+pub(crate) const PANIC: &str = "the backend panicked";
+
+/// A memory backend that outlives its store, fails when told to, and forgets in a crash what it may.
 #[derive(Clone, Default)]
 pub(crate) struct Flaky {
-    memory: Arc<Mutex<MemoryBackend>>,
+    kept: Arc<Mutex<Kept>>,
+    /// How the next call goes.
     pub(crate) fault: Arc<Mutex<Fault>>,
+    /// Which life of the backend a store has opened.
+    life: Option<u64>,
+}
+
+#[derive(Default)]
+struct Kept {
+    tables: MemoryBackend,
+    /// As of the last batch that was synced.
+    synced: MemoryBackend,
+    /// The tables after each batch since.
+    unsynced: Vec<MemoryBackend>,
+    /// How many records there is room for.
+    records_max: Option<usize>,
+    records: Vec<Bytes>,
+    records_synced: usize,
+    /// So many calls go well before the fault.
+    calls_before: u64,
+    faults: u64,
+    /// Grows with each crash: stores from before reach nothing any more.
+    life: u64,
+}
+
+impl Flaky {
+    /// One with a journal of so many records.
+    pub(crate) fn with_journal(records_max: usize) -> Self {
+        let backend = Self::default();
+        backend.kept().records_max = Some(records_max);
+        backend
+    }
+
+    /// Has a call fail, after so many that do not.
+    pub(crate) fn fail(&self, calls_before: u64, fault: Fault) {
+        self.kept().calls_before = calls_before;
+        *self.fault.lock().unwrap() = fault;
+    }
+
+    /// How many calls have failed.
+    pub(crate) fn faults(&self) -> u64 {
+        self.kept().faults
+    }
+
+    /// Whether a store is open on it.
+    pub(crate) fn is_open(&self) -> bool {
+        Arc::strong_count(&self.kept) > 1
+    }
+
+    /// Ends the process: the operating system has what was written.
+    pub(crate) fn end(&self) {
+        self.kept().restart(|records, _| records);
+    }
+
+    /// Cuts the power: of what was not synced some is there, but nothing without what was before it.
+    pub(crate) fn crash(&self, random: &mut Random) {
+        let any =
+            |all: usize, synced: usize| synced + random.below((all - synced) as u64 + 1) as usize;
+        self.kept().restart(any);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn call<T>(
+        &self,
+        operate: impl FnOnce(&mut Kept) -> Result<T, BackendError>,
+    ) -> Result<T, BackendError> {
+        let mut kept = self.kept();
+        if self.life.is_some_and(|life| life != kept.life) {
+            return Err(BackendError::new("the process has ended"));
+        }
+        let mut fault = Fault::None;
+        match kept.calls_before {
+            0 => fault = std::mem::take(&mut *self.fault.lock().unwrap()),
+            _ => kept.calls_before -= 1,
+        }
+        kept.faults += u64::from(fault != Fault::None);
+        match fault {
+            Fault::None => operate(&mut kept),
+            Fault::Before => Err(BackendError::new("the disk is full")),
+            Fault::InDoubtBefore => Err(BackendError::in_doubt("the disk is gone")),
+            Fault::InDoubtAfter => {
+                operate(&mut kept)?;
+                Err(BackendError::in_doubt("the disk is gone"))
+            }
+            Fault::Panic => {
+                operate(&mut kept)?;
+                drop(kept);
+                // Without a word on the screen.
+                resume_unwind(Box::new(PANIC));
+            }
+        }
+    }
+}
+
+impl Kept {
+    /// `keep` says how many of all there are, of those that were not synced.
+    fn restart(&mut self, mut keep: impl FnMut(usize, usize) -> usize) {
+        self.life += 1;
+        let records = keep(self.records.len(), self.records_synced);
+        self.records.truncate(records);
+        self.records_synced = records;
+        // Also where the records are enough.
+        if let Some(last) = keep(self.unsynced.len(), 0).checked_sub(1) {
+            self.synced = self.unsynced[last].clone();
+        }
+        self.tables = self.synced.clone();
+        self.unsynced.clear();
+    }
 }
 
 impl Backend for Flaky {
     fn view(&mut self) -> Result<Arc<dyn View>, BackendError> {
-        self.memory.lock().unwrap().view()
+        let life = self.kept().life;
+        self.life = Some(life);
+        self.call(|kept| kept.tables.view())
     }
 
     fn apply(&mut self, batch: &Batch) -> Result<Arc<dyn View>, BackendError> {
-        let fault = std::mem::take(&mut *self.fault.lock().unwrap());
-        match fault {
-            Fault::None => self.memory.lock().unwrap().apply(batch),
-            Fault::Before => Err(BackendError::new("the disk is full")),
-            Fault::InDoubtBefore => Err(BackendError::in_doubt("the disk is gone")),
-            Fault::InDoubtAfter => {
-                self.memory.lock().unwrap().apply(batch)?;
-                Err(BackendError::in_doubt("the disk is gone"))
+        self.call(|kept| {
+            let view = kept.tables.apply(batch)?;
+            if batch.sync {
+                kept.synced = kept.tables.clone();
+                kept.unsynced.clear();
+                kept.records.clear();
+                kept.records_synced = 0;
+            } else {
+                kept.unsynced.push(kept.tables.clone());
             }
-            Fault::Panic => {
-                self.memory.lock().unwrap().apply(batch)?;
-                panic!("the backend panicked");
-            }
-        }
-    }
-}
-
-/// A disk that keeps what was synced, and of the rest, after a power cut, whatever it likes:
-/// writes lost, out of order, torn in the middle.
-#[derive(Clone, Debug)]
-pub(crate) struct Disk(Arc<DiskState>);
-
-#[derive(Debug)]
-struct DiskState {
-    bytes: Mutex<DiskBytes>,
-    /// How many more writes and syncs succeed.
-    operations_left: AtomicU64,
-    cut: AtomicBool,
-}
-
-#[derive(Debug)]
-struct DiskBytes {
-    synced: Vec<u8>,
-    current: Vec<u8>,
-    unsynced: Vec<Unsynced>,
-}
-
-#[derive(Debug)]
-enum Unsynced {
-    Write { offset: usize, data: Vec<u8> },
-    Resize { size: usize },
-}
-
-/// What a disk writes in one piece.
-const SECTOR_BYTES: usize = 512;
-
-impl Disk {
-    pub(crate) fn new(content: Vec<u8>, operations_left: u64) -> Self {
-        Self(Arc::new(DiskState {
-            bytes: Mutex::new(DiskBytes {
-                synced: content.clone(),
-                current: content,
-                unsynced: Vec::new(),
-            }),
-            operations_left: AtomicU64::new(operations_left),
-            cut: AtomicBool::new(false),
-        }))
+            Ok(view)
+        })
     }
 
-    /// Cuts the power: every operation fails from now on. Returns what is on the platter.
-    pub(crate) fn cut(&self, random: &mut Random) -> Vec<u8> {
-        self.0.cut.store(true, Ordering::SeqCst);
-        let mut bytes = self.0.bytes.lock().unwrap();
-        let mut platter = std::mem::take(&mut bytes.synced);
-        let mut unsynced = std::mem::take(&mut bytes.unsynced);
-        // Half of the time a prefix in order, else any subset in any order.
-        let reorder = random.chance(2);
-        let kept = random.below(unsynced.len() as u64 + 1) as usize;
-        if reorder {
-            for index in (1..unsynced.len()).rev() {
-                unsynced.swap(index, random.below(index as u64 + 1) as usize);
-            }
-        }
-        unsynced.truncate(kept);
-        for operation in unsynced {
-            operation.apply_torn(&mut platter, random);
-        }
-        platter
-    }
-
-    fn spend(&self) -> io::Result<()> {
-        let spent =
-            self.0
-                .operations_left
-                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-                    left.checked_sub(1)
-                });
-        if spent.is_err() || self.0.cut.load(Ordering::SeqCst) {
-            return Err(io::Error::other("the power is cut"));
-        }
-        Ok(())
-    }
-}
-
-impl Unsynced {
-    fn apply(&self, bytes: &mut Vec<u8>) {
-        match self {
-            Self::Write { offset, data } => {
-                let end = offset + data.len();
-                if bytes.len() < end {
-                    bytes.resize(end, 0);
-                }
-                bytes[*offset..end].copy_from_slice(data);
-            }
-            Self::Resize { size } => bytes.resize(*size, 0),
-        }
-    }
-
-    fn apply_torn(&self, bytes: &mut Vec<u8>, random: &mut Random) {
-        match self {
-            Self::Write { offset, data } if random.chance(3) => {
-                for (index, sector) in data.chunks(SECTOR_BYTES).enumerate() {
-                    if random.chance(2) {
-                        let offset = offset + index * SECTOR_BYTES;
-                        Self::Write {
-                            offset,
-                            data: sector.to_vec(),
-                        }
-                        .apply(bytes);
-                    }
-                }
-            }
-            _ => self.apply(bytes),
-        }
-    }
-}
-
-impl StorageBackend for Disk {
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.0.bytes.lock().unwrap().current.len() as u64)
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let bytes = self.0.bytes.lock().unwrap();
-        let offset = offset as usize;
-        let found = bytes.current.get(offset..offset + out.len());
-        out.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.spend()?;
-        let resize = Unsynced::Resize { size: len as usize };
-        let mut bytes = self.0.bytes.lock().unwrap();
-        resize.apply(&mut bytes.current);
-        bytes.unsynced.push(resize);
-        Ok(())
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.spend()?;
-        let mut bytes = self.0.bytes.lock().unwrap();
-        bytes.unsynced.clear();
-        bytes.synced = bytes.current.clone();
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.spend()?;
-        let write = Unsynced::Write {
-            offset: offset as usize,
-            data: data.to_vec(),
+    fn log(&mut self, record: &[u8], sync: bool) -> Result<Logged, BackendError> {
+        let Some(records_max) = self.kept().records_max else {
+            return Ok(Logged::Never);
         };
-        let mut bytes = self.0.bytes.lock().unwrap();
-        write.apply(&mut bytes.current);
-        bytes.unsynced.push(write);
-        Ok(())
+        self.call(|kept| {
+            if kept.records.len() == records_max {
+                return Ok(Logged::Full);
+            }
+            kept.records.push(Bytes::copy_from_slice(record));
+            if sync {
+                kept.records_synced = kept.records.len();
+            }
+            Ok(Logged::Yes)
+        })
     }
 
-    fn try_lock_range(
-        &self,
-        _start: std::ops::Bound<u64>,
-        _end: std::ops::Bound<u64>,
-    ) -> Result<bool, LockError> {
-        Ok(true)
-    }
-
-    fn unlock_range(
-        &self,
-        _start: std::ops::Bound<u64>,
-        _end: std::ops::Bound<u64>,
-    ) -> Result<(), LockError> {
-        Ok(())
+    fn logged(&mut self) -> Result<Vec<Bytes>, BackendError> {
+        self.call(|kept| Ok(kept.records.clone()))
     }
 }
 

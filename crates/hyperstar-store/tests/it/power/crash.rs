@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::disk::{Change, Event};
+use super::disk::{Change, Disk, Event};
 use super::image::Image;
 use crate::support::Random;
 
@@ -66,6 +66,19 @@ pub(crate) fn crashes<'a>(
         }
         visit(index + 1, &crash);
     }
+}
+
+/// Cuts the power now: nothing works from here on. Answers what is left.
+pub(crate) fn cut(disk: &Disk, random: &mut Random) -> Image {
+    disk.kill();
+    let (start, trace) = disk.trace();
+    let mut left = None;
+    crashes(&start, &trace, |at, crash| {
+        if at == trace.len() {
+            left = Some(crash.image(&crash.subset(random)));
+        }
+    });
+    left.unwrap()
 }
 
 impl Crash<'_> {

@@ -103,6 +103,19 @@ impl Disk {
         self.state().trace.push(Event::Acknowledged(state));
     }
 
+    /// Whether an operation has failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        let state = self.state();
+        state
+            .fault
+            .is_some_and(|fault| state.operations > fault.after)
+    }
+
+    /// Whether a store is open on it.
+    pub(crate) fn is_open(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     pub(crate) fn operations(&self) -> u64 {
         self.state().operations
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hyperstar_store::{Bytes, RedbBackend, Store, StoreError};
+use hyperstar_store::{Bytes, Durability, RedbBackend, Store, StoreError};
 
 use super::crash::crashes;
 use super::disk::Disk;
@@ -24,6 +24,8 @@ pub(crate) struct History {
     /// What the disk held at first, and what each commit would make of it.
     states: Vec<State>,
     pub(crate) acknowledged: usize,
+    /// What can be read: as much, or more that is buffered.
+    pub(crate) written: usize,
 }
 
 impl History {
@@ -31,6 +33,7 @@ impl History {
         Self {
             states: vec![state],
             acknowledged: 0,
+            written: 0,
         }
     }
 
@@ -49,9 +52,37 @@ impl History {
         disk: &Disk,
         writes: &[Write],
     ) -> Result<(), StoreError> {
+        self.write(store, disk, writes, Durability::Durable)?;
+        self.acknowledge(disk);
+        Ok(())
+    }
+
+    /// A commit that a crash may take, until a later one is acknowledged.
+    pub(crate) fn buffer(
+        &mut self,
+        store: &Store,
+        disk: &Disk,
+        writes: &[Write],
+    ) -> Result<(), StoreError> {
+        self.write(store, disk, writes, Durability::Buffered)
+    }
+
+    /// All that was written is on the disk.
+    pub(crate) fn acknowledge(&mut self, disk: &Disk) {
+        self.acknowledged = self.written;
+        disk.acknowledge(self.acknowledged);
+    }
+
+    fn write(
+        &mut self,
+        store: &Store,
+        disk: &Disk,
+        writes: &[Write],
+        durability: Durability,
+    ) -> Result<(), StoreError> {
         let index = self.states.len();
         let stamp = Bytes::from((self.first_stamp() + index as u64).to_string());
-        let mut next = self.states[self.acknowledged].clone();
+        let mut next = self.states[self.written].clone();
         for (path, value) in writes {
             match value {
                 Some(value) => next.insert(path.clone(), value.clone()),
@@ -62,6 +93,7 @@ impl History {
         self.states.push(next);
         disk.begin(index);
         store.transaction(|tx| {
+            tx.set_durability(durability);
             for (path, value) in writes {
                 match value {
                     Some(value) => tx.set_bytes(path, value.clone())?,
@@ -70,8 +102,7 @@ impl History {
             }
             tx.set_bytes(STAMP, stamp)
         })?;
-        disk.acknowledge(index);
-        self.acknowledged = index;
+        self.written = index;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 mod damage;
 mod figures;
+mod receive;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

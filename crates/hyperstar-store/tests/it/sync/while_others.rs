@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use hyperstar_store::{Keep, Store, StoreError};
+use hyperstar_store::{History, Keep, Store, StoreConfig, StoreError};
 
 use super::pipe::{options, sync, sync_as};
 use super::random::{all, check_equal, check_whole, write};
@@ -110,6 +110,59 @@ fn what_is_being_received_is_not_compacted_away() {
     client.compact(&Keep::last(1_000), |_| ()).unwrap();
     assert_eq!(client.list("").unwrap(), server.list("").unwrap());
     assert!(led.received.pages < pages(&server) * 11 / 10, "{led:?}");
+}
+
+#[test]
+fn what_a_commit_is_compared_to_is_not_compacted_away() {
+    let server = filled(6);
+    let client = Store::memory_with(all());
+    sync(&client, &server);
+    let more = server.transaction(|tx| {
+        (0..3_000).try_for_each(|n| tx.set_bytes(&format!("more/{n:04}"), vec![1; 100]))
+    });
+    more.unwrap();
+    // Nothing else names it from here on.
+    client.remove_branch("@server/main").unwrap();
+    client.set("mine", &0).unwrap();
+    let both = [&options("server"), &options("client")];
+    let mut messages = 0;
+    let synced = super::pipe::exchange(&client, &server, both, |_, message| {
+        messages += 1;
+        if messages > 6 {
+            client.compact(&Keep::last(1), |_| ()).unwrap();
+        }
+        client.set("mine", &messages).unwrap();
+        check_whole(&client);
+        Some(message)
+    });
+    synced.unwrap();
+    assert!(messages > 9, "{messages}");
+    check_whole(&client);
+    client.checkout("@server/main").unwrap();
+    assert_eq!(client.list("").unwrap(), server.list("").unwrap());
+}
+
+#[test]
+fn what_was_received_goes_by_itself_when_nothing_else_names_it() {
+    let config = |count| StoreConfig {
+        history: History::Last(count),
+        ..StoreConfig::default()
+    };
+    let server = Store::memory_with(config(100));
+    let mut random = Random::new(7);
+    for _ in 0..20 {
+        let written = server.transaction(|tx| write(tx, &mut random, "a", 60));
+        written.unwrap();
+    }
+    let client = Store::memory_with(config(3));
+    sync(&client, &server);
+    client.remove_branch("@server/main").unwrap();
+    for n in 0..4 {
+        client.set("mine", &n).unwrap();
+    }
+    assert_eq!(client.log("").unwrap().count(), 3);
+    let report = client.verify(|_| ()).unwrap();
+    assert!(report.is_whole() && report.unreached == 0, "{report:?}");
 }
 
 #[test]

@@ -75,11 +75,7 @@ pub(crate) fn broadcast(gb: u64, seed: u64) -> Result<()> {
 fn store(operations: u64, seed: u64) -> Result<()> {
     let started = Instant::now();
     let mut summary = Vec::new();
-    for (tests, said) in [
-        ("model::", "store: "),
-        ("power::", "power: "),
-        ("kill::", "kill: "),
-    ] {
+    for (tests, said) in TESTS {
         let mut command = shell::cargo(["test", "--release", "--package", "hyperstar-store"]);
         command
             .args(["--all-features", "--test", "it", "--", "--nocapture", tests])

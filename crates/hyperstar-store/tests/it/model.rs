@@ -275,13 +275,24 @@ impl Run {
         doubt: impl FnOnce() -> Doubt,
         write: impl FnOnce(&Store) -> Result<T, StoreError>,
     ) -> Option<Result<T, StoreError>> {
+        self.wrote_in(1, doubt, write)
+    }
+
+    /// As [`Run::wrote`]: when one of several steps fails, those before it are done.
+    fn wrote_in<T>(
+        &mut self,
+        steps: u32,
+        doubt: impl FnOnce() -> Doubt,
+        write: impl FnOnce(&Store) -> Result<T, StoreError>,
+    ) -> Option<Result<T, StoreError>> {
         self.world.arm(&mut self.random);
         let store = self.store.clone();
         let wrote = catch_unwind(AssertUnwindSafe(|| write(&store)));
         drop(store);
         match wrote {
             Ok(Ok(value)) => return Some(Ok(value)),
-            Ok(Err(StoreError::Backend(_))) => self.failed(),
+            Ok(Err(StoreError::Backend(_))) if steps == 1 => self.failed(),
+            Ok(Err(StoreError::Backend(_))) => self.doubt.push(doubt()),
             Ok(Err(StoreError::InDoubt { .. })) => self.doubt.push(doubt()),
             Ok(Err(StoreError::Stopped { .. })) => {
                 assert!(!self.doubt.is_empty(), "it stopped for nothing");

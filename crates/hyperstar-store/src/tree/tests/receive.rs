@@ -34,16 +34,6 @@ fn changes(random: &mut Random, count: u64) -> BTreeMap<Vec<u8>, Option<Vec<u8>>
     (0..count).map(change).collect()
 }
 
-/// Edits a large value, most of whose chunks stay.
-fn edit_in_the_middle(tree: &Tree, changes: &mut BTreeMap<Vec<u8>, Option<Vec<u8>>>) {
-    let large = tree.model.iter().find(|(_, value)| value.len() > 70_000);
-    if let Some((key, value)) = large {
-        let mut value = value.clone();
-        value.splice(40_000..40_000, *b"edited");
-        changes.insert(key.clone(), Some(value));
-    }
-}
-
 /// A copy that has the same, in pages of its own.
 fn copy_of(tree: &Tree, spoil: u64) -> Tree {
     let mut copy = Tree::new();

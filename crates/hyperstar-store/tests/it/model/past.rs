@@ -254,7 +254,11 @@ impl Run {
         let mut state = self.state.clone();
         state.tags.retain(|_, id| chosen.contains(id));
         let doubt = state.clone();
-        let compacted = self.wrote(|| Doubt::Known(doubt), |store| store.compact(&keep, |_| ()));
+        let compacted = self.wrote_in(
+            2,
+            || Doubt::Known(doubt),
+            |store| store.compact(&keep, |_| ()),
+        );
         match compacted {
             Some(Ok(compacted)) => {
                 assert_eq!(compacted.kept as usize, chosen.len());
@@ -283,7 +287,10 @@ impl Run {
         if !self.doubt.is_empty() {
             self.reopen_somehow();
         }
-        let Some(other) = others.first() else { return };
+        // What was lost in a crash comes before it.
+        let Some(other) = others.first().filter(|_| self.state == state) else {
+            return;
+        };
         match self.is_kept(*other) {
             Some(true) => {}
             Some(false) => {

@@ -176,7 +176,7 @@ impl Run {
         let id = self.any_commit();
         if id == CommitId::NONE {
             let reverted = self.store.revert(id, &prefix);
-            assert!(!matches!(reverted, Ok(_)), "{reverted:?}");
+            assert!(reverted.is_err(), "{reverted:?}");
             return;
         }
         let expected = match (self.is_kept(id), self.changes_of(id, &prefix)) {

@@ -20,6 +20,12 @@
 //! A B-tree or a tree balanced by rotation would have fuller pages, but its shape, and with it the
 //! root hash, depends on the order of writes. A tree cut by the hashes of its keys (a prolly tree)
 //! has not, but who chooses the keys can choose where it is cut.
+//!
+//! What there is was judged first. Git's objects by gix keep a million values well, and are what Git
+//! tools read; a durable commit takes 6 ms and 73 KiB there, as a directory is one object, and a
+//! difference of 10 values 3 ms (`cargo xtask bench store` measures them beside the store each time).
+//! The crate `prollytree` 0.4 keeps a page as a file or a Git object that is synced by itself, so a
+//! commit syncs several times; that was read, not measured.
 
 mod blob;
 mod diff;

@@ -99,7 +99,7 @@ pub(super) fn create(storage: &dyn StorageBackend, format: u64) -> io::Result<[u
     header.extend_from_slice(&id);
     let checksum = Hash::of(&header);
     header.extend_from_slice(&checksum.as_bytes()[..8]);
-    storage.set_len(0)?;
+    storage.set_len(HEADER_BYTES as u64)?;
     storage.write(0, &header)?;
     storage.sync_data()?;
     Ok(id)

@@ -148,8 +148,9 @@ impl Engine {
         self: &Arc<Self>,
         write: impl FnOnce(&mut Transaction) -> Result<T, E>,
     ) -> Result<(T, Stood), E> {
-        let turn = self.turn()?;
+        self.check_not_nested()?;
         self.wait_for_room();
+        let turn = self.turn()?;
         let run = self.run(turn, write)?;
         self.call_flusher();
         Ok((run.value, run.stood))
@@ -163,12 +164,25 @@ impl Engine {
         let turn = self.turn()?;
         self.drain();
         let head = self.head();
-        let run = self.run(turn, |transaction| write(transaction, &head))?;
+        let run = self.run(turn, |transaction| write(transaction, &head));
+        // What became durable while it had the turn.
+        self.delivery.deliver();
+        let run = run?;
         Ok((run.value, self.settle(run.stood)?))
     }
 
     /// Replaces the head by what `change` makes of it, with nothing else on its way.
     pub(crate) fn replace_head<T>(
+        &self,
+        change: impl FnOnce(&mut dyn Backend, &Head) -> Result<(T, Head, Vec<Change>), StoreError>,
+    ) -> Result<T, StoreError> {
+        let replaced = self.replace_head_quietly(change);
+        self.delivery.deliver();
+        replaced
+    }
+
+    /// As [`Engine::replace_head`], but for the callbacks.
+    fn replace_head_quietly<T>(
         &self,
         change: impl FnOnce(&mut dyn Backend, &Head) -> Result<(T, Head, Vec<Change>), StoreError>,
     ) -> Result<T, StoreError> {
@@ -210,7 +224,6 @@ impl Engine {
         drop(queue);
         drop(turn);
         wakers.into_iter().for_each(Waker::wake);
-        self.delivery.deliver();
         Ok(value)
     }
 
@@ -257,19 +270,25 @@ impl Engine {
         self.delivery.subscribe(since, callback)
     }
 
-    fn turn(&self) -> Result<WriterTurn<'_>, StoreError> {
-        if *lock(&self.writer_thread) == Some(thread::current().id()) {
-            return Err(StoreError::Nested);
+    fn check_not_nested(&self) -> Result<(), StoreError> {
+        match *lock(&self.writer_thread) == Some(thread::current().id()) {
+            true => Err(StoreError::Nested),
+            false => Ok(()),
         }
+    }
+
+    fn turn(&self) -> Result<WriterTurn<'_>, StoreError> {
+        self.check_not_nested()?;
         self.delivery.wait_for_room();
         Ok(WriterTurn::new(self))
     }
 
-    /// Waits until all that stand in the queue are durable. For who has the turn: nobody comes after.
+    /// Waits until all that stand in the queue are durable. For who has the turn: nobody comes after. No
+    /// callback runs, which might want the turn: who has it delivers once it is over.
     fn drain(&self) {
         let mut queue = lock(&self.queue);
         while queue.is_led {
-            queue = self.wait_or_lead(queue);
+            queue = self.wait_or(queue, || self.lead_quietly());
         }
     }
 
@@ -277,14 +296,19 @@ impl Engine {
     fn wait_for_room(&self) {
         let mut queue = lock(&self.queue);
         while queue.waiting.len() >= SUBMITTED_MAX || queue.waiting_bytes >= SUBMITTED_BYTES_MAX {
-            queue = self.wait_or_lead(queue);
+            queue = self.wait_or(queue, || self.lead());
         }
     }
 
-    fn wait_or_lead<'a>(&'a self, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+    /// Waits for the end of a batch, or leads if somebody should and nobody does.
+    fn wait_or<'a>(
+        &'a self,
+        mut queue: MutexGuard<'a, Queue>,
+        lead: impl FnOnce(),
+    ) -> MutexGuard<'a, Queue> {
         if std::mem::take(&mut queue.is_lead_free) {
             drop(queue);
-            self.lead();
+            lead();
             return lock(&self.queue);
         }
         self.flushed
@@ -414,8 +438,14 @@ impl Engine {
         }
     }
 
-    /// Makes all that stand in the queue durable, and leaves the lead.
+    /// Makes all that stand in the queue durable, leaves the lead, and tells callbacks.
     fn lead(&self) {
+        self.lead_quietly();
+        self.delivery.deliver();
+    }
+
+    /// As [`Engine::lead`], but for the callbacks.
+    fn lead_quietly(&self) {
         let (batch, head) = {
             let mut queue = lock(&self.queue);
             queue.flushing = std::mem::take(&mut queue.pending);
@@ -453,7 +483,6 @@ impl Engine {
                     waiting.ticket.done(Ok(id));
                 }
                 wakers.into_iter().for_each(Waker::wake);
-                self.delivery.deliver();
             }
             Err(error) => self.give_up(batch, Failure::new(error, last)),
         }

@@ -1,8 +1,8 @@
 //! Commits that nobody waits for with a thread: futures of them, the flusher, callbacks on it.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::thread;
 
@@ -121,19 +121,25 @@ fn a_failure_is_told_to_those_that_it_concerns() {
 fn a_callback_on_the_flusher_may_do_anything() {
     let store = Store::memory();
     let calls = Arc::new(AtomicU64::new(0));
+    let failures = Arc::new(Mutex::new(Vec::new()));
     let _subscription = store.on_commit({
-        let (store, calls) = (store.clone(), calls.clone());
+        let (store, calls, failures) = (store.clone(), calls.clone(), failures.clone());
         move |commit| {
             if !commit.changes.iter().any(|change| &*change.path == "n") {
                 return;
             }
             let call = calls.fetch_add(1, Ordering::SeqCst);
-            match call % 4 {
-                0 => drop(store.set("from/set", &call).unwrap()),
-                1 => drop(submit(&store, "from/wait", call).wait().unwrap()),
-                2 => poll_once(submit(&store, "from/task", call)),
-                _ => store.tag(&format!("call-{call}"), commit.id).unwrap(),
-            }
+            let done = match call % 4 {
+                0 => store.set("from/set", &call).map(drop),
+                1 => submit(&store, "from/wait", call).wait().map(drop),
+                2 => {
+                    poll_once(submit(&store, "from/task", call));
+                    Ok(())
+                }
+                _ => store.tag(&format!("call-{call}"), commit.id),
+            };
+            // A panic here would only be logged.
+            failures.lock().unwrap().extend(done.err());
         }
     });
     let writers = 4;
@@ -146,6 +152,7 @@ fn a_callback_on_the_flusher_may_do_anything() {
                     match n % 3 {
                         0 => drop(store.set("n", &value).unwrap()),
                         1 => drop(block_on(submit(store, "n", value)).unwrap()),
+                        _ if n % 2 == 0 => store.flush().unwrap(),
                         _ => drop(submit(store, "n", value)),
                     }
                 }
@@ -154,6 +161,8 @@ fn a_callback_on_the_flusher_may_do_anything() {
     });
     submit(&store, "end", 1).wait().unwrap();
     assert!(calls.load(Ordering::SeqCst) > 10);
+    let failures = failures.lock().unwrap();
+    assert!(failures.is_empty(), "{failures:?}");
     assert!(store.verify(|_| ()).unwrap().is_whole());
 }
 

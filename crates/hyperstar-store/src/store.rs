@@ -366,7 +366,9 @@ impl Store {
     /// The committing thread calls it before its write returns, unless another thread is calling
     /// for an earlier commit: then that one goes on with this commit, too. No lock is held, so a
     /// callback may read and write; what it writes is delivered after the call. A callback that
-    /// writes each time it is called never ends. A panic in it is logged, and goes no further.
+    /// writes each time it is called never ends. A panic in it is logged, and goes no further. For a
+    /// commit that was [submitted](Store::submit) a thread of the store calls it, and makes nothing
+    /// durable meanwhile that only futures wait for.
     ///
     /// A callback that holds the `Store` keeps it open for as long as it is subscribed.
     ///

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use hyperstar_store::{Change, CommitId, StoreError, Watch, WatchBounds, WatchEvent};
 
@@ -51,7 +53,7 @@ impl Run {
         let mut watched = std::mem::take(&mut self.watched);
         for watched in &mut watched {
             for (version, id, changes) in watched.expected.drain(..) {
-                match watched.watch.try_next() {
+                match next_soon(&mut watched.watch) {
                     Some(WatchEvent::Changed {
                         version: told,
                         id: told_id,
@@ -100,5 +102,17 @@ impl Run {
                 watched.expect(&self.state);
             }
         }
+    }
+}
+
+/// A commit that nobody waited for can be read a moment before watches hear of it.
+fn next_soon(watch: &mut Watch) -> Option<WatchEvent> {
+    let began = Instant::now();
+    loop {
+        let event = watch.try_next();
+        if event.is_some() || began.elapsed() > Duration::from_secs(10) {
+            return event;
+        }
+        thread::yield_now();
     }
 }

@@ -1,0 +1,10 @@
+//! What an app can be asked: its handlers, the types that they take and return, and how requests find them.
+//!
+//! `#[hyperapp]` writes an [`Interface`] next to the handlers; a process routes by it, a node serves by it,
+//! and the command line prints it as WIT.
+
+mod model;
+mod wire;
+
+pub use model::{Access, Audience, Handler, Http, Interface, Mode, Param, Save, Trigger, View};
+pub use wire::{Field, Named, Shape, Type, Types, Wire};

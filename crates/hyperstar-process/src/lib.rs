@@ -1,4 +1,38 @@
 //! The SDK of Hyperstar apps: one struct with handlers, run natively or as a sandboxed WebAssembly process.
+//!
+//! A process does nothing by itself. Its host hands it what happened, and a [`Runtime`] answers with
+//! what is to be done and kept: a turn. What goes in and what comes out is data, see [`abi`].
 
 pub mod abi;
+mod address;
+mod app;
+pub mod base;
+pub mod call;
+mod clock;
+mod cx;
+mod executor;
+mod fields;
+pub mod html;
+mod memory;
+mod process;
+mod rpc;
+mod runtime;
+mod state;
 pub mod sys;
+#[cfg(feature = "test")]
+pub mod test;
+pub mod view;
+
+pub use abi::{CallError, Origin, Response};
+pub use address::Address;
+pub use app::{Alone, Guest, Hyperapp, Outcome, Run, Task, ViewFn};
+pub use clock::{log, now_ms, random};
+pub use cx::{Cx, SPAWNED_MAX, SpawnError};
+pub use executor::{Either, join, join_all, race};
+pub use fields::{Fields, Saver};
+pub use html::{Html, IntoHtml, ViewError};
+pub use rpc::{Elapsed, RawCall, Sleep, TIMEOUT_MS};
+pub use runtime::Runtime;
+pub use state::{State, StateError, Stored, checkpoint};
+pub use sys::Level;
+pub use view::{Session, ViewCall, ViewCx, Viewer};

@@ -1,0 +1,5 @@
+//! What a process does, seen from its host.
+
+mod app;
+mod saves;
+mod tasks;

@@ -52,8 +52,8 @@ pub enum Input<M, R> {
         name: Name,
         /// Which life of it.
         incarnation: Incarnation,
-        /// Why there is no instance.
-        result: Result<(), String>,
+        /// What it did as it started, which is its first turn; or why there is no instance.
+        result: Result<Outcome<M, R>, String>,
     },
     /// Somebody outside sends a message. It gets exactly one [`Effect::Answer`](crate::Effect::Answer),
     /// unless it is cancelled.
@@ -63,7 +63,8 @@ pub enum Input<M, R> {
         /// The request.
         ticket: Ticket,
     },
-    /// A turn has ended as it should.
+    /// A turn has ended. An instance that is lost between turns is told of by
+    /// [`Outcome::Crashed`], as if it had had one.
     TurnEnded {
         /// Which process.
         name: Name,

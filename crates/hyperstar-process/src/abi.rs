@@ -121,6 +121,9 @@ pub enum CallError {
     /// The caller may not.
     #[error("{0}")]
     Denied(String),
+    /// The process does not run, or was stopped before it answered.
+    #[error("the process is stopped; ask again once it was started")]
+    Stopped,
     /// Its mailbox is full.
     #[error("its mailbox is full; ask again later")]
     Busy,
@@ -149,6 +152,27 @@ pub enum Event {
         call: u64,
         /// The answer.
         outcome: Result<Vec<u8>, CallError>,
+    },
+    /// A notice came back: nobody has taken it, and nobody will.
+    Undelivered {
+        /// Who was to have it.
+        to: String,
+        /// Why it was not taken.
+        error: CallError,
+    },
+    /// A process that this one is linked to has ended for good.
+    Ended {
+        /// Which one.
+        process: String,
+        /// Why.
+        reason: String,
+    },
+    /// What this turn may notify: what is more would crash the process. It comes first, if it comes.
+    Room {
+        /// How many notices.
+        notices: u64,
+        /// All their bytes.
+        bytes: u64,
     },
     /// A timer is due.
     Timer(u64),

@@ -6,7 +6,7 @@ use super::task::Stage;
 use super::{Due, Effects, Kernel, PartyKey};
 use crate::{
     CallError, Effect, Event, Exclusive, ExitPolicy, ExitReason, Incarnation, Memory, Name, Next,
-    OnEnd, Restart, Spec,
+    OnEnd, Outcome, Restart, Spec,
 };
 
 impl<M: Clone, R: Clone> Kernel<M, R> {
@@ -92,7 +92,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         &mut self,
         name: &Name,
         incarnation: Incarnation,
-        result: Result<(), String>,
+        result: Result<Outcome<M, R>, String>,
         effects: &mut Effects<M, R>,
     ) {
         let Some(party) = self.find_life(name, incarnation) else {
@@ -105,11 +105,11 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             return;
         }
         match result {
-            Ok(()) => {
-                process.phase = Phase::Idle;
+            Ok(outcome) => {
+                process.phase = Phase::Turn;
                 self.return_notes(party);
                 self.plan_settling(party);
-                self.wake(party);
+                self.turn_ended(name, incarnation, outcome, effects);
             }
             Err(reason) => {
                 let reason = format!("it could not be started: {reason}");

@@ -21,14 +21,15 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         let Some(party) = self.find_life(name, incarnation) else {
             return;
         };
-        if self
-            .process_ref(party)
-            .is_none_or(|one| one.phase != Phase::Turn)
-        {
-            return;
-        }
+        let phase = self.process_ref(party).map(|one| one.phase);
         let (actions, is_changed, exclusive) = match outcome {
-            Outcome::Crashed { reason } => return self.crash(party, reason, effects),
+            Outcome::Crashed { reason } => {
+                if matches!(phase, Some(Phase::Turn | Phase::Idle)) {
+                    self.crash(party, reason, effects);
+                }
+                return;
+            }
+            _ if phase != Some(Phase::Turn) => return,
             Outcome::Done {
                 actions,
                 is_changed,

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use hyperstar_interface::{Interface, Trigger};
 
 use super::saving::Saving;
+use crate::sys::Level;
 use crate::abi::{Action, CallError, Event, Message, Origin, Start, Turn};
 use crate::app::{Alone, Hyperapp, Outcome, Run, Task};
 use crate::call::Call;
@@ -146,6 +147,15 @@ impl<A: Hyperapp> Life<A> {
             }
             Event::Timer(id) => self.take_timer(id),
             Event::Cancel(task) => self.cancel(task),
+            Event::Undelivered { to, error } => {
+                let text = format!("what `{to}` was told came back: {error}");
+                crate::log(Level::Error, &text);
+            }
+            Event::Ended { process, reason } => {
+                let text = format!("`{process}` has ended: {reason}");
+                crate::log(Level::Warn, &text);
+            }
+            Event::Room { .. } => {}
             Event::Stop => self.stop(),
         }
     }

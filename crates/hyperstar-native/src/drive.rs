@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use hyperstar_kernel::{Effect, Event, Exclusive, ExitReason, Incarnation, Input, Next, Outcome, Record, Room};
+use hyperstar_kernel::{
+    Effect, Event, Exclusive, ExitReason, Incarnation, Input, Next, Outcome, Record, Room,
+};
 use hyperstar_process::abi::{self, Response, Turn};
 use hyperstar_process::sys::Level;
 
@@ -72,7 +74,10 @@ impl Host {
     /// One step of the kernel. What takes no time is done when this returns.
     fn step(&self, input: Input<Payload, Response>) -> Vec<Job> {
         let ended = match &input {
-            Input::TurnEnded {
+            Input::Started {
+                name, incarnation, ..
+            }
+            | Input::TurnEnded {
                 name, incarnation, ..
             } => Some((name.clone(), *incarnation)),
             _ => None,
@@ -147,7 +152,11 @@ impl Host {
         }
     }
 
-    async fn start(&self, process: &Arc<Process>, incarnation: Incarnation) -> Input<Payload, Response> {
+    async fn start(
+        &self,
+        process: &Arc<Process>,
+        incarnation: Incarnation,
+    ) -> Input<Payload, Response> {
         let end = process.begin(incarnation);
         let started = tokio::select! {
             started = self.make(process, incarnation) => started,
@@ -203,7 +212,9 @@ impl Host {
         let outcome = match self.run(process, incarnation, events).await {
             Ok(outcome) => outcome,
             Err(crash) => {
-                process.logs.add(self.now_ms(), Level::Error, &crash.to_string());
+                process
+                    .logs
+                    .add(self.now_ms(), Level::Error, &crash.to_string());
                 Outcome::Crashed {
                     reason: crash.to_string(),
                 }
@@ -238,7 +249,11 @@ impl Host {
         let taken = turned.and_then(|turn| take(process, incarnation, slot, turn));
         if taken.is_err() {
             // The guard is gone, so that this waits for nobody but a render.
-            process.slot.lock().await.take_if(|living| living.incarnation == incarnation);
+            process
+                .slot
+                .lock()
+                .await
+                .take_if(|living| living.incarnation == incarnation);
         }
         taken
     }

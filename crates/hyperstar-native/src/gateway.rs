@@ -135,9 +135,8 @@ async fn act(
     let mut arguments = cx.arguments().to_vec();
     let headers = cx.headers();
     let text = |name| headers.get(name)?.to_str().ok();
-    let is_form = text(CONTENT_TYPE).is_some_and(|kind: &str| {
-        kind.starts_with("application/x-www-form-urlencoded")
-    });
+    let is_form = text(CONTENT_TYPE)
+        .is_some_and(|kind: &str| kind.starts_with("application/x-www-form-urlencoded"));
     let body = if is_form {
         arguments.extend(cx.form::<Vec<(String, String)>>()?);
         Vec::new()

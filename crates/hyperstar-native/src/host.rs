@@ -3,16 +3,18 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use hyperstar::{App, Hub, Platform};
 use hyperstar_interface::{Interface, Save};
 use hyperstar_kernel::{
-    Acknowledge, Effect, ExitPolicy, ExitReason, Grant, GrantId, Handlers, Input, Kernel, KernelLimits,
-    Name, Origin as From, Outcome, Request, Restart, Spec, Target, Ticket,
+    Acknowledge, Effect, ExitPolicy, ExitReason, Grant, GrantId, Handlers, Input, Kernel,
+    KernelLimits, Name, Origin as From, Outcome, Request, Restart, Spec, Target, Ticket,
 };
-use hyperstar_process::abi::{CallError, Origin, Page, RenderError, RenderRequest, Response, Start};
+use hyperstar_process::abi::{
+    CallError, Origin, Page, RenderError, RenderRequest, Response, Start,
+};
 use hyperstar_process::sys::Level;
 use hyperstar_store::{Store, StoreError};
 use tokio::sync::{Notify, broadcast, oneshot};
@@ -49,7 +51,7 @@ struct Inner {
     tickets: AtomicU64,
     channels: Channels,
     /// The kernel waits for a time that may have become an earlier one.
-    alarm: Notify,
+    alarm: Arc<Notify>,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
@@ -105,7 +107,9 @@ pub enum HostError {
     #[error(transparent)]
     Mail(#[from] MailError),
     /// A name that processes cannot have.
-    #[error("`{name}` is no name of a process: {reason}; it is `process:package:publisher`, such as `counter:counter:ann.os`")]
+    #[error(
+        "`{name}` is no name of a process: {reason}; it is `process:package:publisher`, such as `counter:counter:ann.os`"
+    )]
     Name {
         /// The name.
         name: String,
@@ -148,12 +152,7 @@ impl Host {
     }
 
     /// The same, with its own clock and randomness, on a hub that others may share.
-    pub fn with(
-        node: impl Into<String>,
-        store: &Store,
-        hub: &Hub,
-        platform: Platform,
-    ) -> Self {
+    pub fn with(node: impl Into<String>, store: &Store, hub: &Hub, platform: Platform) -> Self {
         hub.follow(store);
         // Without randomness names could be chosen that share a place in a table; nothing else depends on it.
         let seed = platform.random().map_or(0, u64::from_le_bytes);
@@ -168,7 +167,7 @@ impl Host {
                 waiting: Mutex::default(),
                 tickets: AtomicU64::new(1),
                 channels: Channels::default(),
-                alarm: Notify::new(),
+                alarm: Arc::default(),
                 tasks: TaskTracker::new(),
                 stopping: CancellationToken::new(),
             }),
@@ -320,7 +319,9 @@ impl Host {
             .await;
         match settled.as_deref() {
             Ok(Status::Running) => Ok(()),
-            Ok(Status::Restarting { reason, .. } | Status::Failed { reason }) => Err(reason.clone()),
+            Ok(Status::Restarting { reason, .. } | Status::Failed { reason }) => {
+                Err(reason.clone())
+            }
             _ => Err("it was stopped".to_owned()),
         }
     }
@@ -419,7 +420,9 @@ impl Host {
 
     async fn render_here(&self, process: &Process, request: RenderRequest) -> Rendered {
         let mut slot = process.slot.clone().lock_owned().await;
-        let end = slot.as_ref().and_then(|living| process.end_of(living.incarnation));
+        let end = slot
+            .as_ref()
+            .and_then(|living| process.end_of(living.incarnation));
         let (Some(living), Some(end)) = (slot.as_mut(), end) else {
             return Rendered {
                 page: Err(why_not(&process.status())),
@@ -562,7 +565,8 @@ impl Host {
 
     /// What a life begins with.
     pub(crate) fn start_of(&self, process: &Process) -> Result<Start, crate::instance::Crash> {
-        self.kept(process).map_err(|error| crate::instance::Crash::Host(error.to_string()))
+        self.kept(process)
+            .map_err(|error| crate::instance::Crash::Host(error.to_string()))
     }
 
     fn kept(&self, process: &Process) -> Result<Start, StoreError> {
@@ -585,10 +589,7 @@ impl Host {
     }
 
     /// One step of the kernel.
-    pub(crate) fn decide(
-        &self,
-        input: Input<Payload, Response>,
-    ) -> Vec<Effect<Payload, Response>> {
+    pub(crate) fn decide(&self, input: Input<Payload, Response>) -> Vec<Effect<Payload, Response>> {
         let mut effects = Vec::new();
         let mut kernel = lock(&self.inner.kernel);
         let before = kernel.next_wake_ms();
@@ -633,20 +634,17 @@ impl Host {
 
     /// Tells the kernel when a time has come that it waits for.
     fn watch_time(&self) {
-        let host = self.clone();
+        let (host, alarm) = (Arc::downgrade(&self.inner), self.inner.alarm.clone());
+        let stopping = self.inner.stopping.clone();
         self.inner.tasks.spawn(async move {
-            loop {
-                let next = lock(&host.inner.kernel).next_wake_ms();
-                let wait = match next {
-                    Some(at_ms) => Duration::from_millis(at_ms.saturating_sub(host.now_ms())),
-                    None => Duration::from_secs(60),
-                };
+            // It ends with the host, also with one that nobody stops.
+            while let Some(wait_ms) = wait_ms(&host) {
                 tokio::select! {
-                    () = host.inner.stopping.cancelled() => return,
-                    () = host.inner.alarm.notified() => {}
-                    () = tokio::time::sleep(wait) => {
-                        if next.is_some() {
-                            host.tell(Input::Tick);
+                    () = stopping.cancelled() => return,
+                    () = alarm.notified() => {}
+                    () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {
+                        if let Some(inner) = host.upgrade() {
+                            Self { inner }.tell(Input::Tick);
                         }
                     }
                 }
@@ -723,6 +721,16 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// How long the kernel waits for nothing but time; at most a minute, since clocks are set.
+fn wait_ms(host: &Weak<Inner>) -> Option<u64> {
+    let host = Host {
+        inner: host.upgrade()?,
+    };
+    let next = lock(&host.inner.kernel).next_wake_ms();
+    let wait = next.map_or(u64::MAX, |at_ms| at_ms.saturating_sub(host.now_ms()));
+    Some(wait.min(60_000))
+}
+
 /// What a browser sees where a page would be.
 fn why_not(status: &Status) -> RenderError {
     let message = match status {
@@ -765,9 +773,9 @@ fn check_name(name: &str) -> Result<(), HostError> {
         return Err(problem("it has not three parts"));
     }
     for part in parts {
-        let is_plain = part
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte));
+        let is_plain = part.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte)
+        });
         if part.is_empty() || part.len() > 63 || !is_plain {
             return Err(problem(
                 "a part has 1 to 63 lower-case letters, digits, `-`, `_` and `.`",

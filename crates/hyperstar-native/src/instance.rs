@@ -125,13 +125,17 @@ pub enum Crash {
         message: String,
     },
     /// It ran for too long.
-    #[error("it ran for more than {ms_max} ms without an end; let long work wait in between (`cx.sleep(0).await`), or raise `turn_ms_max`")]
+    #[error(
+        "it ran for more than {ms_max} ms without an end; let long work wait in between (`cx.sleep(0).await`), or raise `turn_ms_max`"
+    )]
     OutOfTime {
         /// What was allowed.
         ms_max: u64,
     },
     /// It took too much memory.
-    #[error("it took more than {bytes_max} bytes of memory; keep large data in `Map`, `List` or `Log`, or raise `memory_bytes_max`")]
+    #[error(
+        "it took more than {bytes_max} bytes of memory; keep large data in `Map`, `List` or `Log`, or raise `memory_bytes_max`"
+    )]
     OutOfMemory {
         /// What was allowed.
         bytes_max: usize,

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use hyperstar_kernel::{Key as RequestKey, Memory, Name, NoteId, OutboxEntry, Record};
 use hyperstar_process::abi::{CallError, Response};
 use hyperstar_store::{Key, Store, StoreError, Transaction};
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::convert::{self, Payload};
@@ -205,7 +205,9 @@ pub enum MailError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// What is there was not written by this version of Hyperstar.
-    #[error("the record at `{path}` cannot be read: {reason}; `hyperstar store verify` checks the file")]
+    #[error(
+        "the record at `{path}` cannot be read: {reason}; `hyperstar store verify` checks the file"
+    )]
     Damaged {
         /// Where it is.
         path: String,

@@ -9,8 +9,8 @@ use std::thread;
 
 use hyperstar_interface::Interface;
 use hyperstar_process::abi::{Event, Page, RenderError, RenderRequest, Start, Turn};
-use hyperstar_process::{Guest, Hyperapp, Runtime};
 use hyperstar_process::sys::{self, Level, Sys};
+use hyperstar_process::{Guest, Hyperapp, Runtime};
 use tokio::sync::oneshot;
 
 use crate::instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program};
@@ -72,7 +72,10 @@ impl<A: Hyperapp> Program for Native<A> {
 
 enum Job {
     Turn(Vec<Event>, oneshot::Sender<Result<Turn, Crash>>),
-    Render(RenderRequest, oneshot::Sender<Result<Result<Page, RenderError>, Crash>>),
+    Render(
+        RenderRequest,
+        oneshot::Sender<Result<Result<Page, RenderError>, Crash>>,
+    ),
 }
 
 /// The thread that a process lives on, from outside.
@@ -194,7 +197,13 @@ impl Sys for Reached {
         Self::or_end(self.0.get(path)).map(Vec::from)
     }
 
-    fn scan(&self, at_or_after: &str, before: &str, most: u32, back: bool) -> Vec<(String, Vec<u8>)> {
+    fn scan(
+        &self,
+        at_or_after: &str,
+        before: &str,
+        most: u32,
+        back: bool,
+    ) -> Vec<(String, Vec<u8>)> {
         Self::or_end(self.0.scan(at_or_after, before, most, back))
             .into_iter()
             .map(|(path, value)| (path, value.into()))

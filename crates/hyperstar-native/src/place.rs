@@ -151,7 +151,9 @@ impl HostSys for Reach {
         check_path(path).map_err(|error| error.to_string())?;
         let path = self.place.of_state(path);
         self.note(|| path.clone());
-        self.store.get_bytes(&path).map_err(|error| error.to_string())
+        self.store
+            .get_bytes(&path)
+            .map_err(|error| error.to_string())
     }
 
     fn scan(
@@ -162,7 +164,12 @@ impl HostSys for Reach {
         back: bool,
     ) -> Result<Vec<(String, Bytes)>, String> {
         let state = self.place.state();
-        self.note(|| self.place.of_state(common_directory(at_or_after, before)).trim_end_matches('/').to_owned());
+        self.note(|| {
+            self.place
+                .of_state(common_directory(at_or_after, before))
+                .trim_end_matches('/')
+                .to_owned()
+        });
         let snapshot = self.store.snapshot();
         let scan = Scan {
             snapshot: &snapshot,
@@ -192,7 +199,10 @@ fn common_directory<'a>(from: &'a str, before: &str) -> &'a str {
         .zip(before.bytes())
         .take_while(|(one, other)| one == other)
         .count();
-    match from.as_bytes()[..common].iter().rposition(|byte| *byte == b'/') {
+    match from.as_bytes()[..common]
+        .iter()
+        .rposition(|byte| *byte == b'/')
+    {
         Some(end) => &from[..end],
         None => "",
     }
@@ -223,7 +233,11 @@ impl Scan<'_> {
             }
             ControlFlow::Continue(())
         };
-        if self.before.as_ref().is_some_and(|before| *before <= self.from) {
+        if self
+            .before
+            .as_ref()
+            .is_some_and(|before| *before <= self.from)
+        {
             return Ok(Vec::new());
         }
         let before = match &self.before {

@@ -37,7 +37,12 @@ pub(super) async fn answer(
     let (mut parts, body) = request.into_parts();
     let path = match percent_decoded(parts.uri.path()) {
         Some(path) => path,
-        None => return text(StatusCode::BAD_REQUEST, "the path is not UTF-8 once decoded"),
+        None => {
+            return text(
+                StatusCode::BAD_REQUEST,
+                "the path is not UTF-8 once decoded",
+            );
+        }
     };
     if path == "/our.js" {
         return our_js(host, process, &parts.method);
@@ -48,12 +53,22 @@ pub(super) async fn answer(
     });
     let program = process.program();
     let interface = program.interface();
-    let triggers = || interface.handlers.iter().flat_map(|handler| &handler.triggers);
-    if ws::is_upgrade(&parts) && triggers().any(|trigger| matches!(trigger, Trigger::Ws(at) if *at == path)) {
+    let triggers = || {
+        interface
+            .handlers
+            .iter()
+            .flat_map(|handler| &handler.triggers)
+    };
+    if ws::is_upgrade(&parts)
+        && triggers().any(|trigger| matches!(trigger, Trigger::Ws(at) if *at == path))
+    {
         return ws::accept(host, process, path, viewer, &mut parts);
     }
     if !triggers().any(|trigger| matches!(trigger, Trigger::Http(_))) {
-        return text(StatusCode::NOT_FOUND, &format!("there is nothing at {path}"));
+        return text(
+            StatusCode::NOT_FOUND,
+            &format!("there is nothing at {path}"),
+        );
     }
     let body = match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
         Ok(body) => body.to_vec(),

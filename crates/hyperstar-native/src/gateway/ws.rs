@@ -8,7 +8,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures_util::{SinkExt, StreamExt};
-use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::header::{
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use hyperstar_process::abi::{Origin, Viewer, WsHead, WsKind};
@@ -68,7 +70,9 @@ impl Channels {
     /// Closes a socket, if it is this process's.
     pub(crate) fn close(&self, process: &str, channel: u64) {
         let mut open = self.lock();
-        if open.get(&channel).is_some_and(|found| *found.process == *process)
+        if open
+            .get(&channel)
+            .is_some_and(|found| *found.process == *process)
             && let Some(found) = open.remove(&channel)
         {
             // A full queue ends it as well: its sender is gone.
@@ -82,14 +86,19 @@ impl Channels {
             if *found.process != *process {
                 return true;
             }
-            let _ = found.out.try_send(Out::Close(CloseCode::Away, "the app has ended"));
+            let _ = found
+                .out
+                .try_send(Out::Close(CloseCode::Away, "the app has ended"));
             false
         });
     }
 
     fn open(&self, process: &Arc<str>) -> Option<(u64, mpsc::Receiver<Out>)> {
         let mut open = self.lock();
-        let taken = open.values().filter(|found| found.process == *process).count();
+        let taken = open
+            .values()
+            .filter(|found| found.process == *process)
+            .count();
         if taken >= CHANNELS_MAX {
             return None;
         }
@@ -133,21 +142,41 @@ pub(super) fn accept(
             .to_str()
             .ok()
             .and_then(|origin| origin.split_once("://"))
-            .is_some_and(|(_, authority)| host_name.is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(authority.as_bytes())));
+            .is_some_and(|(_, authority)| {
+                host_name
+                    .is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(authority.as_bytes()))
+            });
         if !same {
-            let reason = "this WebSocket was asked for by a page of another site, so it was refused";
+            let reason =
+                "this WebSocket was asked for by a page of another site, so it was refused";
             return (StatusCode::FORBIDDEN, reason).into_response();
         }
     }
     let key = match parts.headers.get(SEC_WEBSOCKET_KEY) {
-        Some(key) if parts.headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13") => key,
+        Some(key)
+            if parts
+                .headers
+                .get(SEC_WEBSOCKET_VERSION)
+                .is_some_and(|version| version == "13") =>
+        {
+            key
+        }
         _ => {
             let version = [(SEC_WEBSOCKET_VERSION, "13")];
-            return (StatusCode::UPGRADE_REQUIRED, version, "only version 13 of WebSocket is spoken here").into_response();
+            return (
+                StatusCode::UPGRADE_REQUIRED,
+                version,
+                "only version 13 of WebSocket is spoken here",
+            )
+                .into_response();
         }
     };
     let Some((channel, queue)) = host.channels().open(process.name()) else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many sockets of this app are open").into_response();
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many sockets of this app are open",
+        )
+            .into_response();
     };
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -222,7 +251,10 @@ impl Open {
                 }
             };
             let (code, reason) = last;
-            let frame = CloseFrame { code, reason: reason.into() };
+            let frame = CloseFrame {
+                code,
+                reason: reason.into(),
+            };
             let _ = sink.send(Message::Close(Some(frame))).await;
         };
         let reading = async {

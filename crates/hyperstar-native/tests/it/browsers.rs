@@ -88,12 +88,21 @@ async fn a_request_reaches_the_handler_without_what_is_the_hosts() {
     let (status, answer) = send(address, request).await;
     assert_eq!(status, 201);
     assert!(answer.contains("GET /a b/c ?d=e%20f"), "{answer}");
-    assert!(answer.contains("x-tea: green") && answer.contains("x-cake"), "{answer}");
-    assert!(!answer.contains("secret") && !answer.contains("Bearer"), "{answer}");
+    assert!(
+        answer.contains("x-tea: green") && answer.contains("x-cake"),
+        "{answer}"
+    );
+    assert!(
+        !answer.contains("secret") && !answer.contains("Bearer"),
+        "{answer}"
+    );
     assert!(!answer.to_lowercase().contains("domain"), "{answer}");
     let (status, _) = send(address, "PUT / HTTP/1.1\r\nsec-fetch-site: cross-site\r\n").await;
     assert_eq!(status, 403, "another site may not");
-    let large = format!("POST /x HTTP/1.1\r\ncontent-length: {}\r\n", 2 * 1024 * 1024);
+    let large = format!(
+        "POST /x HTTP/1.1\r\ncontent-length: {}\r\n",
+        2 * 1024 * 1024
+    );
     let mut socket = TcpStream::connect(address).await.unwrap();
     let head = format!("{large}host: {address}\r\nconnection: close\r\n\r\n");
     socket.write_all(head.as_bytes()).await.unwrap();
@@ -165,7 +174,10 @@ async fn a_socket_reaches_the_process_and_back() {
     let own = format!("http://{address}");
     let (mut socket, _) = connect(&own).await.unwrap();
     socket.send(Message::text("tea")).await.unwrap();
-    assert_eq!(within(socket.next()).await.unwrap().unwrap(), Message::text("tea"));
+    assert_eq!(
+        within(socket.next()).await.unwrap().unwrap(),
+        Message::text("tea")
+    );
     socket.send(Message::binary(vec![0, 255])).await.unwrap();
     let answer = within(socket.next()).await.unwrap().unwrap();
     assert_eq!(answer, Message::binary(vec![0, 255]));
@@ -208,10 +220,16 @@ async fn a_process_reaches_only_its_own_sockets() {
         .await
         .unwrap();
     socket.send(Message::text("a")).await.unwrap();
-    assert_eq!(within(socket.next()).await.unwrap().unwrap(), Message::text("a"));
+    assert_eq!(
+        within(socket.next()).await.unwrap().unwrap(),
+        Message::text("a")
+    );
     ask(&host, "bad:bad:me", "").await.unwrap();
     socket.send(Message::text("b")).await.unwrap();
-    assert_eq!(within(socket.next()).await.unwrap().unwrap(), Message::text("b"));
+    assert_eq!(
+        within(socket.next()).await.unwrap().unwrap(),
+        Message::text("b")
+    );
 }
 
 #[tokio::test]
@@ -244,6 +262,10 @@ async fn an_action_reaches_the_handler_with_its_arguments_and_signals() {
         within(socket.read_to_string(&mut answer)).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
     }
-    let count: i64 = host.store().get("apps/me/app/app/state/f/count").unwrap().unwrap();
+    let count: i64 = host
+        .store()
+        .get("apps/me/app/app/state/f/count")
+        .unwrap()
+        .unwrap();
     assert_eq!(count, 2);
 }

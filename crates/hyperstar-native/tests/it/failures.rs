@@ -23,8 +23,14 @@ fn bad() -> Scripted {
             value: Some(b"1".to_vec()),
         };
         match &*String::from_utf8_lossy(&message.body) {
-            "trap" => return Err(Crash::Trap { message: "as told".to_owned() }),
-            "path" => turn.changes.push(change("../../../good/good/state/f/count")),
+            "trap" => {
+                return Err(Crash::Trap {
+                    message: "as told".to_owned(),
+                });
+            }
+            "path" => turn
+                .changes
+                .push(change("../../../good/good/state/f/count")),
             "mail" => turn.changes.push(change("mail/x")),
             "twice" => answer(turn, message.task, "once"),
             "unknown" => answer(turn, message.task + 1_000, "who?"),
@@ -42,8 +48,15 @@ async fn a_crash_takes_its_turn_with_it_and_nothing_else() {
     start(&host, BAD, bad()).await;
     start(&host, GOOD, Scripted::counter()).await;
     let mut counted = 0;
-    for (round, what) in ["trap", "path", "mail", "twice", "unknown"].iter().enumerate() {
-        assert_eq!(ask(&host, BAD, what).await, Err(CallError::Crashed), "{what}");
+    for (round, what) in ["trap", "path", "mail", "twice", "unknown"]
+        .iter()
+        .enumerate()
+    {
+        assert_eq!(
+            ask(&host, BAD, what).await,
+            Err(CallError::Crashed),
+            "{what}"
+        );
         // It is started again; what it had kept is there.
         let count = within(async {
             loop {
@@ -61,8 +74,14 @@ async fn a_crash_takes_its_turn_with_it_and_nothing_else() {
     }
     let (lines, _) = host.logs(BAD, 100).unwrap();
     let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
-    assert!(texts.iter().any(|text| text.contains("as told")), "{texts:?}");
-    assert!(texts.iter().any(|text| text.contains("mail/x")), "{texts:?}");
+    assert!(
+        texts.iter().any(|text| text.contains("as told")),
+        "{texts:?}"
+    );
+    assert!(
+        texts.iter().any(|text| text.contains("mail/x")),
+        "{texts:?}"
+    );
 }
 
 #[tokio::test]
@@ -94,17 +113,23 @@ async fn one_that_does_not_start_says_why() {
     };
     host.add(BAD, Arc::new(refusing), &options).unwrap();
     let error = within(host.start_process(BAD)).await.unwrap_err();
-    assert!(matches!(&error, HostError::Start { reason, .. } if reason.contains("no tea")), "{error}");
+    assert!(
+        matches!(&error, HostError::Start { reason, .. } if reason.contains("no tea")),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn names_are_checked() {
     let host = Host::new("me", &Store::memory());
-    for name in ["", "a", "a:b", "a:b:c:d", "A:b:c", "a:b:..", "a:/:c", "a:b:c/d", ":b:c"] {
+    for name in [
+        "", "a", "a:b", "a:b:c:d", "A:b:c", "a:b:..", "a:/:c", "a:b:c/d", ":b:c",
+    ] {
         let added = host.add(name, Arc::new(bad()), &options());
         assert!(matches!(added, Err(HostError::Name { .. })), "{name}");
     }
-    host.add("a.b:c-d:e_f.os", Arc::new(bad()), &options()).unwrap();
+    host.add("a.b:c-d:e_f.os", Arc::new(bad()), &options())
+        .unwrap();
     let again = host.add("a.b:c-d:e_f.os", Arc::new(bad()), &options());
     assert!(matches!(again, Err(HostError::Taken(_))));
 }
@@ -147,5 +172,8 @@ async fn an_exit_is_told() {
     })
     .await;
     let (lines, _) = host.logs(BAD, 10).unwrap();
-    assert!(lines.iter().any(|line| line.text.contains("all is done")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.text.contains("all is done")),
+        "{lines:?}"
+    );
 }

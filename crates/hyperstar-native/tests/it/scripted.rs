@@ -9,8 +9,8 @@ use hyperstar_kernel::{ExitPolicy, Restart};
 use hyperstar_native::instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program};
 use hyperstar_native::{Ask, Host, Options};
 use hyperstar_process::abi::{
-    Action, CallError, Change, Event, Message, Origin, Page, RenderError, RenderRequest, Response, Start,
-    Turn,
+    Action, CallError, Change, Event, Message, Origin, Page, RenderError, RenderRequest, Response,
+    Start, Turn,
 };
 
 /// Longer than anything here takes; a test that waits so long has failed.
@@ -29,7 +29,6 @@ pub(crate) struct Scripted {
 /// What an instance has in memory: its fields.
 pub(crate) struct State {
     pub(crate) fields: BTreeMap<String, i64>,
-    pub(crate) sys: Arc<dyn HostSys>,
     /// Replies to calls, as they come.
     pub(crate) on_reply: BTreeMap<u64, u64>,
 }
@@ -116,19 +115,21 @@ impl Program for Scripted {
     fn start<'a>(
         &'a self,
         start: Start,
-        sys: Arc<dyn HostSys>,
+        _sys: Arc<dyn HostSys>,
         _limits: Limits,
     ) -> BoxFuture<'a, Result<(Box<dyn Instance>, Turn), Crash>> {
         Box::pin(async move {
             (self.on_start)(&start)?;
             let fields = start.fields.iter().map(|(path, value)| {
                 let value = String::from_utf8(value.clone()).unwrap();
-                (path.trim_start_matches("f/").to_owned(), value.parse().unwrap())
+                (
+                    path.trim_start_matches("f/").to_owned(),
+                    value.parse().unwrap(),
+                )
             });
             let instance = Living {
                 state: State {
                     fields: fields.collect(),
-                    sys,
                     on_reply: BTreeMap::new(),
                 },
                 on_message: self.on_message.clone(),
@@ -149,7 +150,9 @@ impl Instance for Living {
             let mut turn = Turn::default();
             for event in events {
                 match event {
-                    Event::Message(message) => (self.on_message)(&mut self.state, message, &mut turn)?,
+                    Event::Message(message) => {
+                        (self.on_message)(&mut self.state, message, &mut turn)?
+                    }
                     Event::Reply { call, outcome } => {
                         if let Some(task) = self.state.on_reply.remove(&call) {
                             let text = match outcome {

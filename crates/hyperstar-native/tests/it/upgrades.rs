@@ -20,7 +20,9 @@ async fn the_next_program_goes_on_with_the_state() {
         answer(turn, message.task, &count.to_string());
         Ok(())
     });
-    within(host.upgrade(APP, Arc::new(by_ten), &options())).await.unwrap();
+    within(host.upgrade(APP, Arc::new(by_ten), &options()))
+        .await
+        .unwrap();
     assert_eq!(ask(&host, APP, "").await.unwrap(), "11");
 }
 
@@ -29,9 +31,15 @@ async fn one_that_does_not_start_changes_nothing() {
     let host = Host::new("me", &Store::memory());
     start(&host, APP, Scripted::counter()).await;
     assert_eq!(ask(&host, APP, "").await.unwrap(), "1");
-    let refusing = Scripted::counter().on_start(|_| Err(Crash::Refused("the migration fails".to_owned())));
-    let error = within(host.upgrade(APP, Arc::new(refusing), &options())).await.unwrap_err();
-    assert!(matches!(&error, HostError::Upgrade { reason, .. } if reason.contains("the migration fails")), "{error}");
+    let refusing =
+        Scripted::counter().on_start(|_| Err(Crash::Refused("the migration fails".to_owned())));
+    let error = within(host.upgrade(APP, Arc::new(refusing), &options()))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, HostError::Upgrade { reason, .. } if reason.contains("the migration fails")),
+        "{error}"
+    );
     assert_eq!(ask(&host, APP, "").await.unwrap(), "2");
 }
 
@@ -47,7 +55,9 @@ async fn one_that_starts_on_trial_and_not_in_earnest_is_rolled_back() {
             _ => Err(Crash::Refused("not again".to_owned())),
         }
     });
-    let error = within(host.upgrade(APP, Arc::new(fickle), &options())).await.unwrap_err();
+    let error = within(host.upgrade(APP, Arc::new(fickle), &options()))
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("not again"), "{error}");
     assert_eq!(ask(&host, APP, "").await.unwrap(), "2");
 }

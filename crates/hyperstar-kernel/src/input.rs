@@ -237,6 +237,13 @@ pub enum Action<M, R> {
         /// What whoever asked is told.
         result: Result<R, CallError>,
     },
+    /// The process has not begun with a message of this turn, since an exclusive handler awaits
+    /// something. It waits in the mailbox again, in its old place. Later messages of the same sender in
+    /// this turn have to be deferred as well.
+    Defer {
+        /// The message.
+        task: TaskId,
+    },
     /// [`Event::Timer`](crate::Event::Timer) is to come.
     SetTimer {
         /// What it is called.

@@ -255,8 +255,12 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             }
         }
         let is_crash = matches!(reason, ExitReason::Crashed(_));
-        for pair in turn.pairs {
-            self.put_back(pair, turn.is_alone, is_crash);
+        for given in turn.given {
+            if let Some(pair) = self.pairs.get_mut(given.pair) {
+                pair.given -= 1;
+            }
+            self.put_back(given.pair, turn.is_alone, is_crash);
+            self.drop_pair_if_unused(given.pair);
         }
     }
 

@@ -65,6 +65,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                 is_durable: true,
                 attempts: 0,
                 is_suspect: false,
+                is_deferred: false,
                 returned: None,
             }));
         }
@@ -235,6 +236,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         };
         let mut poison = None;
         while let Some(mut note) = pair.taken.pop_back() {
+            note.is_deferred = false;
             if is_crash {
                 note.is_suspect = true;
                 note.attempts += u8::from(is_alone);

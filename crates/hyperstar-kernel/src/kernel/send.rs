@@ -201,6 +201,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             key: letter.key,
             stage: Stage::Waits,
             returns,
+            is_note: false,
             is_due: true,
         });
         if let Some(name) = task_key

@@ -256,7 +256,7 @@ pub enum Action<M, R> {
         /// Which timer.
         id: TimerId,
     },
-    /// No reply to a call is to come, and the receiver is told. A call that is not known is let be.
+    /// No reply to a call is to come in a later turn, and the receiver is told. A call that is not known is let be.
     CancelCall {
         /// Which call.
         id: CallId,

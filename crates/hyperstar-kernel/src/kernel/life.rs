@@ -51,8 +51,12 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         for entry in memory.outbox {
             self.restore_note(party, entry);
         }
-        let into = self.parties.get(party).map(|party| party.into.clone());
-        for pair in into.into_iter().flatten() {
+        let pairs = self
+            .parties
+            .get(party)
+            .map(|party| [party.out.as_slice(), party.into.as_slice()].concat());
+        for pair in pairs.into_iter().flatten() {
+            self.skip_seen(pair);
             self.offer(pair);
         }
     }
@@ -223,6 +227,8 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             let incarnation = process.incarnation;
             effects.push(Effect::Kill { name, incarnation });
         }
+        // What happens to it from here on is for its next life.
+        process.phase = Phase::Stopped;
         process.exit = None;
         process.exclusive = Exclusive::No;
         process.inbox.clear();

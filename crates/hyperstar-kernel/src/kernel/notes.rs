@@ -72,7 +72,17 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         if let Some(process) = self.process(from) {
             process.outbox.add(entry.weight_bytes);
         }
-        self.offer(key);
+    }
+
+    /// Takes out of a restored pair what its receiver had handled before.
+    pub(super) fn skip_seen(&mut self, key: PairKey) {
+        while let Some(pair) = self.pairs.get_mut(key)
+            && let Some(Item::Note(note)) = pair.queue.front()
+            && note.sequence <= pair.seen
+            && let Some(Item::Note(note)) = pair.queue.pop_front()
+        {
+            self.settle(key, &note);
+        }
     }
 
     /// A notification is not going to be taken: its sender hears why.

@@ -156,11 +156,6 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                     pair.forget_stale();
                 }
                 Some(Item::Note(note)) if note.returned.is_some() => self.leave_ring(party),
-                Some(Item::Note(note)) if note.is_durable && note.sequence <= pair.seen => {
-                    if let Some(Item::Note(note)) = pair.queue.pop_front() {
-                        self.settle(key, &note);
-                    }
-                }
                 Some(Item::Note(note)) => {
                     let (sequence, is_suspect) = (note.sequence, note.is_suspect);
                     let handler = note.handler.clone();

@@ -404,11 +404,13 @@ impl World {
         match outside {
             Outside::Ask(ask) => self.ask(ask),
             Outside::Leave(ticket) => {
-                if let Some(ask) = self.asked.remove(&ticket) {
+                // If its deadline is at this very time it is answered first.
+                if let Some(ask) = self.asked.get(&ticket).cloned() {
                     self.deeds.cancelled += 1;
                     self.watch
                         .leave(&ask.to, &sender(&ask.origin), ask.msg.number);
                     self.feed(Input::Cancel { ticket });
+                    self.asked.remove(&ticket);
                 }
             }
             Outside::Stop(name) => {

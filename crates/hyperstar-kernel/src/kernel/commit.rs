@@ -246,6 +246,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             return;
         };
         let (to, weight_bytes) = (task.to, task.weight_bytes);
+        let (from, handler) = (pair.from, Name::clone(&task.handler));
         task.stage = Stage::Waits;
         process.waiting.add(weight_bytes);
         process.returning += usize::from(task.returns);
@@ -256,6 +257,9 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         self.offer(given.pair);
         if is_unwanted {
             self.abandon(given.task, effects);
+        } else if let Err(error) = self.check_allowed(from, to, &handler) {
+            // Its grant was revoked while the turn had it.
+            self.fail(given.task, error, effects);
         }
     }
 
@@ -263,6 +267,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         match staged {
             Staged::Call {
                 id,
+                is_over,
                 parent,
                 depth,
                 deadline_ms,
@@ -271,6 +276,9 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                 payload,
                 weight_bytes,
             } => {
+                if is_over {
+                    return self.reply(party, id, Err(CallError::Busy));
+                }
                 let letter = Letter {
                     asker: Asker::Call {
                         caller: party,

@@ -209,6 +209,8 @@ pub(super) enum InFlight {
 pub(super) enum Staged<M, R> {
     Call {
         id: CallId,
+        /// There are too many calls in flight for it.
+        is_over: bool,
         parent: Option<TaskKey>,
         depth: u16,
         deadline_ms: u64,

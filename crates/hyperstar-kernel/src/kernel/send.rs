@@ -129,10 +129,6 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
     ) -> Result<TaskKey, CallError> {
         let to = self.lookup(name).ok_or(CallError::NoProcess)?;
         self.check_allowed(caller, to, &letter.handler)?;
-        let process = self.process(caller).ok_or(CallError::NoProcess)?;
-        if process.calls.len() > process.spec.calls_max {
-            return Err(CallError::Busy);
-        }
         if letter.depth > self.limits.chain_max {
             return Err(CallError::Cycle(format!(
                 "{} calls wait for each other, the most are {}: answer before calling on",

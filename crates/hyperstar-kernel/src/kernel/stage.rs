@@ -189,9 +189,10 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                         Some(parent)
                     }
                 };
-                self.stage_call(party, id)?;
+                let is_over = self.stage_call(party, id)?;
                 Staged::Call {
                     id,
+                    is_over,
                     parent,
                     depth,
                     deadline_ms,
@@ -255,7 +256,8 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         }
     }
 
-    fn stage_call(&mut self, party: PartyKey, id: CallId) -> Result<(), String> {
+    /// Says whether the call is one too many.
+    fn stage_call(&mut self, party: PartyKey, id: CallId) -> Result<bool, String> {
         let process = self.process(party).ok_or("the process is gone")?;
         if process.calls.contains_key(&id) {
             return Err(format!("call {id} is in flight already: number calls anew"));
@@ -267,7 +269,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             ));
         }
         process.calls.insert(id, InFlight::Staged);
-        Ok(())
+        Ok(process.calls.len() > process.spec.calls_max)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of one action")]

@@ -2,4 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod calls;
+mod grants;
+mod host;
+mod keys;
+mod lives;
+mod mailboxes;
+mod notes;
 mod sim;
+mod turns;

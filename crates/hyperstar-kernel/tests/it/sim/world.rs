@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use hyperstar_kernel::{
-    Acknowledge, CallError, Effect, Event, ExitPolicy, Incarnation, Input, Kernel, KernelLimits,
-    Key, Link, MailboxLimits, Name, Next, OnEnd, Origin, OutboxLimits, Outcome, Record, Request,
-    Restart, Room, Sender, Spec, Target, Ticket,
+    Acknowledge, CallError, Effect, Event, Exclusive, ExitPolicy, Incarnation, Input, Kernel,
+    KernelLimits, Key, Link, MailboxLimits, Name, Next, OnEnd, Origin, OutboxLimits, Outcome,
+    Record, Request, Restart, Room, Sender, Spec, Target, Ticket,
 };
 
 use super::app::{App, Cx};
@@ -112,6 +112,7 @@ deeds!(
     timeouts,
     busy,
     cycles,
+    too_deep,
     denied,
     crashed,
     stopped,
@@ -189,7 +190,7 @@ impl World {
     }
 
     fn plan(&mut self) {
-        let holders = [self.names.clone(), vec!["far".into()]].concat();
+        let holders = [self.names.clone(), vec!["far".into(), "farther".into()]].concat();
         for holder in &holders {
             if self.random.percent(85) {
                 let grant = self.grants.make(holder, Target::Any, None);
@@ -199,14 +200,14 @@ impl World {
         for _ in 0..self.random.range(5, 25) {
             let (at_ms, key) = (self.random.range(0, BUSY_MS), self.random.percent(50));
             let to = self.random.pick(&self.names).clone();
-            // Some come in floods.
-            let flood = if self.random.percent(15) { 20 } else { 1 };
-            let origin = if self.random.percent(25) {
-                Origin::Process("far".into())
-            } else {
-                Origin::Outside
-            };
-            for _ in 0..flood {
+            // Some come in floods, of several senders.
+            let is_flood = self.random.percent(15);
+            for _ in 0..if is_flood { 40 } else { 1 } {
+                let origin = match self.random.range(0, 5) {
+                    0 => Origin::Process("far".into()),
+                    1 => Origin::Process("farther".into()),
+                    _ => Origin::Outside,
+                };
                 self.last += 1;
                 let msg = Msg {
                     id: self.last,
@@ -215,7 +216,7 @@ impl World {
                 };
                 let ask = Ask {
                     to: to.clone(),
-                    origin: origin.clone(),
+                    origin,
                     key: key.then(|| format!("key-{}", self.last).into()),
                     msg,
                 };
@@ -344,18 +345,26 @@ impl World {
         events: Vec<Event<Msg, Said>>,
         room: Room,
     ) {
-        let outcome = match self.apps.get_mut(&name) {
-            Some((life, app)) if *life == incarnation => {
-                let mut cx = Cx {
-                    random: &self.random,
-                    last: &mut self.last,
-                    room,
-                };
-                app.turn(events, &mut cx).ok()
-            }
-            // The instance was killed, and its thread speaks once more.
-            _ => None,
+        let app = self.apps.get_mut(&name);
+        let Some((_, app)) = app.filter(|(life, _)| *life == incarnation) else {
+            // The instance was killed, and is heard once more.
+            let outcome = Outcome::Done {
+                actions: Vec::new(),
+                is_changed: false,
+                exclusive: Exclusive::No,
+            };
+            return self.feed(Input::TurnEnded {
+                name,
+                incarnation,
+                outcome,
+            });
         };
+        let mut cx = Cx {
+            random: &self.random,
+            last: &mut self.last,
+            room,
+        };
+        let outcome = app.turn(events, &mut cx).ok();
         let is_durable = self.specs[&name].acknowledge == Acknowledge::Commit;
         let outcome = match outcome {
             None => {
@@ -624,6 +633,7 @@ impl World {
         match error {
             CallError::Timeout => deeds.timeouts += 1,
             CallError::Busy => deeds.busy += 1,
+            CallError::Cycle(text) if text.contains("the most are") => deeds.too_deep += 1,
             CallError::Cycle(_) => deeds.cycles += 1,
             CallError::Denied(_) => deeds.denied += 1,
             CallError::Crashed => deeds.crashed += 1,
@@ -647,11 +657,8 @@ impl World {
                     Sender::Outside => "outside".into(),
                     Sender::Process(from) => from.clone(),
                 };
-                let id = if &*from == "outside" || &*from == "far" {
-                    payload.number
-                } else {
-                    payload.id
-                };
+                let is_local = self.specs.contains_key(&from);
+                let id = if is_local { payload.id } else { payload.number };
                 self.watch.serve(name, &from, id);
                 if self.is_durable(&from) {
                     let sent = &self.store[&from].state.sent;
@@ -660,7 +667,7 @@ impl World {
                         "{payload:?} was seen before its commit"
                     );
                 }
-                let is_public = &*from != "far" && !self.specs[name].public.is_empty();
+                let is_public = is_local && !self.specs[name].public.is_empty();
                 assert!(
                     &*from == "outside" || is_public || self.grants.allow(&from, name),
                     "`{from}` may not message `{name}`"
@@ -709,6 +716,8 @@ impl World {
                 load.waiting <= spec.mailbox.messages_max + spec.turn_events_max,
                 "{load:?}"
             );
+            let most_bytes = spec.mailbox.weight_bytes_max + 40 * spec.turn_events_max as u64;
+            assert!(load.waiting_bytes <= most_bytes, "{load:?}");
             assert!(load.running <= spec.tasks_max, "{load:?}");
             assert!(load.calls <= 2 * spec.calls_max, "{load:?}");
             assert!(load.timers <= spec.timers_max, "{load:?}");

@@ -72,6 +72,15 @@ pub enum Input<M, R> {
         /// What it did.
         outcome: Outcome<M, R>,
     },
+    /// The instance is gone although it had no turn to do: it trapped while it rendered, say.
+    Lost {
+        /// Which process.
+        name: Name,
+        /// Which life of it.
+        incarnation: Incarnation,
+        /// What is told to people.
+        reason: String,
+    },
     /// A commit is durable, or nothing of it is. There is no third.
     Committed {
         /// Which process.

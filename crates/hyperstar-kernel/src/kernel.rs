@@ -201,6 +201,11 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                 incarnation,
                 outcome,
             } => self.turn_ended(&name, incarnation, outcome, effects),
+            Input::Lost {
+                name,
+                incarnation,
+                reason,
+            } => self.lost(&name, incarnation, reason, effects),
             Input::Committed {
                 name,
                 incarnation,

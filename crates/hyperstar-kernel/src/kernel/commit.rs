@@ -146,6 +146,8 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         process.phase = Phase::Idle;
         if process.is_removed {
             self.end(party, ExitReason::Removed, effects);
+        } else if let Some(reason) = process.lost.take() {
+            self.crash(party, reason, effects);
         } else if process.stop == Stop::Last {
             self.end(party, ExitReason::Stopped, effects);
         } else if let Some(reason) = process.exit.take() {

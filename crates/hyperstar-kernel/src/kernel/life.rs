@@ -157,6 +157,26 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         }
     }
 
+    pub(super) fn lost(
+        &mut self,
+        name: &Name,
+        incarnation: Incarnation,
+        reason: String,
+        effects: &mut Effects<M, R>,
+    ) {
+        let Some(party) = self.find_life(name, incarnation) else {
+            return;
+        };
+        let Some(process) = self.process(party) else {
+            return;
+        };
+        match process.phase {
+            Phase::Stopped | Phase::Restarting => {}
+            Phase::Commit | Phase::Settle => process.lost = Some(reason),
+            Phase::Starting | Phase::Idle | Phase::Turn => self.crash(party, reason, effects),
+        }
+    }
+
     pub(super) fn crash(&mut self, party: PartyKey, reason: String, effects: &mut Effects<M, R>) {
         self.end(party, ExitReason::Crashed(reason), effects);
     }
@@ -230,6 +250,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         // What happens to it from here on is for its next life.
         process.phase = Phase::Stopped;
         process.exit = None;
+        process.lost = None;
         process.exclusive = Exclusive::No;
         process.inbox.clear();
         process.returned.clear();

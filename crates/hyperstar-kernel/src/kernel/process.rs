@@ -38,6 +38,8 @@ pub(super) struct Process<M, R> {
     pub(super) is_removed: bool,
     /// The turn that has ended asks for the end.
     pub(super) exit: Option<String>,
+    /// The instance is gone, which counts once the commit under way is known.
+    pub(super) lost: Option<String>,
     pub(super) exclusive: Exclusive,
     /// Replies, timers, cancels and the like. Calls, timers, tasks and the outbox bound it.
     pub(super) inbox: VecDeque<Event<M, R>>,
@@ -84,6 +86,7 @@ impl<M, R> Process<M, R> {
             stop: Stop::No,
             is_removed: false,
             exit: None,
+            lost: None,
             exclusive: Exclusive::No,
             inbox: VecDeque::new(),
             returned: VecDeque::new(),

@@ -42,6 +42,12 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         request: Request<M>,
     ) -> Result<Option<Result<R, CallError>>, CallError> {
         let to = self.lookup(&request.to).ok_or(CallError::NoProcess)?;
+        let (bytes, bytes_max) = (request.handler.len(), self.limits.name_bytes_max);
+        if bytes > bytes_max {
+            return Err(CallError::Malformed(format!(
+                "a handler's name of {bytes} bytes, the most are {bytes_max}: shorten it"
+            )));
+        }
         if let Origin::Process(name) = &request.origin {
             self.check_remote(name, &request.to, &request.handler)?;
         }

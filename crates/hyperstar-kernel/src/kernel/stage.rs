@@ -166,6 +166,12 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         action: Action<M, R>,
         record: &mut Record<M, R>,
     ) -> Result<(), String> {
+        if let Action::Call { to, handler, .. } | Action::Notify { to, handler, .. } = &action {
+            let (bytes, bytes_max) = (to.len().max(handler.len()), self.limits.name_bytes_max);
+            if bytes > bytes_max {
+                return Err(format!("a name of {bytes} bytes, the most are {bytes_max}"));
+            }
+        }
         let staged = match action {
             Action::Call {
                 id,

@@ -48,7 +48,7 @@ fn only(handlers: &[&str]) -> Handlers {
 fn nobody_may_without_a_grant() {
     let to_b = grant(1, "a", target("b"));
     check_call(&[], false);
-    check_call(&[to_b.clone()], true);
+    check_call(std::slice::from_ref(&to_b), true);
     check_call(&[grant(1, "a", Target::Any)], true);
     check_call(&[grant(1, "b", Target::Any)], false);
     check_call(&[grant(1, "a", target("c"))], false);
@@ -76,7 +76,7 @@ fn a_process_may_message_itself_and_public_handlers() {
         *handler = "hello".into();
     }
     host.unchanged("a", vec![host.call(7, 0, "a", "me"), call]);
-    host.check(&["turn a: t1 do `me` from a", "turn b: t2 hello `hi` from a"]);
+    host.check(&["turn b: t1 hello `hi` from a", "turn a: t2 do `me` from a"]);
 }
 
 #[test]

@@ -168,6 +168,37 @@ fn a_second_stop_waits_for_the_commit_and_for_nothing_else() {
 }
 
 #[test]
+fn a_lost_instance_has_crashed_once_its_commit_is_known() {
+    let mut host = Host::with(&[("a", restarting(QUICK))]);
+    host.commits_by_itself = false;
+    let lost = |host: &mut Host| {
+        let incarnation = host.kernel.load("a").unwrap().incarnation;
+        host.feed(Input::Lost {
+            name: "a".into(),
+            incarnation,
+            reason: "trap in a view".to_owned(),
+        });
+    };
+    lost(&mut host);
+    host.check(&[
+        "kill a",
+        "exited a: crashed (trap in a view), restarts at 10",
+    ]);
+    host.wait(10);
+    host.ask(1, "a", "x");
+    host.changed("a", vec![host.respond(0, "done")]);
+    host.skip();
+    lost(&mut host);
+    host.check(&[]);
+    host.committed("a", Ok(()));
+    host.check(&[
+        "answer 1: `done`",
+        "kill a",
+        "exited a: crashed (trap in a view), restarts at 40",
+    ]);
+}
+
+#[test]
 fn an_exit_is_for_good() {
     let mut host = Host::with(&[("a", restarting(QUICK))]);
     host.ask(1, "a", "x");

@@ -244,6 +244,11 @@ fn an_action_that_makes_no_sense_crashes_the_process() {
     );
     check_nonsense(
         spec(),
+        |_| vec![notify(1, &"n".repeat(257), "x")],
+        "a name of 257 bytes, the most are 256",
+    );
+    check_nonsense(
+        spec(),
         |host| vec![defer(host)],
         "it defers messages, and no exclusive handler awaits anything",
     );

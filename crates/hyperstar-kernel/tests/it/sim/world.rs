@@ -74,6 +74,8 @@ enum Outside {
     Start(Name),
     Grant,
     Revoke,
+    /// An instance is lost without a turn.
+    Lose(Name),
     Die,
 }
 
@@ -113,6 +115,7 @@ deeds!(
     busy,
     cycles,
     too_deep,
+    lost,
     denied,
     crashed,
     stopped,
@@ -235,6 +238,7 @@ impl World {
                 2..4 => Outside::Stop(name),
                 4..6 => Outside::Start(name),
                 6..8 => Outside::Grant,
+                8 => Outside::Lose(name),
                 _ => Outside::Revoke,
             };
             self.later_at(at_ms, Happening::Outside(outside));
@@ -438,6 +442,16 @@ impl World {
                     self.grants.revoke(id);
                     self.feed(Input::GrantRevoke(id));
                 }
+            }
+            Outside::Lose(name) => {
+                self.deeds.lost += 1;
+                let incarnation = self.life(&name);
+                let reason = "it is gone".to_owned();
+                self.feed(Input::Lost {
+                    name,
+                    incarnation,
+                    reason,
+                });
             }
             Outside::Die => self.die(),
         }

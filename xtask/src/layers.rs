@@ -16,6 +16,7 @@ use crate::tree::{self, Features, Package};
 const EDGES: &[(&str, Uses)] = &[
     ("hyperstar-sse", Uses::Only(&[])),
     ("hyperstar-store", Uses::Only(&[])),
+    ("hyperstar-kernel", Uses::Only(&[])),
     ("hyperstar-datastar", Uses::Only(&["hyperstar-sse"])),
     (
         "hyperstar",
@@ -52,6 +53,13 @@ const ABSENCES: &[Absence] = &[
         packages: &["axum", "hyper", "hyper-util", "mio", "socket2"],
         tokio: OS_FEATURES,
         why: "the lower layers know no server and open no sockets",
+    },
+    Absence {
+        crates: Crates::These(&["hyperstar-kernel"]),
+        features: Features::All,
+        packages: &["tokio", "getrandom", "tracing"],
+        tokio: &[],
+        why: "the kernel is a pure state machine, so that a simulator can run whole networks of it",
     },
 ];
 

@@ -73,6 +73,15 @@ pub enum Input<M, R> {
         /// What it did.
         outcome: Outcome<M, R>,
     },
+    /// The instance is gone although it had no turn to do: it trapped while it rendered, say.
+    Lost {
+        /// Which process.
+        name: Name,
+        /// Which life of it.
+        incarnation: Incarnation,
+        /// What is told to people.
+        reason: String,
+    },
     /// A commit is durable, or nothing of it is. There is no third.
     Committed {
         /// Which process.
@@ -238,6 +247,13 @@ pub enum Action<M, R> {
         /// What whoever asked is told.
         result: Result<R, CallError>,
     },
+    /// The process has not begun with a message of this turn, since an exclusive handler awaits
+    /// something. It waits in the mailbox again, in its old place. Later messages of the same sender in
+    /// this turn have to be deferred as well.
+    Defer {
+        /// The message.
+        task: TaskId,
+    },
     /// [`Event::Timer`](crate::Event::Timer) is to come.
     SetTimer {
         /// What it is called.
@@ -250,7 +266,7 @@ pub enum Action<M, R> {
         /// Which timer.
         id: TimerId,
     },
-    /// No reply to a call is to come, and the receiver is told. A call that is not known is let be.
+    /// No reply to a call is to come in a later turn, and the receiver is told. A call that is not known is let be.
     CancelCall {
         /// Which call.
         id: CallId,

@@ -12,6 +12,8 @@ mod stage;
 mod task;
 mod turn;
 
+use std::collections::VecDeque;
+
 use crate::agenda::Agenda;
 use crate::grants::Grants;
 use crate::hash::{Numbers, Seed, Table};
@@ -61,7 +63,7 @@ pub struct Kernel<M, R> {
     /// Tells one setting of a timer, or one wait for an outcome, from another.
     version: u64,
     /// Processes that may have a turn to do.
-    ready: Vec<PartyKey>,
+    ready: VecDeque<PartyKey>,
     /// Processes that are stopped by a link.
     stopping: Vec<PartyKey>,
 }
@@ -165,7 +167,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             processes: 0,
             sequence: 0,
             version: 0,
-            ready: Vec::new(),
+            ready: VecDeque::new(),
             stopping: Vec::new(),
         }
     }
@@ -199,6 +201,11 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                 incarnation,
                 outcome,
             } => self.turn_ended(&name, incarnation, outcome, effects),
+            Input::Lost {
+                name,
+                incarnation,
+                reason,
+            } => self.lost(&name, incarnation, reason, effects),
             Input::Committed {
                 name,
                 incarnation,
@@ -316,7 +323,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         loop {
             if let Some(party) = self.stopping.pop() {
                 self.stop(party, effects);
-            } else if let Some(party) = self.ready.pop() {
+            } else if let Some(party) = self.ready.pop_front() {
                 self.run(party, effects);
             } else {
                 return;
@@ -387,7 +394,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             && !process.is_ready
         {
             process.is_ready = true;
-            self.ready.push(party);
+            self.ready.push_back(party);
         }
     }
 

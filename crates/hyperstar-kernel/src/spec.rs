@@ -210,6 +210,9 @@ pub struct KernelLimits {
     /// How many more may wait for the outcome of a request that runs, with its key; further ones get
     /// `Busy`.
     pub joiners_max: usize,
+    /// The longest name of a receiver or a handler; a process that sends to a longer one crashes, and a
+    /// request gets `Malformed`.
+    pub name_bytes_max: usize,
     /// The longest key; longer ones get `Malformed`.
     pub key_bytes_max: usize,
     /// How long a notification that was taken may stay in its sender's durable outbox while the sender
@@ -233,6 +236,7 @@ impl Default for KernelLimits {
             timeout_ms: 30_000,
             timeout_ms_max: 86_400_000,
             joiners_max: 64,
+            name_bytes_max: 256,
             key_bytes_max: 256,
             settle_ms: 1_000,
             attempts_max: 3,

@@ -1,6 +1,7 @@
 //! The end of a turn, durable or not: what is to be remembered, and what leaves.
 
-use super::process::{Phase, Staged, Stop};
+use super::pair::Item;
+use super::process::{Given, Phase, Staged, Stop, Turn};
 use super::send::Letter;
 use super::task::{Asker, Stage, TaskKey};
 use super::{Due, Effects, Kernel, PartyKey};
@@ -25,19 +26,19 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             return false;
         };
         let is_durable = process.spec.acknowledge == Acknowledge::Commit;
-        for key in &process.turn.pairs {
-            if let Some(pair) = pairs.get_mut(*key)
+        for given in &process.turn.given {
+            if let Some(pair) = pairs.get_mut(given.pair)
                 && !pair.is_unrecorded
                 && pair.seen_with_taken() > pair.seen
             {
                 pair.is_unrecorded = true;
-                process.unrecorded.push(*key);
+                process.unrecorded.push(given.pair);
             }
         }
         if is_durable {
-            for key in &process.turn.keyed {
-                if let Some(task) = tasks.get(*key)
-                    && !matches!(task.stage, Stage::Responded(_))
+            for given in &process.turn.given {
+                if let Some(task) = tasks.get(given.task)
+                    && !matches!(task.stage, Stage::Responded(_) | Stage::Deferred(_))
                     && let Some(name) = &task.key
                 {
                     record.keys_started.push(Key::clone(name));
@@ -145,6 +146,8 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         process.phase = Phase::Idle;
         if process.is_removed {
             self.end(party, ExitReason::Removed, effects);
+        } else if let Some(reason) = process.lost.take() {
+            self.crash(party, reason, effects);
         } else if process.stop == Stop::Last {
             self.end(party, ExitReason::Stopped, effects);
         } else if let Some(reason) = process.exit.take() {
@@ -161,29 +164,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         };
         let mut turn = std::mem::take(&mut process.turn);
         let mut staged = std::mem::take(&mut process.staged);
-        for key in &turn.keyed {
-            if let Some(task) = self.tasks.get(*key)
-                && let Some(name) = &task.key
-                && let Some(process) = self
-                    .parties
-                    .get_mut(party)
-                    .and_then(|one| one.process.as_mut())
-                && let Some(run) = process.keys.run(name)
-            {
-                run.is_recorded = true;
-            }
-        }
-        for key in &turn.pairs {
-            let Some(pair) = self.pairs.get_mut(*key) else {
-                continue;
-            };
-            pair.seen = pair.seen_with_taken();
-            let taken = std::mem::take(&mut pair.taken);
-            for note in taken {
-                self.settle(*key, &note);
-            }
-            self.drop_pair_if_unused(*key);
-        }
+        self.release_given(party, &turn, effects);
         for (key, sequence) in &turn.returned {
             self.end_return(*key, *sequence);
         }
@@ -201,10 +182,94 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         }
     }
 
+    /// The messages of a turn have been begun with, but for those that are deferred.
+    fn release_given(&mut self, party: PartyKey, turn: &Turn, effects: &mut Effects<M, R>) {
+        if turn.deferred > 0 {
+            for given in turn.given.iter().rev() {
+                self.put_back_deferred(*given, effects);
+            }
+        }
+        for given in &turn.given {
+            let Some(pair) = self.pairs.get_mut(given.pair) else {
+                continue;
+            };
+            pair.given -= 1;
+            pair.seen = pair.seen_with_taken();
+            while let Some(pair) = self.pairs.get_mut(given.pair)
+                && let Some(note) = pair.taken.pop_front()
+            {
+                self.settle(given.pair, &note);
+            }
+            if let Some(task) = self.tasks.get_mut(given.task)
+                && task.stage != Stage::Waits
+            {
+                task.payload = None;
+                if let Some(name) = &task.key
+                    && let Some(process) = self
+                        .parties
+                        .get_mut(party)
+                        .and_then(|one| one.process.as_mut())
+                    && let Some(run) = process.keys.run(name)
+                {
+                    run.is_recorded = true;
+                }
+            }
+            self.drop_pair_if_unused(given.pair);
+        }
+    }
+
+    /// A deferred message is the next one of its sender again.
+    fn put_back_deferred(&mut self, given: Given, effects: &mut Effects<M, R>) {
+        let Kernel {
+            parties,
+            pairs,
+            tasks,
+            ..
+        } = self;
+        let (Some(task), Some(pair)) = (tasks.get_mut(given.task), pairs.get_mut(given.pair))
+        else {
+            return;
+        };
+        let Stage::Deferred(place) = task.stage else {
+            return;
+        };
+        if task.is_note {
+            if let Some(mut note) = pair.taken.pop_back() {
+                note.is_deferred = false;
+                pair.queue.push_front(Item::Note(note));
+            }
+            self.fail(given.task, CallError::Crashed, effects);
+            return self.offer(given.pair);
+        }
+        let Some(process) = parties
+            .get_mut(task.to)
+            .and_then(|one| one.process.as_mut())
+        else {
+            return;
+        };
+        let (to, weight_bytes) = (task.to, task.weight_bytes);
+        let (from, handler) = (pair.from, Name::clone(&task.handler));
+        task.stage = Stage::Waits;
+        process.waiting.add(weight_bytes);
+        process.returning += usize::from(task.returns);
+        pair.waiting.add(weight_bytes);
+        pair.queue.push_front(Item::Call(given.task));
+        let is_unwanted = matches!(task.asker, Asker::Nobody);
+        self.take_from_running(to, place);
+        self.offer(given.pair);
+        if is_unwanted {
+            self.abandon(given.task, effects);
+        } else if let Err(error) = self.check_allowed(from, to, &handler) {
+            // Its grant was revoked while the turn had it.
+            self.fail(given.task, error, effects);
+        }
+    }
+
     fn release_one(&mut self, party: PartyKey, staged: Staged<M, R>, effects: &mut Effects<M, R>) {
         match staged {
             Staged::Call {
                 id,
+                is_over,
                 parent,
                 depth,
                 deadline_ms,
@@ -213,6 +278,9 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                 payload,
                 weight_bytes,
             } => {
+                if is_over {
+                    return self.reply(party, id, Err(CallError::Busy));
+                }
                 let letter = Letter {
                     asker: Asker::Call {
                         caller: party,

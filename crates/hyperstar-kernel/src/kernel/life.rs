@@ -51,8 +51,12 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         for entry in memory.outbox {
             self.restore_note(party, entry);
         }
-        let into = self.parties.get(party).map(|party| party.into.clone());
-        for pair in into.into_iter().flatten() {
+        let pairs = self
+            .parties
+            .get(party)
+            .map(|party| [party.out.as_slice(), party.into.as_slice()].concat());
+        for pair in pairs.into_iter().flatten() {
+            self.skip_seen(pair);
             self.offer(pair);
         }
     }
@@ -153,6 +157,26 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         }
     }
 
+    pub(super) fn lost(
+        &mut self,
+        name: &Name,
+        incarnation: Incarnation,
+        reason: String,
+        effects: &mut Effects<M, R>,
+    ) {
+        let Some(party) = self.find_life(name, incarnation) else {
+            return;
+        };
+        let Some(process) = self.process(party) else {
+            return;
+        };
+        match process.phase {
+            Phase::Stopped | Phase::Restarting => {}
+            Phase::Commit | Phase::Settle => process.lost = Some(reason),
+            Phase::Starting | Phase::Idle | Phase::Turn => self.crash(party, reason, effects),
+        }
+    }
+
     pub(super) fn crash(&mut self, party: PartyKey, reason: String, effects: &mut Effects<M, R>) {
         self.end(party, ExitReason::Crashed(reason), effects);
     }
@@ -223,7 +247,10 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             let incarnation = process.incarnation;
             effects.push(Effect::Kill { name, incarnation });
         }
+        // What happens to it from here on is for its next life.
+        process.phase = Phase::Stopped;
         process.exit = None;
+        process.lost = None;
         process.exclusive = Exclusive::No;
         process.inbox.clear();
         process.returned.clear();
@@ -255,8 +282,12 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             }
         }
         let is_crash = matches!(reason, ExitReason::Crashed(_));
-        for pair in turn.pairs {
-            self.put_back(pair, turn.is_alone, is_crash);
+        for given in turn.given {
+            if let Some(pair) = self.pairs.get_mut(given.pair) {
+                pair.given -= 1;
+            }
+            self.put_back(given.pair, turn.is_alone, is_crash);
+            self.drop_pair_if_unused(given.pair);
         }
     }
 

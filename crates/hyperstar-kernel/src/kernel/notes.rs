@@ -65,13 +65,24 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                 is_durable: true,
                 attempts: 0,
                 is_suspect: false,
+                is_deferred: false,
                 returned: None,
             }));
         }
         if let Some(process) = self.process(from) {
             process.outbox.add(entry.weight_bytes);
         }
-        self.offer(key);
+    }
+
+    /// Takes out of a restored pair what its receiver had handled before.
+    pub(super) fn skip_seen(&mut self, key: PairKey) {
+        while let Some(pair) = self.pairs.get_mut(key)
+            && let Some(Item::Note(note)) = pair.queue.front()
+            && note.sequence <= pair.seen
+            && let Some(Item::Note(note)) = pair.queue.pop_front()
+        {
+            self.settle(key, &note);
+        }
     }
 
     /// A notification is not going to be taken: its sender hears why.
@@ -235,6 +246,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         };
         let mut poison = None;
         while let Some(mut note) = pair.taken.pop_back() {
+            note.is_deferred = false;
             if is_crash {
                 note.is_suspect = true;
                 note.attempts += u8::from(is_alone);

@@ -32,6 +32,8 @@ pub(super) struct Pair<M> {
     pub(super) seen: u64,
     /// It is among the receiver's `unrecorded`.
     pub(super) is_unrecorded: bool,
+    /// How many messages the receiver's turn in flight was given.
+    pub(super) given: usize,
     /// It is in the receiver's ring.
     pub(super) is_in_ring: bool,
     /// When the rate allows a next message, in microseconds.
@@ -58,6 +60,8 @@ pub(super) struct Note<M> {
     pub(super) attempts: u8,
     /// The receiver crashed in a turn with it; so the next turn with it has nothing else.
     pub(super) is_suspect: bool,
+    /// The turn that it was given to has not begun with it.
+    pub(super) is_deferred: bool,
     /// Why it is on its way back.
     pub(super) returned: Option<CallError>,
 }
@@ -74,6 +78,7 @@ impl<M> Pair<M> {
             notes: Load::default(),
             seen: 0,
             is_unrecorded: false,
+            given: 0,
             is_in_ring: false,
             rate_us: 0,
             is_asked_for: false,
@@ -114,7 +119,8 @@ impl<M> Pair<M> {
 
     /// The number that the receiver has seen once its turn is over.
     pub(super) fn seen_with_taken(&self) -> u64 {
-        let taken = self.taken.iter().rev().find(|note| note.is_durable);
+        let mut handled = self.taken.iter().rev();
+        let taken = handled.find(|note| note.is_durable && !note.is_deferred);
         taken.map_or(self.seen, |note| note.sequence.max(self.seen))
     }
 }
@@ -164,7 +170,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         let (from, to) = (pair.from, pair.to);
         let is_local = |party| self.process_ref(party).is_some() || party == self.outside;
         if !pair.queue.is_empty()
-            || !pair.taken.is_empty()
+            || pair.given > 0
             || pair.seen > 0
             || is_local(from) && is_local(to)
         {

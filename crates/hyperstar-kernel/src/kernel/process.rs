@@ -38,6 +38,8 @@ pub(super) struct Process<M, R> {
     pub(super) is_removed: bool,
     /// The turn that has ended asks for the end.
     pub(super) exit: Option<String>,
+    /// The instance is gone, which counts once the commit under way is known.
+    pub(super) lost: Option<String>,
     pub(super) exclusive: Exclusive,
     /// Replies, timers, cancels and the like. Calls, timers, tasks and the outbox bound it.
     pub(super) inbox: VecDeque<Event<M, R>>,
@@ -84,6 +86,7 @@ impl<M, R> Process<M, R> {
             stop: Stop::No,
             is_removed: false,
             exit: None,
+            lost: None,
             exclusive: Exclusive::No,
             inbox: VecDeque::new(),
             returned: VecDeque::new(),
@@ -154,50 +157,45 @@ pub(super) enum Stop {
 }
 
 /// What the turn in flight was given.
+#[derive(Default)]
 pub(super) struct Turn {
-    /// Pairs of which it took notifications.
-    pub(super) pairs: Vec<PairKey>,
+    /// The messages, in order.
+    pub(super) given: Vec<Given>,
     /// Notifications that came back.
     pub(super) returned: Vec<(PairKey, u64)>,
     pub(super) cancelled: Vec<TaskKey>,
-    /// Requests with a key that have begun.
-    pub(super) keyed: Vec<TaskKey>,
     /// It was given one notification and nothing else.
     pub(super) is_alone: bool,
     /// Timers that it sets anew.
     pub(super) timers: usize,
+    /// How many messages it defers.
+    pub(super) deferred: usize,
     /// How many requests with a key it responds to.
     pub(super) responded_keys: usize,
     /// How many recorded outcomes are let go with it.
     pub(super) keys_let_go: usize,
 }
 
-impl Default for Turn {
-    fn default() -> Self {
-        Turn {
-            pairs: Vec::new(),
-            returned: Vec::new(),
-            cancelled: Vec::new(),
-            keyed: Vec::new(),
-            is_alone: false,
-            timers: 0,
-            responded_keys: 0,
-            keys_let_go: 0,
-        }
+impl Turn {
+    /// Empties it, and keeps its memory.
+    pub(super) fn clear(&mut self) {
+        self.given.clear();
+        self.returned.clear();
+        self.cancelled.clear();
+        *self = Turn {
+            given: std::mem::take(&mut self.given),
+            returned: std::mem::take(&mut self.returned),
+            cancelled: std::mem::take(&mut self.cancelled),
+            ..Turn::default()
+        };
     }
 }
 
-impl Turn {
-    pub(super) fn clear(&mut self) {
-        self.pairs.clear();
-        self.returned.clear();
-        self.cancelled.clear();
-        self.keyed.clear();
-        self.is_alone = false;
-        self.timers = 0;
-        self.responded_keys = 0;
-        self.keys_let_go = 0;
-    }
+/// A message in a turn.
+#[derive(Clone, Copy)]
+pub(super) struct Given {
+    pub(super) task: TaskKey,
+    pub(super) pair: PairKey,
 }
 
 /// Where a call of a process is.
@@ -214,6 +212,8 @@ pub(super) enum InFlight {
 pub(super) enum Staged<M, R> {
     Call {
         id: CallId,
+        /// There are too many calls in flight for it.
+        is_over: bool,
         parent: Option<TaskKey>,
         depth: u16,
         deadline_ms: u64,

@@ -42,6 +42,12 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         request: Request<M>,
     ) -> Result<Option<Result<R, CallError>>, CallError> {
         let to = self.lookup(&request.to).ok_or(CallError::NoProcess)?;
+        let (bytes, bytes_max) = (request.handler.len(), self.limits.name_bytes_max);
+        if bytes > bytes_max {
+            return Err(CallError::Malformed(format!(
+                "a handler's name of {bytes} bytes, the most are {bytes_max}: shorten it"
+            )));
+        }
         if let Origin::Process(name) = &request.origin {
             self.check_remote(name, &request.to, &request.handler)?;
         }
@@ -129,10 +135,6 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
     ) -> Result<TaskKey, CallError> {
         let to = self.lookup(name).ok_or(CallError::NoProcess)?;
         self.check_allowed(caller, to, &letter.handler)?;
-        let process = self.process(caller).ok_or(CallError::NoProcess)?;
-        if process.calls.len() > process.spec.calls_max {
-            return Err(CallError::Busy);
-        }
         if letter.depth > self.limits.chain_max {
             return Err(CallError::Cycle(format!(
                 "{} calls wait for each other, the most are {}: answer before calling on",
@@ -201,6 +203,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             key: letter.key,
             stage: Stage::Waits,
             returns,
+            is_note: false,
             is_due: true,
         });
         if let Some(name) = task_key

@@ -1,6 +1,6 @@
 //! The end of a turn: what it asks for is checked, all of it, before any of it is done.
 
-use super::pair::Note;
+use super::pair::{Note, PairKey};
 use super::process::{InFlight, Phase, Staged};
 use super::task::{Stage, TaskKey};
 use super::{Effects, Kernel, PartyKey};
@@ -37,7 +37,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             } => (actions, is_changed, exclusive),
         };
         let mut record = Record::default();
-        if let Err(reason) = self.stage(party, actions, &mut record) {
+        if let Err(reason) = self.stage(party, actions, exclusive, &mut record) {
             return self.crash(party, reason, effects);
         }
         self.note_exclusive(party, exclusive, effects);
@@ -97,6 +97,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         &mut self,
         party: PartyKey,
         actions: Vec<Action<M, R>>,
+        exclusive: Exclusive,
         record: &mut Record<M, R>,
     ) -> Result<(), String> {
         let process = self.process_ref(party).ok_or("the process is gone")?;
@@ -110,6 +111,53 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         for action in actions {
             self.stage_one(party, action, record)?;
         }
+        self.check_deferred(party, exclusive)
+    }
+
+    /// What is deferred waits for the end of an exclusive handler, and so does what came after it from
+    /// the same sender.
+    fn check_deferred(&mut self, party: PartyKey, exclusive: Exclusive) -> Result<(), String> {
+        let Kernel {
+            parties,
+            pairs,
+            tasks,
+            ..
+        } = self;
+        let process = parties.get(party).and_then(|one| one.process.as_ref());
+        let process = process.ok_or("the process is gone")?;
+        if process.turn.deferred == 0 {
+            return Ok(());
+        }
+        if exclusive == Exclusive::No {
+            return Err("it defers messages, and no exclusive handler awaits anything".to_owned());
+        }
+        let mut behind: Vec<PairKey> = Vec::new();
+        let mut notes: Vec<(PairKey, usize)> = Vec::new();
+        for given in &process.turn.given {
+            let task = tasks.get(given.task);
+            let is_deferred = task.is_some_and(|task| matches!(task.stage, Stage::Deferred(_)));
+            if !is_deferred && behind.contains(&given.pair) {
+                return Err(
+                    "it defers a message, and not the next one of the same sender".to_owned(),
+                );
+            }
+            if is_deferred {
+                behind.push(given.pair);
+                if task.is_some_and(|task| task.is_note) {
+                    match notes.iter_mut().find(|(pair, _)| *pair == given.pair) {
+                        Some((_, count)) => *count += 1,
+                        None => notes.push((given.pair, 1)),
+                    }
+                }
+            }
+        }
+        for (pair, count) in notes {
+            if let Some(pair) = pairs.get_mut(pair) {
+                for note in pair.taken.iter_mut().rev().take(count) {
+                    note.is_deferred = true;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -119,6 +167,12 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         action: Action<M, R>,
         record: &mut Record<M, R>,
     ) -> Result<(), String> {
+        if let Action::Call { to, handler, .. } | Action::Notify { to, handler, .. } = &action {
+            let (bytes, bytes_max) = (to.len().max(handler.len()), self.limits.name_bytes_max);
+            if bytes > bytes_max {
+                return Err(format!("a name of {bytes} bytes, the most are {bytes_max}"));
+            }
+        }
         let staged = match action {
             Action::Call {
                 id,
@@ -142,9 +196,10 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                         Some(parent)
                     }
                 };
-                self.stage_call(party, id)?;
+                let is_over = self.stage_call(party, id)?;
                 Staged::Call {
                     id,
+                    is_over,
                     parent,
                     depth,
                     deadline_ms,
@@ -169,6 +224,10 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                 let key = self.own_task(party, task)?;
                 self.stage_response(party, key, &result, record)?;
                 Staged::Respond { task: key, result }
+            }
+            Action::Defer { task } => {
+                let key = self.own_task(party, task)?;
+                return self.stage_deferral(party, key);
             }
             Action::SetTimer { id, after_ms } => {
                 self.stage_timer(party, id)?;
@@ -204,7 +263,8 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         }
     }
 
-    fn stage_call(&mut self, party: PartyKey, id: CallId) -> Result<(), String> {
+    /// Says whether the call is one too many.
+    fn stage_call(&mut self, party: PartyKey, id: CallId) -> Result<bool, String> {
         let process = self.process(party).ok_or("the process is gone")?;
         if process.calls.contains_key(&id) {
             return Err(format!("call {id} is in flight already: number calls anew"));
@@ -216,7 +276,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             ));
         }
         process.calls.insert(id, InFlight::Staged);
-        Ok(())
+        Ok(process.calls.len() > process.spec.calls_max)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of one action")]
@@ -253,6 +313,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             is_durable,
             attempts: 0,
             is_suspect: false,
+            is_deferred: false,
             returned: None,
         };
         if is_durable {
@@ -280,8 +341,11 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         };
         task.stage = match task.stage {
             Stage::Runs(place) | Stage::Cancelled(place) => Stage::Responded(place),
-            Stage::Waits | Stage::Responded(_) => {
-                return Err(format!("task {} was responded to twice", key.number()));
+            Stage::Waits | Stage::Deferred(_) | Stage::Responded(_) => {
+                return Err(format!(
+                    "task {} was deferred or responded to already",
+                    key.number()
+                ));
             }
         };
         if let Some(name) = task.key.clone()
@@ -293,6 +357,24 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             }
         }
         Ok(())
+    }
+
+    fn stage_deferral(&mut self, party: PartyKey, key: TaskKey) -> Result<(), String> {
+        let Kernel { parties, tasks, .. } = self;
+        let process = parties.get_mut(party).and_then(|one| one.process.as_mut());
+        let process = process.ok_or("the process is gone")?;
+        let is_given = process.turn.given.iter().any(|given| given.task == key);
+        match tasks.get_mut(key).map(|task| &mut task.stage) {
+            Some(stage @ (Stage::Runs(_) | Stage::Cancelled(_))) if is_given => {
+                *stage = Stage::Deferred(stage.place().map_or(0, |place| *place));
+                process.turn.deferred += 1;
+                Ok(())
+            }
+            _ => Err(format!(
+                "task {} cannot be deferred: it has begun in an earlier turn, or was responded to",
+                key.number()
+            )),
+        }
     }
 
     fn stage_timer(&mut self, party: PartyKey, id: TimerId) -> Result<(), String> {

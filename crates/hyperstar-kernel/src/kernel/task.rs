@@ -16,7 +16,7 @@ pub(super) struct Task<M> {
     pub(super) pair: PairKey,
     pub(super) asker: Asker,
     pub(super) handler: Name,
-    /// Until the process has it.
+    /// Until the turn that it is given to is over. A notification's stays with the pair.
     pub(super) payload: Option<M>,
     pub(super) weight_bytes: u64,
     pub(super) deadline_ms: u64,
@@ -26,6 +26,8 @@ pub(super) struct Task<M> {
     pub(super) stage: Stage,
     /// Its receiver was in the chain of calls when it was sent.
     pub(super) returns: bool,
+    /// It is of a notification: nobody waits for it, ever.
+    pub(super) is_note: bool,
     /// Its deadline is in the agenda.
     pub(super) is_due: bool,
 }
@@ -53,13 +55,18 @@ pub(super) enum Stage {
     Cancelled(usize),
     /// The response leaves with its turn.
     Responded(usize),
+    /// It goes back into the mailbox with its turn.
+    Deferred(usize),
 }
 
 impl Stage {
-    fn place(&mut self) -> Option<&mut usize> {
+    pub(super) fn place(&mut self) -> Option<&mut usize> {
         match self {
             Stage::Waits => None,
-            Stage::Runs(place) | Stage::Cancelled(place) | Stage::Responded(place) => Some(place),
+            Stage::Runs(place)
+            | Stage::Cancelled(place)
+            | Stage::Responded(place)
+            | Stage::Deferred(place) => Some(place),
         }
     }
 }
@@ -134,7 +141,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         }
     }
 
-    fn take_from_running(&mut self, party: PartyKey, place: usize) {
+    pub(super) fn take_from_running(&mut self, party: PartyKey, place: usize) {
         let Some(process) = self.process(party) else {
             return;
         };
@@ -254,7 +261,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                     self.wake(party);
                 }
             }
-            Stage::Cancelled(_) | Stage::Responded(_) => {}
+            Stage::Cancelled(_) | Stage::Responded(_) | Stage::Deferred(_) => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! What goes into a turn: first what the process waits for, then messages, a sender at a time.
 
 use super::pair::{Item, Note, PairKey};
-use super::process::{Phase, Stop};
+use super::process::{Given, Phase, Stop};
 use super::task::{Asker, Stage, Task, TaskKey};
 use super::{Effects, Kernel, PartyKey};
 use crate::slab::Slot;
@@ -156,11 +156,6 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                     pair.forget_stale();
                 }
                 Some(Item::Note(note)) if note.returned.is_some() => self.leave_ring(party),
-                Some(Item::Note(note)) if note.is_durable && note.sequence <= pair.seen => {
-                    if let Some(Item::Note(note)) = pair.queue.pop_front() {
-                        self.settle(key, &note);
-                    }
-                }
                 Some(Item::Note(note)) => {
                     let (sequence, is_suspect) = (note.sequence, note.is_suspect);
                     let handler = note.handler.clone();
@@ -184,11 +179,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         let Some(Item::Note(note)) = pair.queue.pop_front() else {
             return None;
         };
-        let is_first = pair.taken.is_empty();
         pair.taken.push_back(note.clone());
-        if is_first && let Some(process) = self.process(party) {
-            process.turn.pairs.push(key);
-        }
         self.turn_ring(party, key);
         Some((key, note))
     }
@@ -230,33 +221,36 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         process.returning -= usize::from(task.returns);
         task.stage = Stage::Runs(process.running.len());
         process.running.push(key);
-        if task.key.is_some() {
-            process.turn.keyed.push(key);
-        }
         let (handler, deadline_ms) = (task.handler.clone(), task.deadline_ms);
-        let payload = task.payload.take()?;
-        let pair_key = task.pair;
-        let pair = pairs.get_mut(pair_key)?;
+        let payload = task.payload.clone()?;
+        let pair = pairs.get_mut(task.pair)?;
         pair.waiting.take(task.weight_bytes);
+        pair.given += 1;
+        process.turn.given.push(Given {
+            task: key,
+            pair: task.pair,
+        });
         let from = pair.from;
-        let event = Event::Message {
+        Some(Event::Message {
             task: TaskId(key.number()),
             from: self.sender(from),
             handler,
             payload,
             deadline_ms,
-        };
-        self.drop_pair_if_unused(pair_key);
-        Some(event)
+        })
     }
 
-    fn begin_note(&mut self, party: PartyKey, pair: PairKey, note: Note<M>) -> Event<M, R> {
+    fn begin_note(&mut self, party: PartyKey, pair_key: PairKey, note: Note<M>) -> Event<M, R> {
         let deadline_ms = self.deadline(None);
-        let from = self.pairs.get(pair).map_or(self.outside, |pair| pair.from);
+        let mut from = self.outside;
+        if let Some(pair) = self.pairs.get_mut(pair_key) {
+            pair.given += 1;
+            from = pair.from;
+        }
         let place = self.process_ref(party).map_or(0, |one| one.running.len());
         let key = self.add_task(Task {
             to: party,
-            pair,
+            pair: pair_key,
             asker: Asker::Nobody,
             handler: note.handler.clone(),
             payload: None,
@@ -266,10 +260,15 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             key: None,
             stage: Stage::Runs(place),
             returns: false,
+            is_note: true,
             is_due: true,
         });
         if let Some(process) = self.process(party) {
             process.running.push(key);
+            process.turn.given.push(Given {
+                task: key,
+                pair: pair_key,
+            });
         }
         Event::Message {
             task: TaskId(key.number()),

@@ -46,6 +46,12 @@ impl Host {
         }
     }
 
+    /// Keeps a value, as text: what an earlier version of an app left, say.
+    pub fn set(&self, path: &str, value: &str) {
+        let mut kept = self.kept.borrow_mut();
+        kept.insert(path.to_owned(), value.as_bytes().to_vec());
+    }
+
     /// All that is kept.
     pub fn kept(&self) -> BTreeMap<String, Vec<u8>> {
         self.kept.borrow().clone()

@@ -17,10 +17,27 @@ const EDGES: &[(&str, Uses)] = &[
     ("hyperstar-sse", Uses::Only(&[])),
     ("hyperstar-store", Uses::Only(&[])),
     ("hyperstar-kernel", Uses::Only(&[])),
+    ("hyperstar-collections", Uses::Only(&[])),
+    ("hyperstar-store", Uses::Only(&["hyperstar-collections"])),
     ("hyperstar-datastar", Uses::Only(&["hyperstar-sse"])),
     (
+        "hyperstar-process",
+        // The store is for its tests: what a process writes, the owner reads there.
+        Uses::Only(&[
+            "hyperstar-collections",
+            "hyperstar-datastar",
+            "hyperstar-interface",
+            "hyperstar-store",
+        ]),
+    ),
+    (
         "hyperstar",
-        Uses::Only(&["hyperstar-datastar", "hyperstar-sse", "hyperstar-store"]),
+        Uses::Only(&[
+            "hyperstar-datastar",
+            "hyperstar-process",
+            "hyperstar-sse",
+            "hyperstar-store",
+        ]),
     ),
     ("hyperstar-cli", Uses::Only(&["hyperstar-store"])),
     ("hyperstar-bench", Uses::Anything),
@@ -428,15 +445,15 @@ mod tests {
     #[test]
     fn the_error_says_edge_rule_and_remedy() {
         let broken = check_edges(&workspace(&[
-            ("hyperstar-sse", &[]),
-            ("hyperstar-store", &["hyperstar-sse"]),
+            ("hyperstar-store", &[]),
+            ("hyperstar-sse", &["hyperstar-store"]),
         ]));
         assert_eq!(
             broken[0].to_string(),
-            "  hyperstar-store -> hyperstar-sse\n    \
-             rule:   `hyperstar-store` uses no crate of this workspace\n    \
-             remedy: move the code to the layer that may know both, or remove `hyperstar-sse` from \
-             the manifest of `hyperstar-store`"
+            "  hyperstar-sse -> hyperstar-store\n    \
+             rule:   `hyperstar-sse` uses no crate of this workspace\n    \
+             remedy: move the code to the layer that may know both, or remove `hyperstar-store` from \
+             the manifest of `hyperstar-sse`"
         );
     }
 

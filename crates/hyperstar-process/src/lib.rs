@@ -4,17 +4,25 @@
 //! what is to be done and kept: a turn. What goes in and what comes out is data, see [`abi`].
 
 pub mod abi;
+pub mod action;
 mod address;
 mod app;
 pub mod base;
 pub mod call;
 mod clock;
+mod collections;
+#[cfg(target_arch = "wasm32")]
+pub mod component;
 mod cx;
 mod executor;
+mod export;
 mod fields;
+mod hosted;
 pub mod html;
 mod memory;
 mod process;
+pub mod record;
+pub mod reply;
 mod rpc;
 mod runtime;
 mod state;
@@ -24,13 +32,18 @@ pub mod test;
 pub mod view;
 
 pub use abi::{CallError, Origin, Response};
+pub use action::{Action, action, action_at};
 pub use address::Address;
 pub use app::{Alone, Guest, Hyperapp, Outcome, Run, Task, ViewFn};
 pub use clock::{log, now_ms, random};
+pub use collections::{Counter, Entries, List, Log, Map};
 pub use cx::{Cx, SPAWNED_MAX, SpawnError};
 pub use executor::{Either, join, join_all, race};
 pub use fields::{Fields, Saver};
+pub use hosted::Hosted;
 pub use html::{Html, IntoHtml, ViewError};
+pub use hyperstar_collections::{ItemId, Key, Place};
+pub use reply::{ActionError, Done, IntoReply, Reply, RequestError};
 pub use rpc::{Elapsed, RawCall, Sleep, TIMEOUT_MS};
 pub use runtime::Runtime;
 pub use state::{State, StateError, Stored, checkpoint};

@@ -39,6 +39,19 @@ impl<A: Hyperapp> Runtime<A> {
             life: None,
         }
     }
+
+    /// Shows the state, in tests: as it is, or as it was at the last await of a handler that has it.
+    ///
+    /// # Panics
+    /// If the process was not started.
+    #[cfg(feature = "test")]
+    pub fn read<T>(&self, read: impl FnOnce(&A) -> T) -> T {
+        let life = self
+            .life
+            .as_ref()
+            .expect("a process has a state once it was started");
+        life.read(read).expect("what was written can be read")
+    }
 }
 
 impl<A: Hyperapp> Default for Runtime<A> {

@@ -35,6 +35,11 @@ impl Host {
         self.now_ms.set(self.now_ms.get().saturating_add(by_ms));
     }
 
+    /// The time after some more of it.
+    pub(super) fn at_ms(&self, after_ms: u64) -> u64 {
+        self.now_ms.get().saturating_add(after_ms)
+    }
+
     /// Keeps what a turn changed.
     pub fn keep(&self, changes: &[Change]) {
         let mut kept = self.kept.borrow_mut();
@@ -44,6 +49,12 @@ impl Host {
                 None => kept.remove(&change.path),
             };
         }
+    }
+
+    /// Keeps a value, as text: what an earlier version of an app left, say.
+    pub fn set(&self, path: &str, value: &str) {
+        let mut kept = self.kept.borrow_mut();
+        kept.insert(path.to_owned(), value.as_bytes().to_vec());
     }
 
     /// All that is kept.

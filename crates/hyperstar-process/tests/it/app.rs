@@ -180,7 +180,7 @@ impl Hyperapp for Desk {
 }
 
 thread_local! {
-    static SAVE: std::cell::Cell<Save> = const { std::cell::Cell::new(Save::EveryMessage) };
+    pub(crate) static SAVE: std::cell::Cell<Save> = const { std::cell::Cell::new(Save::EveryMessage) };
 }
 
 pub(crate) fn other() -> Address {
@@ -200,9 +200,9 @@ pub(crate) fn parse(body: &[u8]) -> i64 {
 }
 
 /// A runtime and its host. Turns are kept at once.
-pub(crate) struct Driver {
+pub(crate) struct Driver<A: Hyperapp = Desk> {
     pub(crate) host: Rc<Host>,
-    pub(crate) runtime: Runtime<Desk>,
+    pub(crate) runtime: Runtime<A>,
     pub(crate) started: Turn,
 }
 
@@ -210,7 +210,9 @@ impl Driver {
     pub(crate) fn new() -> Self {
         Self::with(Save::EveryMessage)
     }
+}
 
+impl<A: Hyperapp> Driver<A> {
     pub(crate) fn with(save: Save) -> Self {
         Self::on(Rc::new(Host::new()), save).expect("it starts")
     }
@@ -252,6 +254,11 @@ impl Driver {
         };
         let dynamic: Rc<dyn Sys> = self.host.clone();
         sys::enter(&dynamic, || self.runtime.render(request))
+    }
+
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&A) -> T) -> T {
+        let dynamic: Rc<dyn Sys> = self.host.clone();
+        sys::enter(&dynamic, || self.runtime.read(read))
     }
 
     pub(crate) fn kept(&self, path: &str) -> String {

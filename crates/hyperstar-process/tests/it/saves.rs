@@ -6,12 +6,12 @@ use hyperstar_interface::Save;
 use hyperstar_process::abi::{Change, Event};
 use hyperstar_process::test::Host;
 
-use crate::app::{Driver, message, reply, shown};
+use crate::app::{Desk, Driver, message, reply, shown};
 
 #[test]
 fn a_new_life_begins_with_what_was_kept() {
     for save in [Save::EveryMessage, Save::OnDiff] {
-        let mut desk = Driver::with(save);
+        let mut desk = Driver::<Desk>::with(save);
         desk.turn(vec![message(1, "increment", "7")]);
         let mut desk = desk.restart();
         assert_eq!(
@@ -27,7 +27,7 @@ fn a_new_life_begins_with_what_was_kept() {
 
 #[test]
 fn never_keeps_nothing() {
-    let mut desk = Driver::with(Save::Never);
+    let mut desk = Driver::<Desk>::with(Save::Never);
     let turn = desk.turn(vec![message(1, "increment", "7")]);
     assert_eq!(shown(&turn), ["1 = 7"]);
     assert!(turn.touched);
@@ -44,7 +44,7 @@ fn never_keeps_nothing() {
 
 #[test]
 fn every_so_many_messages() {
-    let mut desk = Driver::with(Save::EveryNMessages(3));
+    let mut desk = Driver::<Desk>::with(Save::EveryNMessages(3));
     assert!(desk.started.changes.is_empty());
     assert_eq!(
         shown(&desk.turn(vec![message(1, "increment", "")])),
@@ -71,7 +71,7 @@ fn every_so_many_messages() {
 
 #[test]
 fn every_so_many_seconds_if_something_changed() {
-    let mut desk = Driver::with(Save::EveryNSeconds(5));
+    let mut desk = Driver::<Desk>::with(Save::EveryNSeconds(5));
     assert_eq!(
         shown(&desk.started),
         [
@@ -93,7 +93,7 @@ fn every_so_many_seconds_if_something_changed() {
 
 #[test]
 fn a_save_that_is_due_takes_what_an_exclusive_handler_had() {
-    let mut desk = Driver::with(Save::EveryNMessages(1));
+    let mut desk = Driver::<Desk>::with(Save::EveryNMessages(1));
     desk.turn(vec![message(1, "increment", "")]);
     desk.turn(vec![message(2, "add_theirs", "")]);
     assert_eq!(desk.kept("f/count"), "1");
@@ -124,7 +124,7 @@ fn what_is_stored_must_fit_the_app() {
             path: path.to_owned(),
             value: Some(value.as_bytes().to_vec()),
         }]);
-        let error = Driver::on(host, Save::EveryMessage).err();
+        let error = Driver::<Desk>::on(host, Save::EveryMessage).err();
         assert_eq!(error.as_deref(), Some(expected));
     }
 }

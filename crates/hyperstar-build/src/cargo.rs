@@ -123,11 +123,7 @@ fn listen(child: &mut Child) -> thread::JoinHandle<String> {
 }
 
 /// Counts the packages that are done, and finds the module.
-fn watch(
-    child: &mut Child,
-    crate_: &Crate,
-    progress: &dyn Fn(Progress<'_>),
-) -> Option<PathBuf> {
+fn watch(child: &mut Child, crate_: &Crate, progress: &dyn Fn(Progress<'_>)) -> Option<PathBuf> {
     let mut done = BTreeSet::new();
     let mut module = None;
     let stdout = child.stdout.take()?;
@@ -144,8 +140,10 @@ fn watch(
         }
         // A dependency may be a `cdylib` too: the crate itself comes last.
         let mut files = artifact.filenames.into_iter();
-        let is_module =
-            |file: &PathBuf| file.extension().is_some_and(|extension| extension == "wasm");
+        let is_module = |file: &PathBuf| {
+            file.extension()
+                .is_some_and(|extension| extension == "wasm")
+        };
         module = files.find(is_module).or(module);
     }
     module

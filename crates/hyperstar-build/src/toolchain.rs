@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::Progress;
 use crate::cargo;
 use crate::error::BuildError;
-use crate::Progress;
 
 /// What components are compiled for: of the targets with a standard library the one that imports nothing.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
-/// What a file begins with, followed by the hash of the rest.
+/// What a file begins with, followed by the hash of its key and of the rest.
 const MAGIC: &[u8; 16] = b"hyperstar-code-1";
 const HEAD_BYTES: usize = MAGIC.len() + 32;
 /// A larger file was not written by us.
@@ -82,8 +82,8 @@ impl Cache {
             tracing::warn!(%error, "the cache is passed over");
             return None;
         }
-        let path = self.path(content_hash);
-        let code = read(&path)?;
+        let key = self.key(content_hash);
+        let code = read(&self.path(&key), &key)?;
         // SAFETY: the code was made by `Component::serialize` of an engine whose compatibility hash is
         // part of the file's name. It comes whole from a folder that only the owner of this program can
         // write to, and its own hash has just been checked. Wasmtime checks its version and settings
@@ -108,7 +108,7 @@ impl Cache {
                 return;
             }
         };
-        if let Err(error) = self.write(&self.path(content_hash), &code) {
+        if let Err(error) = self.write(&self.key(content_hash), &code) {
             let folder = self.folder.display();
             tracing::warn!(%error, %folder, "a compiled component is not kept");
             return;
@@ -118,20 +118,26 @@ impl Cache {
         }
     }
 
-    fn path(&self, content_hash: &[u8; 32]) -> PathBuf {
+    /// What the code depends on: its source, the compiler and its settings.
+    fn key(&self, content_hash: &[u8; 32]) -> [u8; 32] {
         let mut key = Sha256::new();
         key.update(self.engine_hash);
         key.update(content_hash);
-        self.folder.join(format!("{}.code", hex(&key.finalize())))
+        key.finalize().into()
+    }
+
+    fn path(&self, key: &[u8; 32]) -> PathBuf {
+        self.folder.join(format!("{}.code", hex(key)))
     }
 
     /// Under its name a file is whole or absent; after a power cut it may be damaged, which is noticed.
-    fn write(&self, path: &Path, code: &[u8]) -> std::io::Result<()> {
+    fn write(&self, key: &[u8; 32], code: &[u8]) -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.write_all(MAGIC)?;
-        file.write_all(&Sha256::digest(code))?;
+        file.write_all(&digest(key, code))?;
         file.write_all(code)?;
-        file.persist(path).map_err(|error| error.error)?;
+        let persisted = file.persist(self.path(key));
+        persisted.map_err(|error| error.error)?;
         Ok(())
     }
 
@@ -141,7 +147,9 @@ impl Cache {
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
             let path = entry.path();
-            let is_ours = path.extension().is_some_and(|extension| extension == "code");
+            let is_ours = path
+                .extension()
+                .is_some_and(|extension| extension == "code");
             if is_ours && let Ok(metadata) = entry.metadata() {
                 files.push((metadata.modified()?, metadata.len(), path));
             }
@@ -194,7 +202,7 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
 }
 
 /// The code in a file, if its hash is right. Marks the file as used.
-fn read(path: &Path) -> Option<Vec<u8>> {
+fn read(path: &Path, key: &[u8; 32]) -> Option<Vec<u8>> {
     let mut file = File::open(path).ok()?;
     if file.metadata().ok()?.len() > FILE_BYTES_MAX {
         return None;
@@ -205,7 +213,7 @@ fn read(path: &Path) -> Option<Vec<u8>> {
         return None;
     }
     let code = bytes.split_off(HEAD_BYTES);
-    if Sha256::digest(&code)[..] != bytes[MAGIC.len()..] {
+    if digest(key, &code)[..] != bytes[MAGIC.len()..] {
         let file = path.display();
         tracing::warn!(%file, "a compiled component is damaged; it is compiled anew");
         return None;
@@ -213,6 +221,14 @@ fn read(path: &Path) -> Option<Vec<u8>> {
     // Only the order of trimming depends on it.
     let _ = file.set_modified(SystemTime::now());
     Some(code)
+}
+
+/// Of a file's code and of what it claims to be compiled from.
+fn digest(key: &[u8; 32], code: &[u8]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest.update(key);
+    digest.update(code);
+    digest.finalize().into()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -32,7 +32,9 @@ pub enum LoadError {
         bytes_max: usize,
     },
     /// It has too much of something.
-    #[error("the component has {count} {what}, and a node takes at most {count_max}; split the app")]
+    #[error(
+        "the component has {count} {what}, and a node takes at most {count_max}; split the app"
+    )]
     TooMuch {
         /// Of what.
         what: &'static str,
@@ -50,7 +52,9 @@ pub enum LoadError {
     )]
     Module,
     /// It wants what no process is given.
-    #[error("the component imports `{name}`, and a process is given only `hyperstar:process/sys`; {remedy}")]
+    #[error(
+        "the component imports `{name}`, and a process is given only `hyperstar:process/sys`; {remedy}"
+    )]
     Import {
         /// The import.
         name: String,

@@ -5,26 +5,29 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyperstar_interface::Interface;
-use hyperstar_process::abi::{Start, Turn};
+use hyperstar_process::abi::Start;
 use hyperstar_process::sys::Level;
 
 use crate::bindings::ProcessPre;
 use crate::check::LoadError;
 use crate::engine::Engine;
 use crate::guest::Guest;
-use crate::instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program};
+use crate::instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program, Started};
 use crate::process::{self, Process};
 
 /// A description is read whole.
 const DESCRIPTION_BYTES_MAX: usize = 1 << 20;
+/// The processor time of a description.
+const DESCRIBE_MS_MAX: u64 = 1_000;
 
 /// A compiled component. Clones share the code.
 #[derive(Clone)]
 pub struct Component {
-    engine: Engine,
-    pre: ProcessPre<Guest>,
-    interface: Arc<Interface>,
-    content_hash: [u8; 32],
+    pub(crate) engine: Engine,
+    pub(crate) pre: ProcessPre<Guest>,
+    pub(crate) interface: Arc<Interface>,
+    pub(crate) content_hash: [u8; 32],
+    pub(crate) is_from_cache: bool,
 }
 
 impl fmt::Debug for Component {
@@ -36,33 +39,31 @@ impl fmt::Debug for Component {
 }
 
 impl Component {
-    /// Asks the component what it is. It runs for that like any process, with nothing to reach.
-    pub(crate) async fn describe(
-        engine: Engine,
-        pre: ProcessPre<Guest>,
-        content_hash: [u8; 32],
-    ) -> Result<Self, LoadError> {
-        let limits = Limits {
-            turn_bytes_max: DESCRIPTION_BYTES_MAX,
-            ..Limits::default()
-        };
-        let store = process::store(&engine, Arc::new(Nothing), limits);
-        let text = process::describe(&engine, store, pre.clone()).await;
-        let text = text.map_err(|crash| LoadError::Describe(crash.to_string()))?;
-        let interface = serde_json::from_str::<Interface>(&text);
-        let interface = interface.map_err(|error| LoadError::Describe(error.to_string()))?;
-        Ok(Self {
-            engine,
-            pre,
-            interface: Arc::new(interface),
-            content_hash,
-        })
-    }
-
     /// SHA-256 of the component's bytes.
     pub fn content_hash(&self) -> [u8; 32] {
         self.content_hash
     }
+
+    /// Whether it was compiled by an earlier load.
+    pub fn is_from_cache(&self) -> bool {
+        self.is_from_cache
+    }
+}
+
+/// Asks a component what it is. It runs for that like any process, with nothing to reach.
+pub(crate) async fn describe(
+    engine: &Engine,
+    pre: &ProcessPre<Guest>,
+) -> Result<Interface, LoadError> {
+    let limits = Limits {
+        turn_bytes_max: DESCRIPTION_BYTES_MAX,
+        init_ms_max: DESCRIBE_MS_MAX,
+        ..Limits::default()
+    };
+    let store = process::store(engine, Arc::new(Nothing), limits);
+    let text = process::describe(engine, store, pre.clone()).await;
+    let text = text.map_err(|crash| LoadError::Describe(crash.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| LoadError::Describe(error.to_string()))
 }
 
 impl Program for Component {
@@ -75,7 +76,7 @@ impl Program for Component {
         start: Start,
         sys: Arc<dyn HostSys>,
         limits: Limits,
-    ) -> BoxFuture<'a, Result<(Box<dyn Instance>, Turn), Crash>> {
+    ) -> BoxFuture<'a, Started> {
         Box::pin(async move {
             let pre = self.pre.clone();
             let store = process::store(&self.engine, sys, limits);

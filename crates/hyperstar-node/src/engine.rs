@@ -11,7 +11,7 @@ use crate::bindings;
 use crate::cache::{Cache, CacheError};
 use crate::check::{self, LoadError};
 use crate::compile::Compiler;
-use crate::component::Component;
+use crate::component::{self, Component};
 use crate::guest::Guest;
 use crate::slices::{SlowLane, Ticker};
 
@@ -143,6 +143,7 @@ impl Engine {
         let content_hash: [u8; 32] = Sha256::digest(bytes).into();
         let cached = shared.cache.as_ref();
         let cached = cached.and_then(|cache| cache.get(&shared.wasmtime, &content_hash));
+        let is_from_cache = cached.is_some();
         let compiled = match cached {
             Some(compiled) => compiled,
             None => {
@@ -161,7 +162,14 @@ impl Engine {
         let pre = linker.instantiate_pre(&compiled);
         let pre = pre.and_then(bindings::ProcessPre::new);
         let pre = pre.map_err(|error| LoadError::Interface(format!("{error:#}")))?;
-        Component::describe(self.clone(), pre, content_hash).await
+        let interface = component::describe(self, &pre).await?;
+        Ok(Component {
+            engine: self.clone(),
+            pre,
+            interface: Arc::new(interface),
+            content_hash,
+            is_from_cache,
+        })
     }
 }
 

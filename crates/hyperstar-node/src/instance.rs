@@ -12,6 +12,9 @@ use hyperstar_process::sys::Level;
 /// A future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// A new process and what its first turn says is to be done, or why there is none.
+pub type Started = Result<(Box<dyn Instance>, Turn), Crash>;
+
 /// A program that processes are made of: a native struct or a compiled component.
 pub trait Program: Send + Sync {
     /// What it is and can be asked.
@@ -26,7 +29,7 @@ pub trait Program: Send + Sync {
         start: Start,
         sys: Arc<dyn HostSys>,
         limits: Limits,
-    ) -> BoxFuture<'a, Result<(Box<dyn Instance>, Turn), Crash>>;
+    ) -> BoxFuture<'a, Started>;
 }
 
 /// A living process. After a [`Crash`], or a call that was dropped before it ended, it is of no use any

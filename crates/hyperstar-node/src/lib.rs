@@ -24,4 +24,4 @@ pub use cache::CacheError;
 pub use check::LoadError;
 pub use component::Component;
 pub use engine::{Engine, EngineConfig, EngineError, LoadOptions};
-pub use instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program};
+pub use instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program, Started};

@@ -147,8 +147,7 @@ impl Process {
                 (living, Err(error)) => Err(crash(&error, living.store.data())),
             }
         };
-        let ((living, value), is_slow) =
-            run(&self.engine, &self.meter, self.is_slow, call).await?;
+        let ((living, value), is_slow) = run(&self.engine, &self.meter, self.is_slow, call).await?;
         self.is_slow = is_slow;
         self.memory_bytes = living.store.data().memory_bytes;
         self.living = Some(living);

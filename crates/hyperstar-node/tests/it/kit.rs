@@ -11,9 +11,10 @@ use hyperstar_node::{
 };
 use hyperstar_process::abi::{Action, Event, Message, Origin, Start, Turn};
 use hyperstar_process::sys::Level;
+use tokio::sync::OnceCell;
 
 /// A small engine: tests run many at once.
-pub fn config() -> EngineConfig {
+pub(crate) fn config() -> EngineConfig {
     EngineConfig {
         instances_max: 64,
         ..EngineConfig::default()
@@ -21,13 +22,13 @@ pub fn config() -> EngineConfig {
 }
 
 /// The engine that tests share which need no other.
-pub fn engine() -> &'static Engine {
+pub(crate) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| Engine::new(config()).unwrap())
 }
 
 /// The component of `tests/guests/probe`.
-pub fn probe_bytes() -> &'static [u8] {
+pub(crate) fn probe_bytes() -> &'static [u8] {
     static PROBE: OnceLock<Vec<u8>> = OnceLock::new();
     PROBE.get_or_init(|| {
         let guests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/guests");
@@ -43,24 +44,28 @@ pub fn probe_bytes() -> &'static [u8] {
     })
 }
 
-pub async fn probe() -> Component {
-    load(engine(), probe_bytes()).await
+pub(crate) async fn probe() -> Component {
+    static PROBE: OnceCell<Component> = OnceCell::const_new();
+    let probe = PROBE.get_or_init(|| load(engine(), probe_bytes()));
+    probe.await.clone()
 }
 
-pub async fn load(engine: &Engine, bytes: &[u8]) -> Component {
+pub(crate) async fn load(engine: &Engine, bytes: &[u8]) -> Component {
     engine.load(bytes, LoadOptions::default()).await.unwrap()
 }
 
 /// A host with a clock that stands, a log and a state to read.
 #[derive(Default)]
-pub struct Host {
-    pub log: Mutex<Vec<(Level, String)>>,
-    pub state: BTreeMap<String, Bytes>,
-    pub fails: bool,
+pub(crate) struct Host {
+    pub(crate) log: Mutex<Vec<(Level, String)>>,
+    /// The names of the threads that it was logged on.
+    pub(crate) threads: Mutex<Vec<String>>,
+    pub(crate) state: BTreeMap<String, Bytes>,
+    pub(crate) fails: bool,
 }
 
 impl Host {
-    pub fn logged(&self) -> Vec<(Level, String)> {
+    pub(crate) fn logged(&self) -> Vec<(Level, String)> {
         self.log.lock().unwrap().clone()
     }
 
@@ -83,6 +88,8 @@ impl HostSys for Host {
 
     fn log(&self, level: Level, text: &str) {
         self.log.lock().unwrap().push((level, text.to_owned()));
+        let thread = std::thread::current().name().unwrap_or("?").to_owned();
+        self.threads.lock().unwrap().push(thread);
     }
 
     fn get(&self, path: &str) -> Result<Option<Bytes>, String> {
@@ -113,27 +120,31 @@ impl HostSys for Host {
 }
 
 /// A process under test.
-pub struct Process {
-    pub instance: Box<dyn Instance>,
-    pub host: Arc<Host>,
+pub(crate) struct Process {
+    pub(crate) instance: Box<dyn Instance>,
+    pub(crate) host: Arc<Host>,
 }
 
 /// The process, or why it did not start.
-pub async fn try_start(program: &dyn Program, start: Start, limits: Limits) -> Result<Process, Crash> {
+pub(crate) async fn try_start(
+    program: &dyn Program,
+    start: Start,
+    limits: Limits,
+) -> Result<Process, Crash> {
     let host = Arc::new(Host::default());
     let (instance, _) = program.start(start, host.clone(), limits).await?;
     Ok(Process { instance, host })
 }
 
-pub async fn start(program: &dyn Program) -> Process {
+pub(crate) async fn start(program: &dyn Program) -> Process {
     start_within(program, Limits::default()).await
 }
 
-pub async fn start_within(program: &dyn Program, limits: Limits) -> Process {
+pub(crate) async fn start_within(program: &dyn Program, limits: Limits) -> Process {
     try_start(program, Start::default(), limits).await.unwrap()
 }
 
-pub fn message(task: u64, handler: &str, body: impl AsRef<[u8]>) -> Event {
+pub(crate) fn message(task: u64, handler: &str, body: impl AsRef<[u8]>) -> Event {
     Event::Message(Message {
         task,
         origin: Origin::Owner,
@@ -144,19 +155,23 @@ pub fn message(task: u64, handler: &str, body: impl AsRef<[u8]>) -> Event {
 }
 
 impl Process {
-    pub async fn send(&mut self, handler: &str, body: impl AsRef<[u8]>) -> Result<Turn, Crash> {
+    pub(crate) async fn send(
+        &mut self,
+        handler: &str,
+        body: impl AsRef<[u8]>,
+    ) -> Result<Turn, Crash> {
         self.instance.turn(vec![message(1, handler, body)]).await
     }
 
     /// The answer to one message.
-    pub async fn ask(&mut self, handler: &str, body: impl AsRef<[u8]>) -> String {
+    pub(crate) async fn ask(&mut self, handler: &str, body: impl AsRef<[u8]>) -> String {
         let turn = self.send(handler, body).await.unwrap();
         answer(&turn)
     }
 }
 
 /// What a turn responds.
-pub fn answer(turn: &Turn) -> String {
+pub(crate) fn answer(turn: &Turn) -> String {
     let mut bodies = turn.actions.iter().filter_map(|action| match action {
         Action::Respond { outcome, .. } => Some(outcome.as_ref().unwrap().body.clone()),
         _ => None,

@@ -37,7 +37,7 @@ async fn a_panic_says_what_and_where() {
     };
     assert!(message.contains("no bread"), "{message}");
     assert!(message.contains("probe/src/lib.rs"), "{message}");
-    assert!(backtrace.contains("probe::handle"), "{backtrace}");
+    assert!(backtrace.contains("probe::Probe"), "{backtrace}");
 }
 
 #[tokio::test]
@@ -82,9 +82,21 @@ async fn too_much_in_one_answer_is_refused() {
     };
     for (handler, body, expected) in [
         ("huge", "2000000", "too much data"),
-        ("many", "101", "it answered 102 actions in one turn, and may answer 100"),
-        ("changes", "101", "it answered 101 changes in one turn, and may answer 100"),
-        ("random", "4097", "it asked for 4097 random bytes at once; ask for at most 4096"),
+        (
+            "many",
+            "101",
+            "it answered 102 actions in one turn, and may answer 100",
+        ),
+        (
+            "changes",
+            "101",
+            "it answered 101 changes in one turn, and may answer 100",
+        ),
+        (
+            "random",
+            "4097",
+            "it asked for 4097 random bytes at once; ask for at most 4096",
+        ),
     ] {
         let crash = crash_of(handler, body, limits.clone()).await;
         let Crash::Protocol(text) = crash else {

@@ -91,7 +91,10 @@ async fn the_origin_of_a_message_arrives_whole() {
     };
     let origins = [
         (Origin::Local("a:b:c".into()), r#"Origin::Local("a:b:c")"#),
-        (Origin::Remote("n@a:b:c".into()), r#"Origin::Remote("n@a:b:c")"#),
+        (
+            Origin::Remote("n@a:b:c".into()),
+            r#"Origin::Remote("n@a:b:c")"#,
+        ),
         (
             Origin::Http(HttpHead {
                 method: "GET".into(),
@@ -168,7 +171,7 @@ async fn a_page_is_rendered_from_the_state() {
     );
 }
 
-pub fn request(path: &str) -> RenderRequest {
+pub(crate) fn request(path: &str) -> RenderRequest {
     RenderRequest {
         view: 0,
         path: path.into(),
@@ -198,10 +201,7 @@ async fn the_host_gives_clock_randomness_log_and_state() {
     assert_eq!(process.ask("scan", "c/b").await, "c/b,f/x");
     assert_eq!(process.ask("below", "c/").await, "2");
     process.ask("log", "a line").await;
-    assert_eq!(
-        process.host.logged(),
-        [(Level::Info, "a line".to_owned())]
-    );
+    assert_eq!(process.host.logged(), [(Level::Info, "a line".to_owned())]);
 }
 
 #[tokio::test]

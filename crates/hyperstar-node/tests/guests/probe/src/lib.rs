@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use hyperstar::process::{sys, types};
-use types::{Action, Answer, Change, Event, Page, RenderRequest, Response, Start, Turn, ViewError};
+use types::{Action, Answer, Change, Response};
 
 wit_bindgen::generate!({
     path: "../../../../../wit/process.wit",

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::app::Crate;
 use crate::error::BuildError;
 use crate::toolchain::{TARGET, Toolchain};
-use crate::{BuildOptions, Progress};
+use crate::{BuildOptions, Entry, Progress};
 
 /// What the compiler says is kept to this size: its beginning matters most.
 const WORDS_BYTES_MAX: u64 = 1 << 20;
@@ -53,11 +53,19 @@ pub(crate) fn compile(
     command.current_dir(&crate_.manifest_dir);
     let mut child = command.spawn().map_err(no_program)?;
     let words = listen(&mut child);
-    let artifact = watch(&mut child, crate_, options.progress);
+    // The wrapper is one more.
+    let packages = crate_.packages + usize::from(options.entry == Entry::App);
+    let artifact = watch(&mut child, packages, options.progress);
     let status = child.wait().map_err(no_program)?;
     let words = words.join().unwrap_or_default();
     if !status.success() {
-        return Err(BuildError::Compile(words));
+        return Err(match options.entry {
+            Entry::App if lacks_app(&words, &crate_.app.app) => BuildError::NoApp {
+                package: crate_.app.name.clone(),
+                app: crate_.app.app.clone(),
+            },
+            _ => BuildError::Compile(words),
+        });
     }
     match artifact {
         Some(module) => Ok(Compiled {
@@ -68,6 +76,13 @@ pub(crate) fn compile(
             package: crate_.app.name.clone(),
         }),
     }
+}
+
+/// The one error that is not in the user's code but in the wrapper's: it names the app's crate `app`.
+fn lacks_app(words: &str, app: &str) -> bool {
+    let name = app.rsplit("::").next().unwrap_or(app);
+    let is_lacking = words.contains(&format!("`{name}` in crate `app`"));
+    is_lacking || words.contains(&format!("`{name}` is private"))
 }
 
 fn command(
@@ -134,7 +149,7 @@ fn watch(child: &mut Child, crate_: &Crate, progress: &dyn Fn(Progress<'_>)) -> 
         if done.insert(artifact.package_id) {
             progress(Progress::Compiling {
                 done: done.len(),
-                total: crate_.packages.max(done.len()),
+                total: packages.max(done.len()),
                 name: &artifact.target.name,
             });
         }

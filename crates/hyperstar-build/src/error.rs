@@ -52,6 +52,17 @@ pub enum BuildError {
     /// The compiler found errors: its own words.
     #[error("{0}")]
     Compile(String),
+    /// The crate has no such struct.
+    #[error(
+        "`{package}` has no public `{app}` for a process to be made of; name the struct with `#[hyperapp]` \
+         in its `Cargo.toml`: `[package.metadata.hyperstar]`, `app = \"..\"`"
+    )]
+    NoApp {
+        /// The crate.
+        package: String,
+        /// The struct.
+        app: String,
+    },
     /// Cargo compiled, but no `cdylib`.
     #[error(
         "`{package}` makes no WebAssembly module; give its `Cargo.toml` `[lib] crate-type = [\"cdylib\"]`"
@@ -61,7 +72,11 @@ pub enum BuildError {
         package: String,
     },
     /// The module is not one that a component can be made of.
-    #[error("the module cannot become a component: {0}")]
+    #[error(
+        "the module cannot become a component: {0}\n\
+         mostly a dependency expects a browser or the system, which no process is given; \
+         `cargo tree --target wasm32-unknown-unknown` shows them"
+    )]
     Encode(String),
     /// The component wants more than a process is given.
     #[error(

@@ -23,20 +23,34 @@ pub(crate) fn find(
     manifest_dir: &Path,
     progress: &dyn Fn(Progress<'_>),
 ) -> Result<Toolchain, BuildError> {
-    let sysroot = sysroot(manifest_dir)?;
-    if is_installed(&sysroot) {
+    choose(&sysroot(manifest_dir)?, || {
+        progress(Progress::AddingTarget(TARGET));
+        add_target(manifest_dir)
+    })
+}
+
+fn choose(
+    sysroot: &Path,
+    add_target: impl FnOnce() -> Result<(), String>,
+) -> Result<Toolchain, BuildError> {
+    if is_installed(sysroot) {
         return Ok(Toolchain::Installed);
     }
-    progress(Progress::AddingTarget(TARGET));
-    let tried = match add_target(manifest_dir) {
-        Ok(()) if is_installed(&sysroot) => return Ok(Toolchain::Installed),
+    let added = add_target();
+    if is_installed(sysroot) {
+        return Ok(Toolchain::Installed);
+    }
+    if has_sources(sysroot) {
+        return Ok(Toolchain::FromSource);
+    }
+    let tried = match added {
         Ok(()) => String::new(),
         Err(why) => format!(", and rustup does not add it: {why}"),
     };
-    if has_sources(&sysroot) {
-        return Ok(Toolchain::FromSource);
-    }
-    Err(BuildError::NoToolchain { sysroot, tried })
+    Err(BuildError::NoToolchain {
+        sysroot: sysroot.to_owned(),
+        tried,
+    })
 }
 
 fn sysroot(manifest_dir: &Path) -> Result<PathBuf, BuildError> {
@@ -84,5 +98,64 @@ fn add_target(manifest_dir: &Path) -> Result<(), String> {
             Err(last.unwrap_or("it does not say why").trim().to_owned())
         }
         Err(_) => Err("it is not installed".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A compiler's folder with these files.
+    fn with(files: &[&str]) -> tempfile::TempDir {
+        let sysroot = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = sysroot.path().join("lib/rustlib").join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        sysroot
+    }
+
+    const LIBRARY: &str = "wasm32-unknown-unknown/lib/libstd-1.rlib";
+    const SOURCES: &str = "src/rust/library/Cargo.lock";
+
+    #[test]
+    fn what_is_there_is_taken() {
+        let none = || panic!("nothing needs to be added");
+        let found = choose(with(&[LIBRARY, SOURCES]).path(), none);
+        assert_eq!(found.unwrap(), Toolchain::Installed);
+    }
+
+    #[test]
+    fn what_can_be_added_is_added() {
+        let sysroot = with(&[]);
+        let found = choose(sysroot.path(), || {
+            let path = sysroot.path().join("lib/rustlib").join(LIBRARY);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+            Ok(())
+        });
+        assert_eq!(found.unwrap(), Toolchain::Installed);
+    }
+
+    #[test]
+    fn sources_do_too() {
+        let found = choose(with(&[SOURCES]).path(), || Err("offline".to_owned()));
+        assert_eq!(found.unwrap(), Toolchain::FromSource);
+    }
+
+    #[test]
+    fn without_anything_it_is_said_how_to_get_it() {
+        let error = choose(with(&[]).path(), || Err("it is not installed".to_owned()));
+        let text = error.unwrap_err().to_string();
+        for part in [
+            "rustup does not add it: it is not installed",
+            "`rustup target add wasm32-unknown-unknown`",
+            "`rust-src`",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::bindings::ProcessPre;
 use crate::check::LoadError;
 use crate::engine::Engine;
 use crate::guest::Guest;
-use crate::instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program, Started};
+use crate::instance::{BoxFuture, HostSys, Instance, Limits, Program, Started};
 use crate::process::{self, Process};
 
 /// A description is read whole.

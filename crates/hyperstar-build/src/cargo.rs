@@ -138,7 +138,7 @@ fn listen(child: &mut Child) -> thread::JoinHandle<String> {
 }
 
 /// Counts the packages that are done, and finds the module.
-fn watch(child: &mut Child, crate_: &Crate, progress: &dyn Fn(Progress<'_>)) -> Option<PathBuf> {
+fn watch(child: &mut Child, packages: usize, progress: &dyn Fn(Progress<'_>)) -> Option<PathBuf> {
     let mut done = BTreeSet::new();
     let mut module = None;
     let stdout = child.stdout.take()?;

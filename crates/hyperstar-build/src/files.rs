@@ -1,0 +1,53 @@
+//! Files, with errors that name them.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::BuildError;
+
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, BuildError> {
+    fs::read(path).map_err(|source| failed(path, source))
+}
+
+pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, BuildError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(failed(path, source)),
+    }
+}
+
+/// Leaves a file alone that is as it should be: cargo goes by times. Says whether it wrote.
+pub(crate) fn write_if_differs(path: &Path, bytes: &[u8]) -> Result<bool, BuildError> {
+    if read_if_there(path)?.is_some_and(|there| there == bytes) {
+        return Ok(false);
+    }
+    write(path, bytes).map_err(|source| failed(path, source))?;
+    Ok(true)
+}
+
+/// Whole, or not at all.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut builder = tempfile::Builder::new();
+    // As any file that a program writes: others may read it.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
+    std::path::absolute(path).map_err(|source| failed(path, source))
+}
+
+fn failed(path: &Path, source: io::Error) -> BuildError {
+    BuildError::File {
+        path: path.to_owned(),
+        source,
+    }
+}

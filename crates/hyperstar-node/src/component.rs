@@ -1,0 +1,121 @@
+//! A compiled component: a program that processes are made of.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyperstar_interface::Interface;
+use hyperstar_process::abi::Start;
+use hyperstar_process::sys::Level;
+
+use crate::bindings::ProcessPre;
+use crate::check::LoadError;
+use crate::engine::Engine;
+use crate::guest::Guest;
+use crate::instance::{BoxFuture, HostSys, Instance, Limits, Program, Started};
+use crate::process::{self, Process};
+
+/// A description is read whole.
+const DESCRIPTION_BYTES_MAX: usize = 1 << 20;
+/// The processor time of a description.
+const DESCRIBE_MS_MAX: u64 = 1_000;
+
+/// A compiled component. Clones share the code.
+#[derive(Clone)]
+pub struct Component {
+    pub(crate) engine: Engine,
+    pub(crate) pre: ProcessPre<Guest>,
+    pub(crate) interface: Arc<Interface>,
+    pub(crate) content_hash: [u8; 32],
+    pub(crate) is_from_cache: bool,
+}
+
+impl fmt::Debug for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Component")
+            .field(&self.interface.name)
+            .finish()
+    }
+}
+
+impl Component {
+    /// SHA-256 of the component's bytes.
+    pub fn content_hash(&self) -> [u8; 32] {
+        self.content_hash
+    }
+
+    /// Whether it was compiled by an earlier load.
+    pub fn is_from_cache(&self) -> bool {
+        self.is_from_cache
+    }
+}
+
+/// Asks a component what it is. It runs for that like any process, with nothing to reach.
+pub(crate) async fn describe(
+    engine: &Engine,
+    pre: &ProcessPre<Guest>,
+) -> Result<Interface, LoadError> {
+    let limits = Limits {
+        turn_bytes_max: DESCRIPTION_BYTES_MAX,
+        init_ms_max: DESCRIBE_MS_MAX,
+        ..Limits::default()
+    };
+    let store = process::store(engine, Arc::new(Nothing), limits);
+    let text = process::describe(engine, store, pre.clone()).await;
+    let text = text.map_err(|crash| LoadError::Describe(crash.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| LoadError::Describe(error.to_string()))
+}
+
+impl Program for Component {
+    fn interface(&self) -> &Interface {
+        &self.interface
+    }
+
+    fn start<'a>(
+        &'a self,
+        start: Start,
+        sys: Arc<dyn HostSys>,
+        limits: Limits,
+    ) -> BoxFuture<'a, Started> {
+        Box::pin(async move {
+            let pre = self.pre.clone();
+            let store = process::store(&self.engine, sys, limits);
+            let (process, turn) = Process::start(self.engine.clone(), store, pre, start).await?;
+            let process: Box<dyn Instance> = Box::new(process);
+            Ok((process, turn))
+        })
+    }
+}
+
+/// What a component reaches while it describes itself.
+struct Nothing;
+
+impl HostSys for Nothing {
+    fn now_ms(&self) -> u64 {
+        0
+    }
+
+    fn random(&self, _bytes: &mut [u8]) {}
+
+    fn log(&self, level: Level, text: &str) {
+        tracing::debug!(?level, text, "a component describes itself");
+    }
+
+    fn get(&self, _path: &str) -> Result<Option<Bytes>, String> {
+        Ok(None)
+    }
+
+    fn scan(
+        &self,
+        _at_or_after: &str,
+        _before: &str,
+        _most: u32,
+        _back: bool,
+    ) -> Result<Vec<(String, Bytes)>, String> {
+        Ok(Vec::new())
+    }
+
+    fn count(&self, _prefix: &str) -> Result<u64, String> {
+        Ok(0)
+    }
+}

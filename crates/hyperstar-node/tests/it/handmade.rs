@@ -1,0 +1,75 @@
+//! Processes written as WebAssembly text, which do what no compiler would.
+
+use wit_component::{ComponentEncoder, StringEncoding};
+use wit_parser::Resolve;
+
+/// A process that does nothing, but for what is given.
+pub(crate) struct Handmade<'a> {
+    /// The memory's limits, in pages.
+    pub(crate) memory: &'a str,
+    /// More items of the module.
+    pub(crate) items: &'a str,
+    /// The body of `describe`: leaves an i32.
+    pub(crate) describe: &'a str,
+    /// The body of `turn`: has two parameters, leaves an i32.
+    pub(crate) turn: &'a str,
+    /// The body of `cabi_realloc`: has four parameters, leaves an i32.
+    pub(crate) realloc: &'a str,
+}
+
+impl Default for Handmade<'_> {
+    fn default() -> Self {
+        Self {
+            memory: "1",
+            items: "",
+            describe: "(i32.const 32)",
+            turn: "(i32.const 64)",
+            realloc: "(i32.const 8192)",
+        }
+    }
+}
+
+const INTERFACE: &str = r#"{\22name\22:\22Handmade\22,\22icon\22:null,\22widget\22:false,\22wit_world\22:null,\22save\22:\22Never\22,\22state_version\22:1,\22views\22:[],\22handlers\22:[],\22types\22:[]}"#;
+
+impl Handmade<'_> {
+    /// At 32 lies what `describe` returns, at 64 an empty turn, at 128 a start that succeeded.
+    pub(crate) fn component(&self) -> Vec<u8> {
+        let Handmade {
+            memory,
+            items,
+            describe,
+            turn,
+            realloc,
+        } = self;
+        let interface_bytes = INTERFACE.replace("\\22", "\"").len();
+        let length = u8::try_from(interface_bytes).unwrap();
+        let text = format!(
+            r#"(module
+                (memory (export "memory") {memory})
+                (data (i32.const 32) "\00\04\00\00\{length:02x}\00\00\00")
+                (data (i32.const 1024) "{INTERFACE}")
+                {items}
+                (func (export "describe") (result i32) {describe})
+                (func (export "init") (param i32 i32 i32 i32 i32 i32 i32) (result i32)
+                    (i32.const 128))
+                (func $turn (export "turn") (param i32 i32) (result i32) {turn})
+                (func (export "render")
+                    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+                    (result i32) unreachable)
+                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {realloc})
+            )"#
+        );
+        encode(wat::parse_str(text).unwrap())
+    }
+}
+
+fn encode(mut module: Vec<u8>) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let wit = include_str!("../../../../wit/process.wit");
+    let package = resolve.push_str("process.wit", wit).unwrap();
+    let world = resolve.select_world(&[package], Some("process")).unwrap();
+    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
+        .unwrap();
+    let mut encoder = ComponentEncoder::default();
+    encoder.module(&module).unwrap().encode().unwrap()
+}

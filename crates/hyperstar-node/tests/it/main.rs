@@ -1,0 +1,10 @@
+//! Tests of the engine, with guests that are good and guests that are not.
+
+mod cache;
+mod handmade;
+mod hostile;
+mod kit;
+mod limits;
+mod load;
+mod slow;
+mod turns;

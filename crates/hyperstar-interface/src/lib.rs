@@ -3,8 +3,16 @@
 //! `#[hyperapp]` writes an [`Interface`] next to the handlers; a process routes by it, a node serves by it,
 //! and the command line prints it as WIT.
 
+mod error;
 mod model;
+mod names;
+mod route;
+mod suggest;
 mod wire;
 
+pub use error::AskError;
 pub use model::{Access, Audience, Handler, Http, Interface, Mode, Param, Save, Trigger, View};
-pub use wire::{Field, Named, Shape, Type, Types, Wire};
+pub use names::pascal;
+pub use route::{Asked, Claim, Clash, Path, PathError, Routed, Router, Source, check};
+pub use suggest::{near, quoted};
+pub use wire::{Field, Named, Shape, Type, Types, Wire, WireKey};

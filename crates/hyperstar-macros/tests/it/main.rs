@@ -1,0 +1,3 @@
+//! The macros, by what their expansions do.
+
+mod block;

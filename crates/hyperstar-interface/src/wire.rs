@@ -3,7 +3,7 @@
 mod fmt;
 mod std_types;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +97,8 @@ pub struct Types {
     pub named: BTreeMap<String, Shape>,
     /// What a Rust type is called, and whether it is still being described.
     known: BTreeMap<&'static str, Known>,
+    /// Rust types without a name of their own that are being described.
+    passing: BTreeSet<&'static str>,
 }
 
 #[derive(Debug)]
@@ -134,6 +136,17 @@ impl Types {
             known.open = false;
         }
         Type::Named(name)
+    }
+
+    /// A type that crosses as what it holds: a struct of one field without a name.
+    pub fn through<T: ?Sized>(&mut self, describe: impl FnOnce(&mut Self) -> Type) -> Type {
+        let rust = std::any::type_name::<T>();
+        if !self.passing.insert(rust) {
+            return Type::Json;
+        }
+        let ty = describe(self);
+        self.passing.remove(rust);
+        ty
     }
 
     /// A type that has no Rust type of its own: the fields of one variant of an enum.

@@ -33,6 +33,8 @@ struct Method {
     marks: Vec<(Mark, proc_macro2::Span)>,
     receiver: Receiver,
     is_async: bool,
+    /// All its attributes and parameters could be read.
+    is_understood: bool,
     params: Vec<Param>,
     output: ReturnType,
     docs: Vec<Attribute>,
@@ -57,6 +59,11 @@ impl Method {
         self.marks.iter().any(|(mark, _)| is(mark))
     }
 
+    /// Whether it takes this context.
+    fn takes(&self, context: params::Context) -> bool {
+        self.params.iter().any(|param| param.is(context))
+    }
+
     /// Whether other processes may ask for it.
     fn is_called(&self) -> bool {
         self.has(|mark| matches!(mark, Mark::Local | Mark::Remote))
@@ -67,10 +74,18 @@ impl Method {
         syn::ext::IdentExt::unraw(&self.ident).to_string()
     }
 
+    /// What it takes beside values, with the types as they were written.
+    fn contexts(&self) -> impl Iterator<Item = (params::Context, &syn::Type)> {
+        self.params.iter().filter_map(|param| match param {
+            Param::Context(context, ty) => Some((*context, &**ty)),
+            Param::Value(_) => None,
+        })
+    }
+
     /// What it takes out of the request.
     fn values(&self) -> impl Iterator<Item = &params::Value> {
         self.params.iter().filter_map(|param| match param {
-            Param::Value(value) => Some(value),
+            Param::Value(value) => Some(&**value),
             _ => None,
         })
     }
@@ -84,7 +99,7 @@ pub(crate) fn run(settings: TokenStream, item: TokenStream) -> TokenStream {
     };
     validate::check(&app, &mut errors);
     if !errors.is_empty() {
-        return fallback::stub(&app, errors);
+        return fallback::stub(app, errors);
     }
     checkpoint::add(&mut app.item);
     expand::app(&app)

@@ -1,6 +1,8 @@
 //! The macros of Hyperstar apps. Use them through `hyperstar-process`, which documents them.
 
 mod errors;
+#[cfg(test)]
+mod expansions;
 mod hyperapp;
 mod state;
 mod wire;

@@ -1,7 +1,8 @@
 //! `#[derive(State)]`.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Expr, Fields, LitInt, LitStr, Token};
 
 use crate::errors::Errors;
@@ -32,15 +33,19 @@ pub(crate) fn run(item: TokenStream) -> TokenStream {
         let key = &field.key;
         match field.skip {
             true => quote!(#ident: defaults.#ident),
-            false => quote! {
-                #ident: ::hyperstar_process::__private::Stored::load(#key, fields, defaults.#ident)?
-            },
+            false => {
+                let load =
+                    quote_spanned!(field.span=> ::hyperstar_process::__private::Stored::load);
+                quote!(#ident: #load(#key, fields, defaults.#ident)?)
+            }
         }
     });
     let saves = kept.map(|field| {
         let ident = &field.ident;
         let key = &field.key;
-        quote!(::hyperstar_process::__private::Stored::save(&self.#ident, #key, saver);)
+        quote_spanned! {field.span=>
+            ::hyperstar_process::__private::Stored::save(&self.#ident, #key, saver);
+        }
     });
     let load = match is_ok {
         true => quote! {
@@ -201,6 +206,8 @@ struct Field {
     ident: syn::Ident,
     key: String,
     skip: bool,
+    /// Its type's, for errors about it.
+    span: Span,
 }
 
 fn fields(input: &DeriveInput, errors: &mut Errors) -> Vec<Field> {
@@ -228,6 +235,7 @@ fn fields(input: &DeriveInput, errors: &mut Errors) -> Vec<Field> {
             key: syn::ext::IdentExt::unraw(&ident).to_string(),
             ident,
             skip: false,
+            span: Span::call_site().located_at(field.ty.span()),
         };
         for attribute in field
             .attrs

@@ -45,7 +45,7 @@ pub(crate) fn run(item: TokenStream) -> TokenStream {
             fn wire(
                 types: &mut ::hyperstar_process::__private::Types,
             ) -> ::hyperstar_process::__private::Type {
-                use ::hyperstar_process::__private as hs;
+                use ::hyperstar_process::__private as __hs;
                 let _ = &types;
                 #body
             }
@@ -71,10 +71,10 @@ fn is_key(input: &DeriveInput, container: &Container) -> bool {
 
 fn body(input: &DeriveInput, container: &Container, errors: &mut Errors) -> TokenStream {
     if container.is_json {
-        return quote!(hs::Type::Json);
+        return quote!(__hs::Type::Json);
     }
     if let Some(other) = &container.through {
-        return wire(other);
+        return through(&wire(other));
     }
     let name = syn::ext::IdentExt::unraw(&input.ident).to_string();
     match &input.data {
@@ -94,20 +94,25 @@ fn structure(
     errors: &mut Errors,
 ) -> TokenStream {
     match fields {
-        Fields::Unit => quote!(hs::Type::Unit),
-        Fields::Unnamed(fields) => unnamed(fields, errors),
+        Fields::Unit => quote!(__hs::Type::Unit),
+        Fields::Unnamed(fields) => through(&unnamed(fields, errors)),
         Fields::Named(named) => {
             let all = members(named, container.rename_all, errors);
             let Some(all) = all else {
-                return quote!(hs::Type::Json);
+                return quote!(__hs::Type::Json);
             };
             if container.transparent {
                 let first = named.named.first().map(|field| wire(&field.ty));
-                return first.unwrap_or_else(|| quote!(hs::Type::Unit));
+                return first.map_or_else(|| quote!(__hs::Type::Unit), |ty| through(&ty));
             }
-            quote!(types.named::<Self>(#name, |types| hs::Shape::Record(::std::vec![#(#all),*])))
+            quote!(types.named::<Self>(#name, |types| __hs::Shape::Record(::std::vec![#(#all),*])))
         }
     }
+}
+
+/// A type without a name of its own.
+fn through(ty: &TokenStream) -> TokenStream {
+    quote!(types.through::<Self>(|types| #ty))
 }
 
 /// Fields without names: one stands for itself, several are a tuple.
@@ -119,13 +124,13 @@ fn unnamed(fields: &syn::FieldsUnnamed, errors: &mut Errors) -> TokenStream {
             continue;
         }
         types.push(match item.is_json || item.flatten {
-            true => quote!(hs::Type::Json),
+            true => quote!(__hs::Type::Json),
             false => wire(&field.ty),
         });
     }
     match (fields.unnamed.len(), types.as_slice()) {
         (1, [only]) => only.clone(),
-        (_, types) => quote!(hs::Type::Tuple(::std::vec![#(#types),*])),
+        (_, types) => quote!(__hs::Type::Tuple(::std::vec![#(#types),*])),
     }
 }
 
@@ -152,10 +157,10 @@ fn members(
             .rename
             .unwrap_or_else(|| rename_all.map_or(own.clone(), |case| case.of_field(&own)));
         let ty = match item.is_json {
-            true => quote!(hs::Type::Json),
+            true => quote!(__hs::Type::Json),
             false => wire(&field.ty),
         };
-        all.push(quote!(hs::Field::new(#name, #ty)));
+        all.push(quote!(__hs::Field::new(#name, #ty)));
     }
     (!is_json).then_some(all)
 }
@@ -183,7 +188,7 @@ fn enumeration(
             continue;
         }
         if item.is_untagged || item.is_lopsided {
-            return quote!(hs::Type::Json);
+            return quote!(__hs::Type::Json);
         }
         let own = syn::ext::IdentExt::unraw(&variant.ident).to_string();
         let case = container.rename_all;
@@ -191,24 +196,24 @@ fn enumeration(
             .rename
             .unwrap_or_else(|| case.map_or(own.clone(), |case| case.of_variant(&own)));
         let payload = match &variant.fields {
-            _ if item.is_json => quote!(hs::Type::Json),
-            Fields::Unit => quote!(hs::Type::Unit),
+            _ if item.is_json => quote!(__hs::Type::Json),
+            Fields::Unit => quote!(__hs::Type::Unit),
             Fields::Unnamed(fields) => unnamed(fields, errors),
             Fields::Named(named) => {
                 let case = item.rename_all.or(container.rename_all_fields);
                 match members(named, case, errors) {
-                    None => quote!(hs::Type::Json),
+                    None => quote!(__hs::Type::Json),
                     Some(all) => {
                         let part = format_ident!("{name}{own}").to_string();
                         quote! {{
-                            let shape = hs::Shape::Record(::std::vec![#(#all),*]);
+                            let shape = __hs::Shape::Record(::std::vec![#(#all),*]);
                             types.part(#part, shape)
                         }}
                     }
                 }
             }
         };
-        variants.push(quote!(hs::Field::new(#json, #payload)));
+        variants.push(quote!(__hs::Field::new(#json, #payload)));
     }
     if variants.is_empty() {
         errors.push(
@@ -216,10 +221,10 @@ fn enumeration(
             "an enum without variants has no values, so none can cross; take the derive away",
         );
     }
-    quote!(types.named::<Self>(#name, |types| hs::Shape::Variant(::std::vec![#(#variants),*])))
+    quote!(types.named::<Self>(#name, |types| __hs::Shape::Variant(::std::vec![#(#variants),*])))
 }
 
 fn wire(ty: &Type) -> TokenStream {
     let span = proc_macro2::Span::call_site().located_at(ty.span());
-    quote_spanned!(span=> <#ty as hs::Wire>::wire(types))
+    quote_spanned!(span=> <#ty as __hs::Wire>::wire(types))
 }

@@ -36,7 +36,7 @@ use hyperstar_interface::{AskError, near};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-pub(crate) use body::{Body, Piece, json_text, pairs, top};
+pub(crate) use body::{Body, Pairs, Piece, json_text, pairs, top};
 pub use multipart::File;
 use text::{Bytes, Missing, Texts};
 pub use view::{view_param, view_session, view_viewer};
@@ -140,7 +140,7 @@ pub(crate) struct Beside<'c> {
     /// Parameters of the path.
     pub(crate) path: &'c [(String, String)],
     /// The query; an action's arguments.
-    pub(crate) query: Vec<(Cow<'c, str>, Cow<'c, str>)>,
+    pub(crate) query: Pairs<'c>,
 }
 
 impl<'c> Beside<'c> {

@@ -26,6 +26,11 @@ pub use crate::html::{Html, IntoHtml, ViewError};
 pub use crate::state::{State, StateError, Stored, checkpoint};
 pub use crate::view::{Session, ViewCall, ViewCx, Viewer};
 
+/// The version of an app's state.
+pub fn state_version<A: Hyperapp>() -> u32 {
+    A::VERSION
+}
+
 /// The answer over HTTP of whatever a handler returned.
 #[doc(hidden)]
 #[macro_export]

@@ -257,8 +257,18 @@ mod tests {
         assert_eq!(types.named.len(), 4);
     }
 
+    /// Contains itself, and has no name.
+    struct Nested;
+    impl Wire for Nested {
+        fn wire(types: &mut Types) -> Type {
+            types.through::<Self>(Vec::<Nested>::wire)
+        }
+    }
+
     #[test]
     fn a_type_inside_of_itself_crosses_as_json() {
+        check::<Nested>("list<json>");
+        check::<(Nested, Nested)>("tuple<list<json>, list<json>>");
         let mut types = Types::default();
         assert_eq!(Tree::wire(&mut types).to_string(), "Tree");
         assert_eq!(Tree::wire(&mut types).to_string(), "Tree");

@@ -1,22 +1,20 @@
 //! The typed client of an app: what other processes call it by.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::visit_mut::VisitMut;
 use syn::{Ident, ReturnType, Type};
 
+use super::expand::located;
 use super::{App, Method};
 
 /// What a client has itself, so that no handler can be called so.
 pub(super) const OWN_METHODS: [&str; 3] = ["at", "timeout_ms", "notify"];
 
-/// The client's items.
-pub(super) fn client(app: &App) -> TokenStream {
-    let called: Vec<&Method> = app
-        .methods
-        .iter()
-        .filter(|method| method.is_called())
-        .collect();
+/// The client's items, with the methods that it `has`.
+pub(super) fn client(app: &App, has: impl Fn(&Method) -> bool) -> TokenStream {
+    let called = app.methods.iter().filter(|method| method.is_called());
+    let called: Vec<&Method> = called.filter(|method| has(method)).collect();
     if called.is_empty() {
         return TokenStream::new();
     }
@@ -95,9 +93,8 @@ pub(super) fn own_name(own: &Type) -> Option<Ident> {
 }
 
 fn call(method: &Method, own: &Type) -> TokenStream {
-    let Method {
-        ident, docs, cfgs, ..
-    } = method;
+    let Method { ident, cfgs, .. } = method;
+    let docs = docs(method, "Asks for");
     let handler = method.name();
     let (params, arguments) = arguments(method, own);
     let output = match &method.output {
@@ -105,7 +102,7 @@ fn call(method: &Method, own: &Type) -> TokenStream {
         ReturnType::Type(_, ty) => named(ty, own),
     };
     quote! {
-        #(#docs)*
+        #docs
         #(#cfgs)*
         pub fn #ident(&self, #params) -> ::hyperstar_process::__private::Asking<#output> {
             self.peer.call(#handler, #arguments)
@@ -114,18 +111,27 @@ fn call(method: &Method, own: &Type) -> TokenStream {
 }
 
 fn notice(method: &Method, own: &Type) -> TokenStream {
-    let Method {
-        ident, docs, cfgs, ..
-    } = method;
+    let Method { ident, cfgs, .. } = method;
+    let docs = docs(method, "Tells");
     let handler = method.name();
     let (params, arguments) = arguments(method, own);
     quote! {
-        #(#docs)*
+        #docs
         #(#cfgs)*
         pub fn #ident(&self, #params) {
             self.peer.notify(#handler, #arguments)
         }
     }
+}
+
+/// The handler's own words, or ours.
+fn docs(method: &Method, does: &str) -> TokenStream {
+    let docs = &method.docs;
+    if docs.is_empty() {
+        let doc = format!("{does} `{}`.", method.name());
+        return quote!(#[doc = #doc]);
+    }
+    quote!(#(#docs)*)
 }
 
 fn arguments(method: &Method, own: &Type) -> (TokenStream, TokenStream) {
@@ -137,7 +143,7 @@ fn arguments(method: &Method, own: &Type) -> (TokenStream, TokenStream) {
     let withs = method.values().map(|value| {
         let ident = &value.ident;
         let name = value.name();
-        quote!(.with(#name, &#ident))
+        quote_spanned!(located(&value.written)=> .with(#name, &#ident))
     });
     (
         quote!(#(#params),*),

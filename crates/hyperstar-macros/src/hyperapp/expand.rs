@@ -2,17 +2,18 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Ident;
 use syn::spanned::Spanned;
 
 use super::marks::Mark;
-use super::params::{Param, Value};
+use super::params::{Context, Param, Value};
 use super::{App, Method, Receiver, client, interface};
 
 /// The whole expansion.
 pub(super) fn app(app: &App) -> TokenStream {
     let item = &app.item;
     let hyperapp = hyperapp(app);
-    let client = client::client(app);
+    let client = client::client(app, |_| true);
     if app.settings.features {
         return quote! {
             #[cfg(feature = "app")]
@@ -52,72 +53,107 @@ fn hyperapp(app: &App) -> TokenStream {
     }
 }
 
+/// Names of the expansion's own, which no argument's name can be taken for.
+struct Locals {
+    app: Ident,
+    call: Ident,
+    arguments: Ident,
+    value: Ident,
+}
+
+impl Locals {
+    fn new() -> Self {
+        Self {
+            app: local("app"),
+            call: local("call"),
+            arguments: local("arguments"),
+            value: local("value"),
+        }
+    }
+}
+
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
 /// An entry of the table of views.
 fn view(method: &Method) -> TokenStream {
+    let Locals {
+        app, call, value, ..
+    } = Locals::new();
     let ident = &method.ident;
     let mut reads = Vec::new();
     let mut passed = Vec::new();
     for param in &method.params {
         passed.push(match param {
-            Param::Session(_) => quote!(::hyperstar_process::__private::view_session(call)?),
-            Param::Viewer(_) => quote!(::hyperstar_process::__private::view_viewer(call)?),
+            Param::Context(Context::Session, _) => {
+                quote!(::hyperstar_process::__private::view_session(#call)?)
+            }
+            Param::Context(Context::Viewer, _) => {
+                quote!(::hyperstar_process::__private::view_viewer(#call)?)
+            }
             Param::Value(value) => {
-                let Value { ident, owned, .. } = value;
+                let Value { ident, owned, .. } = &**value;
                 let name = value.name();
                 let read = quote_spanned! {located(owned)=>
                     ::hyperstar_process::__private::view_param::<#owned>
                 };
-                reads.push(quote!(let #ident = #read(call, #name)?;));
+                reads.push(quote!(let #ident = #read(#call, #name)?;));
                 value.passed()
             }
-            _ => quote!(call.cx),
+            Param::Context(..) => quote!(#call.cx),
         });
     }
+    let into_html = quote_spanned! {located(&method.output)=>
+        ::hyperstar_process::__private::IntoHtml::into_html(#value)
+    };
     quote! {
-        |app, call| {
+        |#app, #call| {
             #(#reads)*
-            ::hyperstar_process::__private::IntoHtml::into_html(Self::#ident(app, #(#passed),*))
+            let #value = Self::#ident(#app, #(#passed),*);
+            #into_html
         }
     }
 }
 
 /// An entry of the table of handlers.
 fn run(method: &Method) -> TokenStream {
+    let own = Locals::new();
+    let Locals {
+        app, call, value, ..
+    } = &own;
     let ident = &method.ident;
-    let (reads, passed) = arguments(method);
-    let answer = answer(method);
+    let (reads, passed) = arguments(method, &own);
+    let answer = answer(method, &own);
     match (method.receiver, method.is_async) {
-        (Receiver::Ref, false) => quote! {
-            ::hyperstar_process::__private::Run::Read(|app, call| {
-                #reads
-                let value = Self::#ident(app, #passed);
-                #answer
-            })
-        },
-        (Receiver::Mut, false) => quote! {
-            ::hyperstar_process::__private::Run::Write(|app, call| {
-                #reads
-                let value = Self::#ident(app, #passed);
-                #answer
-            })
-        },
-        (Receiver::Ref | Receiver::Mut, true) => {
-            let app = match method.receiver {
-                Receiver::Mut => quote!(&mut *app),
-                _ => quote!(&*app),
-            };
-            let is_mut = (method.receiver == Receiver::Mut).then(|| quote!(mut));
+        (receiver @ (Receiver::Ref | Receiver::Mut), false) => {
+            let kind = local(if receiver == Receiver::Mut {
+                "Write"
+            } else {
+                "Read"
+            });
             quote! {
-                ::hyperstar_process::__private::Run::Exclusive(|#is_mut app, call| {
+                ::hyperstar_process::__private::Run::#kind(|#app, #call| {
+                    #reads
+                    let #value = Self::#ident(#app, #passed);
+                    #answer
+                })
+            }
+        }
+        (receiver @ (Receiver::Ref | Receiver::Mut), true) => {
+            let is_mut = (receiver == Receiver::Mut).then(|| quote!(mut));
+            let outcome = local("outcome");
+            quote! {
+                ::hyperstar_process::__private::Run::Exclusive(|#is_mut #app, #call| {
                     ::hyperstar_process::__private::Box::pin(async move {
-                        let call = &call;
-                        let outcome = async {
+                        let #call = &#call;
+                        let #outcome = async {
                             #reads
-                            let value = Self::#ident(#app, #passed).await;
+                            let #value = Self::#ident(& #is_mut *#app, #passed).await;
                             #answer
                         };
-                        let outcome = outcome.await;
-                        (app, outcome)
+                        let #outcome = #outcome.await;
+                        (#app, #outcome)
                     })
                 })
             }
@@ -125,11 +161,11 @@ fn run(method: &Method) -> TokenStream {
         (Receiver::None, is_async) => {
             let wait = is_async.then(|| quote!(.await));
             quote! {
-                ::hyperstar_process::__private::Run::Concurrent(|call| {
+                ::hyperstar_process::__private::Run::Concurrent(|#call| {
                     ::hyperstar_process::__private::Box::pin(async move {
-                        let call = &call;
+                        let #call = &#call;
                         #reads
-                        let value = Self::#ident(#passed) #wait;
+                        let #value = Self::#ident(#passed) #wait;
                         #answer
                     })
                 })
@@ -139,87 +175,90 @@ fn run(method: &Method) -> TokenStream {
 }
 
 /// Reads the arguments, and how they are passed.
-fn arguments(method: &Method) -> (TokenStream, TokenStream) {
+fn arguments(method: &Method, own: &Locals) -> (TokenStream, TokenStream) {
+    let Locals {
+        call, arguments, ..
+    } = own;
     let handler = method.name();
     let mut reads = TokenStream::new();
     let names: Vec<String> = method.values().map(Value::name).collect();
     if !names.is_empty() {
         reads.extend(or_return(
-            &quote!(let arguments),
-            &quote! {
-                call.args(#handler, [#(#names),*])
-            },
+            &quote!(let #arguments),
+            &quote!(#call.args(#handler, [#(#names),*])),
         ));
     }
-    let is_ws = method.has(|mark| matches!(mark, Mark::Ws(_) | Mark::WsClient));
-    if is_ws {
+    let (channel, message) = (local("channel"), local("message"));
+    if method.has(|mark| matches!(mark, Mark::Ws(_) | Mark::WsClient)) {
         reads.extend(or_return(
-            &quote!(let (channel, message)),
-            &quote!(call.ws()),
+            &quote!(let (#channel, #message)),
+            &quote!(#call.ws()),
         ));
     }
     let mut passed = Vec::new();
     let mut place = 0_usize;
-    let mut taken = Vec::new();
     for param in &method.params {
         passed.push(match param {
-            Param::Cx(_) | Param::ViewCx(_) => quote!(call.cx()),
-            Param::OwnCx(_) => quote!(::core::clone::Clone::clone(call.cx())),
-            Param::StateCx(_) => quote!(call.cx().of::<Self>()),
-            Param::Session(_) | Param::Viewer(_) => {
-                let (name, who) = match param {
-                    Param::Session(_) => ("session", quote!(call.session(#handler))),
-                    _ => ("viewer", quote!(call.viewer(#handler))),
-                };
-                let ident = syn::Ident::new(name, Span::mixed_site());
-                reads.extend(or_return(&quote!(let #ident), &who));
-                quote!(#ident)
-            }
-            Param::Channel(_) => quote!(channel),
-            Param::WsMessage(_) => quote!(message),
+            Param::Context(context, _) => match context {
+                Context::Cx | Context::ViewCx => quote!(#call.cx()),
+                Context::OwnCx => quote!(::core::clone::Clone::clone(#call.cx())),
+                Context::StateCx => quote!(#call.cx().of::<Self>()),
+                Context::Channel => quote!(#channel),
+                Context::WsMessage => quote!(#message),
+                Context::Session => {
+                    let session = local("session");
+                    let read = quote!(#call.session(#handler));
+                    reads.extend(or_return(&quote!(let #session), &read));
+                    quote!(#session)
+                }
+                Context::Viewer => {
+                    let viewer = local("viewer");
+                    let read = quote!(#call.viewer(#handler));
+                    reads.extend(or_return(&quote!(let #viewer), &read));
+                    quote!(#viewer)
+                }
+            },
             Param::Value(value) => {
-                let Value { ident, owned, .. } = value;
-                let take = quote_spanned!(located(owned)=> arguments.take::<#owned>);
-                taken.push(or_return(&quote!(let #ident), &quote!(#take(#place))));
+                let Value { ident, owned, .. } = &**value;
+                let take = quote_spanned!(located(owned)=> #arguments.take::<#owned>);
+                reads.extend(or_return(&quote!(let #ident), &quote!(#take(#place))));
                 place += 1;
                 value.passed()
             }
         });
     }
-    reads.extend(taken);
     (reads, quote!(#(#passed),*))
 }
 
 /// `let pattern = result` with an early return of its error.
 fn or_return(binding: &TokenStream, result: &TokenStream) -> TokenStream {
+    let (value, outcome) = (local("value"), local("outcome"));
     quote! {
         #binding = match #result {
-            ::hyperstar_process::__private::Result::Ok(value) => value,
-            ::hyperstar_process::__private::Result::Err(outcome) => return outcome,
+            ::hyperstar_process::__private::Result::Ok(#value) => #value,
+            ::hyperstar_process::__private::Result::Err(#outcome) => return #outcome,
         };
     }
 }
 
-/// Turns `value` into the answer, by who asked.
-fn answer(method: &Method) -> TokenStream {
+/// Turns the value into the answer, by who asked.
+fn answer(method: &Method, own: &Locals) -> TokenStream {
+    let Locals { call, value, .. } = own;
+    let span = located(&method.output);
     let mut arms = Vec::new();
     if method.is_called() {
-        arms.push((
-            quote!(Process),
-            quote!(::hyperstar_process::__private::answer::process(&value)),
-        ));
+        let answer = quote_spanned! {span=>
+            ::hyperstar_process::__private::answer::process(&#value)
+        };
+        arms.push((quote!(Process), answer));
     }
     if method.has(|mark| matches!(mark, Mark::Http(_))) {
-        arms.push((
-            quote!(Http),
-            quote!(::hyperstar_process::__answer_http!(value)),
-        ));
+        let answer = quote_spanned!(span=> ::hyperstar_process::__answer_http!(#value));
+        arms.push((quote!(Http), answer));
     }
     if method.has(|mark| matches!(mark, Mark::Action)) {
-        arms.push((
-            quote!(Action),
-            quote!(::hyperstar_process::__answer_page!(value)),
-        ));
+        let answer = quote_spanned!(span=> ::hyperstar_process::__answer_page!(#value));
+        arms.push((quote!(Action), answer));
     }
     let for_itself = method.has(|mark| {
         matches!(
@@ -227,11 +266,9 @@ fn answer(method: &Method) -> TokenStream {
             Mark::Init | Mark::Stop | Mark::Every(_) | Mark::Ws(_) | Mark::WsClient | Mark::Eth
         )
     });
-    if for_itself || arms.is_empty() {
-        arms.push((
-            quote!(Nobody),
-            quote!(::hyperstar_process::__answer_nobody!(value)),
-        ));
+    if for_itself {
+        let answer = quote_spanned!(span=> ::hyperstar_process::__answer_nobody!(#value));
+        arms.push((quote!(Nobody), answer));
     }
     if let [(_, only)] = arms.as_slice() {
         return only.clone();
@@ -240,7 +277,7 @@ fn answer(method: &Method) -> TokenStream {
         .iter()
         .map(|(way, answer)| quote!(::hyperstar_process::__private::Way::#way => #answer,));
     quote! {
-        match call.way() {
+        match #call.way() {
             #(#arms)*
             _ => ::hyperstar_process::__private::answer::unasked(),
         }

@@ -6,7 +6,7 @@ use syn::{Attribute, Expr, ExprLit, Lit, Meta, ReturnType};
 
 use super::expand::located;
 use super::marks::Mark;
-use super::params::Param;
+use super::params::Context;
 use super::{App, Method, Receiver, marks};
 
 /// The body of `Hyperapp::interface`.
@@ -31,17 +31,17 @@ pub(super) fn interface(app: &App) -> TokenStream {
         quote!(#(#cfgs)* { #handler })
     });
     quote! {
-        use ::hyperstar_process::__private as hs;
-        let mut types = hs::Types::default();
+        use ::hyperstar_process::__private as __hs;
+        let mut types = __hs::Types::default();
         let types = &mut types;
-        let mut interface = hs::Interface::new(#name);
+        let mut interface = __hs::Interface::new(#name);
         interface.icon = #icon;
         interface.widget = #widget;
         interface.ui = #ui;
-        interface.endpoints = ::std::vec![#(hs::Into::into(#endpoints)),*];
+        interface.endpoints = ::std::vec![#(__hs::Into::into(#endpoints)),*];
         interface.wit_world = #wit_world;
-        interface.save = hs::Save::#save;
-        interface.state_version = <Self as hs::State>::VERSION;
+        interface.save = __hs::Save::#save;
+        interface.state_version = __hs::state_version::<Self>();
         #(#views)*
         #(#handlers)*
         interface.types = ::core::mem::take(&mut types.named).into_iter().collect();
@@ -51,8 +51,8 @@ pub(super) fn interface(app: &App) -> TokenStream {
 
 fn option(text: &Option<syn::LitStr>) -> TokenStream {
     match text {
-        Some(text) => quote!(hs::Option::Some(hs::Into::into(#text))),
-        None => quote!(hs::Option::None),
+        Some(text) => quote!(__hs::Option::Some(__hs::Into::into(#text))),
+        None => quote!(__hs::Option::None),
     }
 }
 
@@ -66,21 +66,21 @@ fn view(method: &Method) -> Option<TokenStream> {
         _ => None,
     })?;
     let name = method.name();
-    let audience = if method.params.iter().any(|p| matches!(p, Param::Viewer(_))) {
+    let audience = if method.takes(Context::Viewer) {
         quote!(Viewer)
-    } else if method.params.iter().any(|p| matches!(p, Param::Session(_))) {
+    } else if method.takes(Context::Session) {
         quote!(Session)
     } else {
         quote!(Everyone)
     };
     let title = option(title);
     let frame_ms = match frame_ms {
-        Some(frame_ms) => quote!(hs::Option::Some(#frame_ms)),
-        None => quote!(hs::Option::None),
+        Some(frame_ms) => quote!(__hs::Option::Some(#frame_ms)),
+        None => quote!(__hs::Option::None),
     };
     Some(quote! {
-        let mut view = hs::View::new(#name, #path);
-        view.audience = hs::Audience::#audience;
+        let mut view = __hs::View::new(#name, #path);
+        view.audience = __hs::Audience::#audience;
         view.title = #title;
         view.frame_ms = #frame_ms;
         interface.views.push(view);
@@ -107,26 +107,26 @@ fn handler(method: &Method) -> TokenStream {
         let name = value.name();
         let owned = &value.owned;
         let ty = match is_described {
-            true => quote_spanned!(located(owned)=> <#owned as hs::Wire>::wire(types)),
+            true => quote_spanned!(located(owned)=> <#owned as __hs::Wire>::wire(types)),
             false => quote!(::hyperstar_process::__wire_or_json!(#owned, types)),
         };
-        quote!(hs::Param { name: hs::Into::into(#name), ty: #ty })
+        quote!(__hs::Param { name: __hs::Into::into(#name), ty: #ty })
     });
     let returns = match &method.output {
-        ReturnType::Default => quote!(hs::Type::Unit),
+        ReturnType::Default => quote!(__hs::Type::Unit),
         ReturnType::Type(_, ty) if method.is_called() => {
-            quote_spanned!(located(ty)=> <#ty as hs::Wire>::wire(types))
+            quote_spanned!(located(ty)=> <#ty as __hs::Wire>::wire(types))
         }
-        ReturnType::Type(_, ty) if has_impl(ty) => quote!(hs::Type::Json),
+        ReturnType::Type(_, ty) if has_impl(ty) => quote!(__hs::Type::Json),
         ReturnType::Type(_, ty) => quote!(::hyperstar_process::__wire_or_json!(#ty, types)),
     };
     quote! {
-        let mut handler = hs::Handler::new(#name, hs::Mode::#mode);
+        let mut handler = __hs::Handler::new(#name, __hs::Mode::#mode);
         handler.triggers = ::std::vec![#(#triggers),*];
-        handler.access = hs::Access::#access;
+        handler.access = __hs::Access::#access;
         handler.params = ::std::vec![#(#params),*];
         handler.returns = #returns;
-        handler.doc = hs::Into::into(#doc);
+        handler.doc = __hs::Into::into(#doc);
         interface.handlers.push(handler);
     }
 }
@@ -145,25 +145,25 @@ fn has_impl(ty: &syn::Type) -> bool {
 
 fn trigger(mark: &Mark) -> Option<TokenStream> {
     Some(match mark {
-        Mark::Init => quote!(hs::Trigger::Init),
-        Mark::Action => quote!(hs::Trigger::Action),
-        Mark::Local => quote!(hs::Trigger::Local),
-        Mark::Remote => quote!(hs::Trigger::Remote),
-        Mark::Ws(path) => quote!(hs::Trigger::Ws(hs::Into::into(#path))),
-        Mark::WsClient => quote!(hs::Trigger::WsClient),
-        Mark::Eth => quote!(hs::Trigger::Eth),
-        Mark::Every(every_ms) => quote!(hs::Trigger::Every(#every_ms)),
-        Mark::Stop => quote!(hs::Trigger::Stop),
+        Mark::Init => quote!(__hs::Trigger::Init),
+        Mark::Action => quote!(__hs::Trigger::Action),
+        Mark::Local => quote!(__hs::Trigger::Local),
+        Mark::Remote => quote!(__hs::Trigger::Remote),
+        Mark::Ws(path) => quote!(__hs::Trigger::Ws(__hs::Into::into(#path))),
+        Mark::WsClient => quote!(__hs::Trigger::WsClient),
+        Mark::Eth => quote!(__hs::Trigger::Eth),
+        Mark::Every(every_ms) => quote!(__hs::Trigger::Every(#every_ms)),
+        Mark::Stop => quote!(__hs::Trigger::Stop),
         Mark::Http(http) => {
             let method = match &http.method {
                 Some(method) => {
                     let method = method.to_string();
-                    quote!(hs::Option::Some(hs::Into::into(#method)))
+                    quote!(__hs::Option::Some(__hs::Into::into(#method)))
                 }
-                None => quote!(hs::Option::None),
+                None => quote!(__hs::Option::None),
             };
             let path = option(&http.path);
-            quote!(hs::Trigger::Http(hs::Http { method: #method, path: #path }))
+            quote!(__hs::Trigger::Http(__hs::Http { method: #method, path: #path }))
         }
         Mark::View(_) | Mark::Public => return None,
     })

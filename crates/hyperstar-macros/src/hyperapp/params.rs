@@ -1,31 +1,58 @@
 //! What a handler takes: the context, who asks, and values out of the request.
 
 use proc_macro2::TokenStream;
-use quote::quote;
-use syn::spanned::Spanned;
-use syn::{FnArg, GenericArgument, Ident, Pat, PathArguments, Type};
+use quote::{ToTokens, quote};
+use syn::{Error, GenericArgument, Ident, Pat, PatType, PathArguments, Type};
 
 use crate::errors::Errors;
 
 /// One parameter of a handler.
 pub(super) enum Param {
+    /// With its type, as it was written.
+    Context(Context, Box<Type>),
+    Value(Box<Value>),
+}
+
+/// What a handler may know beside the values of the request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Context {
     /// `&Cx`
-    Cx(proc_macro2::Span),
+    Cx,
     /// `Cx`
-    OwnCx(proc_macro2::Span),
+    OwnCx,
     /// `Cx<Self>`
-    StateCx(proc_macro2::Span),
+    StateCx,
     /// `&Session`
-    Session(proc_macro2::Span),
+    Session,
     /// `&Viewer`
-    Viewer(proc_macro2::Span),
+    Viewer,
     /// `&ViewCx`
-    ViewCx(proc_macro2::Span),
+    ViewCx,
     /// `Channel`
-    Channel(proc_macro2::Span),
+    Channel,
     /// `WsMessage`
-    WsMessage(proc_macro2::Span),
-    Value(Value),
+    WsMessage,
+}
+
+impl Context {
+    /// What it is called, however it is taken.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Cx | Self::OwnCx | Self::StateCx => "Cx",
+            Self::Session => "Session",
+            Self::Viewer => "Viewer",
+            Self::ViewCx => "ViewCx",
+            Self::Channel => "Channel",
+            Self::WsMessage => "WsMessage",
+        }
+    }
+}
+
+impl Param {
+    /// Whether it is this context.
+    pub(super) fn is(&self, context: Context) -> bool {
+        matches!(self, Self::Context(own, _) if *own == context)
+    }
 }
 
 /// A value out of the request.
@@ -62,13 +89,11 @@ impl Value {
     }
 }
 
-/// Reads a parameter.
-pub(super) fn read(arg: &FnArg, errors: &mut Errors) -> Option<Param> {
-    let FnArg::Typed(arg) = arg else {
-        return None;
-    };
-    if let Some(context) = context(&arg.ty, errors) {
-        return context;
+/// Reads a parameter; `None` if it is none, which is noted then.
+pub(super) fn read(arg: &PatType, errors: &mut Errors) -> Option<Param> {
+    if let Some(known) = context(&arg.ty) {
+        let context = errors.take(known)?;
+        return Some(Param::Context(context, arg.ty.clone()));
     }
     let Pat::Ident(pattern) = &*arg.pat else {
         errors.at(
@@ -78,17 +103,16 @@ pub(super) fn read(arg: &FnArg, errors: &mut Errors) -> Option<Param> {
         return None;
     };
     let (owned, pass) = errors.take(owned(&arg.ty))?;
-    Some(Param::Value(Value {
+    Some(Param::Value(Box::new(Value {
         ident: pattern.ident.clone(),
         written: (*arg.ty).clone(),
         owned,
         pass,
-    }))
+    })))
 }
 
-/// Contexts are known by the last part of their type's name.
-#[expect(clippy::option_option, reason = "no context, a wrong one, or one")]
-fn context(ty: &Type, errors: &mut Errors) -> Option<Option<Param>> {
+/// Contexts are known by the last part of their type's name. `None`: it is none.
+fn context(ty: &Type) -> Option<syn::Result<Context>> {
     let (inner, reference) = match ty {
         Type::Reference(reference) => (&*reference.elem, Some(reference)),
         other => (other, None),
@@ -97,60 +121,34 @@ fn context(ty: &Type, errors: &mut Errors) -> Option<Option<Param>> {
         return None;
     };
     let segment = path.path.segments.last()?;
-    let span = ty.span();
-    let name = segment.ident.to_string();
+    let (context, by_ref) = match (segment.ident.to_string().as_str(), state_of(segment)) {
+        ("Cx", State::None) if reference.is_none() => (Context::OwnCx, false),
+        ("Cx", State::None) => (Context::Cx, true),
+        ("Cx", State::Own) => (Context::StateCx, false),
+        ("Cx", State::Other) => {
+            let text = "the context is `Cx<Self>`, or `&Cx` beside `self`";
+            return Some(Err(Error::new_spanned(ty, text)));
+        }
+        ("Session", _) => (Context::Session, true),
+        ("Viewer", _) => (Context::Viewer, true),
+        ("ViewCx", _) => (Context::ViewCx, true),
+        ("Channel", _) => (Context::Channel, false),
+        ("WsMessage", _) => (Context::WsMessage, false),
+        _ => return None,
+    };
+    let name = context.name();
     let is_mut = reference.is_some_and(|reference| reference.mutability.is_some());
-    let known = matches!(
-        name.as_str(),
-        "Cx" | "Session" | "Viewer" | "ViewCx" | "Channel" | "WsMessage"
-    );
-    if !known {
-        return None;
-    }
-    if is_mut {
-        errors.push(
-            span,
-            format!("`{name}` is taken as `&{name}`, without `mut`"),
-        );
-        return Some(None);
-    }
-    let by_ref = |param: Param, errors: &mut Errors| {
-        if reference.is_none() {
-            errors.push(span, format!("take `&{name}`: it belongs to the message"));
-            return None;
+    let text = match (by_ref, reference.is_some()) {
+        (true, true) if is_mut => format!("`{name}` is taken as `&{name}`, without `mut`"),
+        (true, false) => format!("take `&{name}`: it belongs to the message"),
+        (false, true) if context == Context::StateCx => {
+            "take `Cx<Self>` by value, in a handler without `self`; with `self` take `&Cx`"
+                .to_owned()
         }
-        Some(param)
+        (false, true) => format!("take `{name}`, not a reference to it"),
+        _ => return Some(Ok(context)),
     };
-    let by_value = |param: Param, errors: &mut Errors| {
-        if reference.is_some() {
-            errors.push(span, format!("take `{name}`, not a reference to it"));
-            return None;
-        }
-        Some(param)
-    };
-    Some(match name.as_str() {
-        "Cx" => match (state_of(segment), reference) {
-            (State::None, Some(_)) => Some(Param::Cx(span)),
-            (State::None, None) => Some(Param::OwnCx(span)),
-            (State::Own, None) => Some(Param::StateCx(span)),
-            (State::Own, Some(_)) => {
-                errors.push(
-                    span,
-                    "take `Cx<Self>` by value, in a handler without `self`; with `self` take `&Cx`",
-                );
-                None
-            }
-            (State::Other, _) => {
-                errors.push(span, "the context is `Cx<Self>`, or `&Cx` beside `self`");
-                None
-            }
-        },
-        "Session" => by_ref(Param::Session(span), errors),
-        "Viewer" => by_ref(Param::Viewer(span), errors),
-        "ViewCx" => by_ref(Param::ViewCx(span), errors),
-        "Channel" => by_value(Param::Channel(span), errors),
-        _ => by_value(Param::WsMessage(span), errors),
-    })
+    Some(Err(Error::new_spanned(ty, text)))
 }
 
 enum State {
@@ -179,14 +177,14 @@ fn state_of(segment: &syn::PathSegment) -> State {
 fn owned(ty: &Type) -> syn::Result<(Type, Pass)> {
     if let Type::Reference(reference) = ty {
         if reference.mutability.is_some() {
-            return Err(syn::Error::new(
-                ty.span(),
+            return Err(Error::new_spanned(
+                ty,
                 "an argument comes from elsewhere, so it cannot be `&mut`; take it by value",
             ));
         }
         if let Some(lifetime) = &reference.lifetime {
-            return Err(syn::Error::new(
-                lifetime.span(),
+            return Err(Error::new_spanned(
+                lifetime,
                 "an argument lives as long as the call; leave the lifetime out or take an owned type",
             ));
         }
@@ -212,8 +210,8 @@ fn owned(ty: &Type) -> syn::Result<(Type, Pass)> {
                 syn::parse_quote!(Option<Vec<#item>>)
             }
             other => {
-                return Err(syn::Error::new(
-                    other.span(),
+                return Err(Error::new_spanned(
+                    other,
                     "of references in an `Option`, only `Option<&str>` and `Option<&[T]>` can be arguments; \
                      take an owned type",
                 ));
@@ -247,10 +245,11 @@ fn option_of_ref(ty: &Type) -> Option<&Type> {
 
 /// Refuses what no request can bring.
 fn check_owned(ty: &Type) -> syn::Result<()> {
-    struct Finder(Option<syn::Error>);
+    struct Finder(Option<Error>);
     impl Finder {
-        fn refuse(&mut self, place: &impl Spanned, message: &str) {
-            self.0.get_or_insert(syn::Error::new(place.span(), message));
+        fn refuse(&mut self, place: &impl ToTokens, message: &str) {
+            self.0
+                .get_or_insert_with(|| Error::new_spanned(place, message));
         }
     }
     impl<'ast> syn::visit::Visit<'ast> for Finder {

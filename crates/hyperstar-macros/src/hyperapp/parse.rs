@@ -1,10 +1,10 @@
 //! Reads the block and takes our attributes out of it.
 
 use proc_macro2::TokenStream;
-use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, ImplItem, ImplItemFn, Item, ItemImpl};
 
-use super::{App, Method, Receiver, Settings, marks, params};
+use super::params::{self, Param};
+use super::{App, Method, Receiver, Settings, marks};
 use crate::errors::Errors;
 
 /// The app, or nothing if this is no block that could be one.
@@ -144,8 +144,11 @@ fn method(function: &mut ImplItemFn, errors: &mut Errors) -> Option<Method> {
         );
     }
     let receiver = receiver(function, errors)?;
-    let inputs = function.sig.inputs.iter();
-    let params = inputs.filter_map(|arg| params::read(arg, errors)).collect();
+    let inputs = function.sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(arg) => Some(params::read(arg, errors)),
+        FnArg::Receiver(_) => None,
+    });
+    let params: Vec<Option<Param>> = inputs.collect();
     let of = |name: &str| {
         let attributes = function.attrs.iter();
         attributes
@@ -155,11 +158,12 @@ fn method(function: &mut ImplItemFn, errors: &mut Errors) -> Option<Method> {
     };
     Some(Method {
         ident: function.sig.ident.clone(),
-        marks: all,
         receiver,
         is_async: function.sig.asyncness.is_some(),
-        params,
+        is_understood: all.len() == ours.len() && params.iter().all(Option::is_some),
+        params: params.into_iter().flatten().collect(),
         output: function.sig.output.clone(),
+        marks: all,
         docs: of("doc"),
         cfgs: of("cfg"),
     })
@@ -170,7 +174,7 @@ fn receiver(function: &ImplItemFn, errors: &mut Errors) -> Option<Receiver> {
         return Some(Receiver::None);
     };
     if receiver.colon_token.is_some() {
-        errors.push(receiver.span(), "take `&self` or `&mut self`");
+        errors.at(receiver, "take `&self` or `&mut self`");
         return None;
     }
     if receiver.reference.is_none() {

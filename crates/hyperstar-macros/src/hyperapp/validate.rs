@@ -1,19 +1,21 @@
 //! What is wrong with an app whose parts are right.
 
-use hyperstar_interface::{Claim, Path, check as check_routes, pascal, quoted};
+use hyperstar_interface::{Claim, Path, check as check_routes, near, pascal, quoted};
 use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::{ReturnType, Type};
 
 use super::client::OWN_METHODS;
 use super::marks::Mark;
-use super::params::Param;
+use super::params::{Context, Value};
 use super::{App, Method, Receiver};
 use crate::errors::Errors;
 
+const NOT_WS: &str = "only `#[ws]` and `#[ws_client]` handlers are given this";
+
 /// Notes all that is wrong.
 pub(super) fn check(app: &App, errors: &mut Errors) {
-    for method in &app.methods {
+    for method in app.methods.iter().filter(|method| method.is_understood) {
         if method.is_view() {
             view(method, errors);
         } else {
@@ -66,20 +68,15 @@ fn view(method: &Method, errors: &mut Errors) {
             "a view returns what it shows: `Html`, `maud::Markup`, text, or a `Result` of one",
         );
     }
-    for param in &method.params {
-        match param {
-            Param::Cx(span) | Param::OwnCx(span) | Param::StateCx(span) => {
-                errors.push(
-                    *span,
+    for (context, ty) in method.contexts() {
+        match context {
+            Context::Cx | Context::OwnCx | Context::StateCx => {
+                errors.at(
+                    ty,
                     "a view is given `&ViewCx`: it is not an answer to a message",
                 );
             }
-            Param::Channel(span) | Param::WsMessage(span) => {
-                errors.push(
-                    *span,
-                    "only `#[ws]` and `#[ws_client]` handlers are given this",
-                );
-            }
+            Context::Channel | Context::WsMessage => errors.at(ty, NOT_WS),
             _ => {}
         }
     }
@@ -126,17 +123,16 @@ fn public(method: &Method, errors: &mut Errors) {
 }
 
 fn receiver(method: &Method, errors: &mut Errors) {
-    let state_cx = method.params.iter().find_map(|param| match param {
-        Param::StateCx(span) => Some(*span),
-        _ => None,
-    });
+    let mut contexts = method.contexts();
+    let state_cx = contexts.find(|(context, _)| *context == Context::StateCx);
     match (method.receiver, state_cx) {
+        (Receiver::None, None) if method.takes(Context::OwnCx) => {}
         (Receiver::None, None) => errors.at(
             &method.ident,
             "a handler needs the state; take `&self`, `&mut self`, or `cx: Cx<Self>` to share it across awaits",
         ),
-        (Receiver::Ref | Receiver::Mut, Some(span)) => errors.push(
-            span,
+        (Receiver::Ref | Receiver::Mut, Some((_, ty))) => errors.at(
+            ty,
             "`self` and `Cx<Self>` are the same state; take `&Cx` beside `self`, or leave `self` out",
         ),
         _ => {}
@@ -144,25 +140,19 @@ fn receiver(method: &Method, errors: &mut Errors) {
 }
 
 fn contexts(method: &Method, errors: &mut Errors) {
-    let from_page = !method.is_called();
     let is_ws = method.has(|mark| matches!(mark, Mark::Ws(_) | Mark::WsClient));
-    for param in &method.params {
-        match param {
-            Param::ViewCx(span) => {
-                errors.push(*span, "`ViewCx` is for views; a handler is given `&Cx`");
-            }
-            Param::Session(span) | Param::Viewer(span) if !from_page => errors.push(
-                *span,
+    for (context, ty) in method.contexts() {
+        match context {
+            Context::ViewCx => errors.at(ty, "`ViewCx` is for views; a handler is given `&Cx`"),
+            Context::Session | Context::Viewer if method.is_called() => errors.at(
+                ty,
                 "a process that asks has no browser; take `&Cx`, whose `viewer()` may be there, or split \
                  the handler",
             ),
-            Param::Channel(span) | Param::WsMessage(span) if !is_ws => {
-                errors.push(*span, "only `#[ws]` and `#[ws_client]` handlers are given this");
+            Context::Channel | Context::WsMessage if !is_ws => errors.at(ty, NOT_WS),
+            Context::OwnCx if method.receiver == Receiver::None => {
+                errors.at(ty, "`Cx` alone has no state; write `Cx<Self>`");
             }
-            Param::OwnCx(span) if method.receiver == Receiver::None => errors.push(
-                *span,
-                "`Cx` alone has no state; write `Cx<Self>`",
-            ),
             _ => {}
         }
     }
@@ -170,19 +160,11 @@ fn contexts(method: &Method, errors: &mut Errors) {
 
 /// The same thing twice.
 fn twice(method: &Method, errors: &mut Errors) {
-    let kinds = method.params.iter().filter_map(|param| match param {
-        Param::Cx(span) | Param::OwnCx(span) | Param::StateCx(span) => Some(("Cx", *span)),
-        Param::ViewCx(span) => Some(("ViewCx", *span)),
-        Param::Session(span) => Some(("Session", *span)),
-        Param::Viewer(span) => Some(("Viewer", *span)),
-        Param::Channel(span) => Some(("Channel", *span)),
-        Param::WsMessage(span) => Some(("WsMessage", *span)),
-        Param::Value(_) => None,
-    });
     let mut seen: Vec<&str> = Vec::new();
-    for (name, span) in kinds {
+    for (context, ty) in method.contexts() {
+        let name = context.name();
         if seen.contains(&name) {
-            errors.push(span, format!("`{name}` is there already; take it once"));
+            errors.at(ty, format!("`{name}` is there already; take it once"));
         }
         seen.push(name);
     }
@@ -207,14 +189,13 @@ fn of_itself(method: &Method, errors: &mut Errors) {
     let Some(mark) = mark else {
         return;
     };
-    for param in &method.params {
-        let span = match param {
-            Param::Value(value) => value.written.span(),
-            Param::Session(span) | Param::Viewer(span) => *span,
-            _ => continue,
-        };
-        errors.push(
-            span,
+    let values = method.values().map(|value| &value.written);
+    let people = method.contexts().filter_map(|(context, ty)| {
+        matches!(context, Context::Session | Context::Viewer).then_some(ty)
+    });
+    for ty in values.chain(people) {
+        errors.at(
+            ty,
             format!("nobody sends anything to `{mark}`; take nothing but the state and `&Cx`"),
         );
     }
@@ -228,10 +209,7 @@ fn sockets(method: &Method, errors: &mut Errors) {
     else {
         return;
     };
-    let has = |is: fn(&Param) -> bool| method.params.iter().any(is);
-    let channel = has(|param| matches!(param, Param::Channel(_)));
-    let message = has(|param| matches!(param, Param::WsMessage(_)));
-    if !channel || !message {
+    if !method.takes(Context::Channel) || !method.takes(Context::WsMessage) {
         errors.push(
             *span,
             "a WebSocket's handler takes `channel: Channel` and `message: WsMessage`",
@@ -294,15 +272,15 @@ fn paths(method: &Method, errors: &mut Errors) {
         let Ok(parsed) = path.value().parse::<Path>() else {
             continue;
         };
-        let takes_context = method
-            .params
-            .iter()
-            .any(|param| matches!(param, Param::ViewCx(_)));
-        let names: Vec<String> = method.values().map(super::params::Value::name).collect();
+        let takes_context = method.takes(Context::ViewCx);
+        let lacks_channel = matches!(mark, Mark::Ws(_)) && !method.takes(Context::Channel);
+        let names: Vec<String> = method.values().map(Value::name).collect();
+        let mut meant: Vec<&str> = Vec::new();
         for param in parsed.params().filter(|_| !takes_context) {
             if !names.iter().any(|name| name == param) {
-                let known = names.iter().map(String::as_str);
-                let hint = match hyperstar_interface::near(param, known) {
+                let near = near(param, names.iter().map(String::as_str));
+                meant.extend(near);
+                let hint = match near {
                     Some(near) => format!("is it `{near}`?"),
                     None => format!("add `{param}: String`"),
                 };
@@ -312,10 +290,11 @@ fn paths(method: &Method, errors: &mut Errors) {
                 );
             }
         }
-        let from_path_alone = matches!(mark, Mark::View(_) | Mark::Ws(_));
+        let from_path_alone = matches!(mark, Mark::View(_) | Mark::Ws(_)) && !lacks_channel;
         for value in method.values().filter(|_| from_path_alone) {
             let name = value.name();
-            if !parsed.params().any(|param| param == name) {
+            let is_there = parsed.params().any(|param| param == name);
+            if !is_there && !meant.contains(&name.as_str()) {
                 let text = match mark {
                     Mark::View(_) => format!(
                         "the path has no `{{{name}}}`; add it, or read the query with `cx: &ViewCx`"
@@ -388,7 +367,7 @@ fn only_once(app: &App, errors: &mut Errors) {
 fn routes(app: &App, errors: &mut Errors) {
     let mut owned: Vec<(String, Mark, Vec<String>, Span)> = Vec::new();
     for method in &app.methods {
-        let params: Vec<String> = method.values().map(super::params::Value::name).collect();
+        let params: Vec<String> = method.values().map(Value::name).collect();
         for (mark, span) in &method.marks {
             let span = match mark {
                 Mark::View(view) => view.path.span(),

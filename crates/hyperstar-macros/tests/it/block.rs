@@ -21,7 +21,7 @@ struct Counter {
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Wire)]
-pub struct User {
+struct User {
     name: String,
     age: u32,
     #[serde(default)]
@@ -109,6 +109,13 @@ impl Counter {
         Ok(self.count)
     }
 
+    /// Its arguments are called as the expansion calls what is its own.
+    #[local]
+    #[http(POST, "/names")]
+    fn names(&self, app: u8, call: u8, arguments: u8, value: u8, outcome: u8, r#type: u8) -> u8 {
+        app + call + arguments + value + outcome + r#type
+    }
+
     #[every("5s")]
     fn tick(&mut self) {
         self.count += 1_000;
@@ -157,7 +164,7 @@ impl Running {
             version: 0,
             fields: Vec::new(),
         };
-        hyperstar_process::sys::enter(&sys, || runtime.start(start)).unwrap();
+        hyperstar_process::sys::enter(&sys, || runtime.start(start)).expect("it starts");
         Self {
             runtime,
             sys,
@@ -192,7 +199,7 @@ impl Running {
 
     fn local(&mut self, handler: &str, body: &str) -> String {
         match self.answer(Origin::Local("a:b:c".into()), handler, body) {
-            Ok(response) => String::from_utf8(response.body).unwrap(),
+            Ok(response) => String::from_utf8(response.body).expect("text"),
             Err(error) => format!("{error:?}"),
         }
     }
@@ -206,11 +213,13 @@ impl Running {
             headers: vec![("content-type".into(), "application/json".into())],
             viewer: None,
         };
-        let response = self.answer(Origin::Http(head), "", body).unwrap();
+        let response = self
+            .answer(Origin::Http(head), "", body)
+            .expect("an answer");
         format!(
             "{} {}",
             response.status,
-            String::from_utf8(response.body).unwrap()
+            String::from_utf8(response.body).expect("text")
         )
     }
 
@@ -229,7 +238,7 @@ impl Running {
         let mut runtime = Runtime::<Counter>::new();
         let start = Start::default();
         let rendered = hyperstar_process::sys::enter(&self.sys, || {
-            runtime.start(start).unwrap();
+            runtime.start(start).expect("it starts");
             runtime.render(request)
         });
         match rendered {
@@ -268,6 +277,14 @@ fn processes_ask_by_name() {
         process.local("create_user", r#"{"name": "Bob", "age": 7}"#),
         r#"{"Ok":2}"#
     );
+}
+
+#[test]
+fn arguments_may_have_any_name() {
+    let mut process = Running::new();
+    assert_eq!(process.local("names", "[1, 2, 3, 4, 5, 6]"), "21");
+    let body = r#"{"app": 1, "call": 2, "arguments": 3, "value": 4, "outcome": 5, "type": 6}"#;
+    assert_eq!(process.http("POST", "/names", body), "200 21");
 }
 
 #[test]

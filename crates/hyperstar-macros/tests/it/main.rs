@@ -1,3 +1,4 @@
-//! The macros, by what their expansions do.
+//! The macros: what expansions look like and do, and what is said of mistakes.
 
 mod block;
+mod mistakes;

@@ -125,11 +125,11 @@ pub(crate) fn top<'a>(body: &'a Body<'_>) -> Asked<'a> {
     }
 }
 
+/// Names and values of a query or a form.
+pub(crate) type Pairs<'c> = Vec<(Cow<'c, str>, Cow<'c, str>)>;
+
 /// The pairs of a query or a form, decoded.
-pub(crate) fn pairs<'c>(
-    bytes: &'c [u8],
-    what: &'static str,
-) -> Result<Vec<(Cow<'c, str>, Cow<'c, str>)>, AskError> {
+pub(crate) fn pairs<'c>(bytes: &'c [u8], what: &'static str) -> Result<Pairs<'c>, AskError> {
     let mut pairs = Vec::new();
     for pair in bytes.split(|byte| *byte == b'&') {
         if pair.is_empty() {

@@ -39,6 +39,20 @@ const EDGES: &[(&str, Uses)] = &[
             "hyperstar-store",
         ]),
     ),
+    ("hyperstar-interface", Uses::Only(&[])),
+    // The process is where expansions compile: the macros' tests need it, the macros do not.
+    (
+        "hyperstar-macros",
+        Uses::Only(&["hyperstar-interface", "hyperstar-process"]),
+    ),
+    (
+        "hyperstar-process",
+        Uses::Only(&[
+            "hyperstar-interface",
+            "hyperstar-macros",
+            "hyperstar-datastar",
+        ]),
+    ),
     ("hyperstar-cli", Uses::Only(&["hyperstar-store"])),
     ("hyperstar-bench", Uses::Anything),
     ("hyperstar-e2e", Uses::Anything),

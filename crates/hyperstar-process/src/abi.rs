@@ -2,6 +2,7 @@
 //!
 //! Everything is data. What goes into a turn and what comes out of it can be kept and played again.
 
+use hyperstar_interface::{Field, Shape, Type, Types, Wire};
 use serde::{Deserialize, Serialize};
 
 /// A browser and one of its tabs.
@@ -138,6 +139,25 @@ pub enum CallError {
     /// What was sent or answered cannot be read.
     #[error("{0}")]
     Malformed(String),
+}
+
+impl Wire for CallError {
+    fn wire(types: &mut Types) -> Type {
+        let cases = [
+            ("Timeout", Type::Unit),
+            ("Offline", Type::Unit),
+            ("NoProcess", Type::String),
+            ("NoHandler", Type::String),
+            ("Denied", Type::String),
+            ("Busy", Type::Unit),
+            ("Cycle", Type::Unit),
+            ("Crashed", Type::Unit),
+            ("Malformed", Type::String),
+        ];
+        types.named::<Self>("CallError", |_| {
+            Shape::Variant(cases.map(|(name, ty)| Field::new(name, ty)).into())
+        })
+    }
 }
 
 /// What goes into a turn.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use hyperstar_interface::{Interface, Trigger};
+use hyperstar_interface::{Interface, Router, Trigger};
 
 use super::saving::Saving;
 use crate::sys::Level;
@@ -23,6 +23,7 @@ use crate::state::{self, StateError};
 
 pub(super) struct Life<A: Hyperapp> {
     interface: Rc<Interface>,
+    router: Router,
     process: Rc<Process>,
     place: Rc<Place<A>>,
     tasks: BTreeMap<Key, Running<A>>,
@@ -86,6 +87,7 @@ impl<A: Hyperapp> Life<A> {
         let process = Process::new(start.process, memory.clone(), place.clone());
         let mut life = Self {
             saving: Saving::new(interface.save),
+            router: Router::new(&interface),
             interface,
             process: Rc::new(process),
             place,
@@ -207,7 +209,7 @@ impl<A: Hyperapp> Life<A> {
                 let asked = Asked::new(self.process.clone(), origin, task, deadline_ms);
                 let asked = Rc::new(asked);
                 let cx = Cx::new(asked.clone());
-                match Call::find(&self.interface, cx, &handler, body) {
+                match Call::find(&self.router, cx, &handler, body) {
                     Ok((place, call)) => self.run(place, call, asked, Cause::Message(task)),
                     Err(outcome) => self.ended(&asked, Cause::Message(task), outcome),
                 }

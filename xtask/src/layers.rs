@@ -15,11 +15,17 @@ use crate::tree::{self, Features, Package};
 /// What each crate under `crates/` may use of this workspace. Dev-dependencies count too.
 const EDGES: &[(&str, Uses)] = &[
     ("hyperstar-sse", Uses::Only(&[])),
-    ("hyperstar-store", Uses::Only(&[])),
-    ("hyperstar-kernel", Uses::Only(&[])),
     ("hyperstar-collections", Uses::Only(&[])),
+    ("hyperstar-kernel", Uses::Only(&[])),
+    ("hyperstar-interface", Uses::Only(&[])),
+    ("hyperstar-build", Uses::Only(&[])),
     ("hyperstar-store", Uses::Only(&["hyperstar-collections"])),
     ("hyperstar-datastar", Uses::Only(&["hyperstar-sse"])),
+    // The process is where expansions compile: the macros' tests need it, the macros do not.
+    (
+        "hyperstar-macros",
+        Uses::Only(&["hyperstar-interface", "hyperstar-process"]),
+    ),
     (
         "hyperstar-process",
         // The store is for its tests: what a process writes, the owner reads there.
@@ -27,6 +33,7 @@ const EDGES: &[(&str, Uses)] = &[
             "hyperstar-collections",
             "hyperstar-datastar",
             "hyperstar-interface",
+            "hyperstar-macros",
             "hyperstar-store",
         ]),
     ),
@@ -39,28 +46,50 @@ const EDGES: &[(&str, Uses)] = &[
             "hyperstar-store",
         ]),
     ),
-    ("hyperstar-interface", Uses::Only(&[])),
-    // The process is where expansions compile: the macros' tests need it, the macros do not.
     (
-        "hyperstar-macros",
-        Uses::Only(&["hyperstar-interface", "hyperstar-process"]),
-    ),
-    (
-        "hyperstar-process",
+        "hyperstar-native",
         Uses::Only(&[
+            "hyperstar",
             "hyperstar-interface",
-            "hyperstar-macros",
-            "hyperstar-datastar",
+            "hyperstar-kernel",
+            "hyperstar-process",
+            "hyperstar-store",
         ]),
     ),
-    ("hyperstar-cli", Uses::Only(&["hyperstar-store"])),
+    // The build is for its tests, which build the guests that they run.
+    (
+        "hyperstar-node",
+        Uses::Only(&[
+            "hyperstar",
+            "hyperstar-build",
+            "hyperstar-interface",
+            "hyperstar-native",
+            "hyperstar-process",
+            "hyperstar-store",
+        ]),
+    ),
+    (
+        "hyperstar-cli",
+        Uses::Only(&[
+            "hyperstar-build",
+            "hyperstar-interface",
+            "hyperstar-node",
+            "hyperstar-store",
+        ]),
+    ),
     ("hyperstar-bench", Uses::Anything),
     ("hyperstar-e2e", Uses::Anything),
     ("xtask", Uses::Only(&[])),
 ];
 
 /// What an app may use of this workspace: what its reader could use too, and other apps.
-const APP_EDGES: &[&str] = &["hyperstar", "hyperstar-datastar", "hyperstar-store"];
+const APP_EDGES: &[&str] = &[
+    "hyperstar",
+    "hyperstar-datastar",
+    "hyperstar-native",
+    "hyperstar-process",
+    "hyperstar-store",
+];
 
 /// Crates that may not depend directly on a package, unless they are its one place.
 const ONE_PLACE: &[OnePlace] = &[OnePlace {

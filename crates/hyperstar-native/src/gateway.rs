@@ -160,8 +160,7 @@ async fn act(
         key: cx.key(),
     };
     let response = host.ask(process.id(), ask).await.map_err(refused)?;
-    let _ = response;
-    Ok(Reply::new())
+    Reply::from_response(response)
 }
 
 fn refused(error: CallError) -> ActionError {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use hyperstar::{App, Hub, Platform};
-use hyperstar_interface::{Interface, Save};
+use hyperstar_interface::{Access, Interface, Save};
 use hyperstar_kernel::{
     Acknowledge, Effect, ExitPolicy, ExitReason, Grant, GrantId, Handlers, Input, Kernel,
     KernelLimits, Name, Origin as From, Outcome, Request, Restart, Spec, Target, Ticket,
@@ -757,7 +757,12 @@ fn spec_of(interface: &Interface, options: &Options) -> Spec {
         },
         turn_actions_max: options.limits.actions_max,
         exit: options.exit.clone(),
-        public: Vec::new(),
+        public: interface
+            .handlers
+            .iter()
+            .filter(|handler| handler.access == Access::Public)
+            .map(|handler| Name::from(handler.name.as_str()))
+            .collect(),
         ..Spec::default()
     }
 }

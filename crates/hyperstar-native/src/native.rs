@@ -13,7 +13,7 @@ use hyperstar_process::sys::{self, Level, Sys};
 use hyperstar_process::{Guest, Hyperapp, Runtime};
 use tokio::sync::oneshot;
 
-use crate::instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program};
+use crate::instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program, Started};
 
 /// An app of this binary as a [`Program`].
 ///
@@ -54,7 +54,7 @@ impl<A: Hyperapp> Program for Native<A> {
         start: Start,
         sys: Arc<dyn HostSys>,
         _limits: Limits,
-    ) -> BoxFuture<'a, Result<(Box<dyn Instance>, Turn), Crash>> {
+    ) -> BoxFuture<'a, Started> {
         Box::pin(async move {
             let (jobs, inbox) = mpsc::channel();
             let (started, begun) = oneshot::channel();
@@ -168,6 +168,8 @@ fn crash_of(panic: &(dyn Any + Send)) -> Crash {
         .or_else(|| panic.downcast_ref::<String>().cloned());
     Crash::Trap {
         message: message.unwrap_or_else(|| "a panic without a message".to_owned()),
+        // The panic hook has printed it.
+        backtrace: String::new(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::bindings::ProcessPre;
 use crate::check::LoadError;
 use crate::engine::Engine;
 use crate::guest::Guest;
-use crate::instance::{BoxFuture, HostSys, Instance, Limits, Program, Started};
+use hyperstar_native::instance::{BoxFuture, HostSys, Instance, Limits, Program, Started};
 use crate::process::{self, Process};
 
 /// A description is read whole.
@@ -95,7 +95,9 @@ impl HostSys for Nothing {
         0
     }
 
-    fn random(&self, _bytes: &mut [u8]) {}
+    fn random(&self, _bytes: &mut [u8]) -> Result<(), String> {
+        Ok(())
+    }
 
     fn log(&self, level: Level, text: &str) {
         tracing::debug!(?level, text, "a component describes itself");

@@ -3,7 +3,7 @@
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use crate::guest::{Guest, Stop};
-use crate::instance::Crash;
+use hyperstar_native::instance::Crash;
 
 /// The bytes of a backtrace that are kept: names in it are the guest's.
 const BACKTRACE_BYTES_MAX: usize = 4_096;

@@ -8,7 +8,7 @@ use hyperstar_process::sys::Level;
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 
 use crate::bindings::hyperstar::process::{sys, types};
-use crate::instance::{HostSys, Limits};
+use hyperstar_native::instance::{HostSys, Limits};
 use crate::slices::Meter;
 
 /// The bytes of randomness that one call gives at most.
@@ -183,7 +183,9 @@ impl sys::Host for Guest {
             .into());
         }
         let mut random = vec![0; bytes as usize];
-        self.sys.random(&mut random);
+        self.sys
+            .random(&mut random)
+            .map_err(wasmtime::Error::msg)?;
         Ok(random)
     }
 

@@ -9,6 +9,11 @@
 
 mod bindings;
 mod cache;
+mod control;
+mod home;
+mod node;
+mod serve_control;
+mod site;
 mod check;
 mod compile;
 mod component;
@@ -16,12 +21,14 @@ mod convert;
 mod crash;
 mod engine;
 mod guest;
-mod instance;
 mod process;
 mod slices;
 
 pub use cache::CacheError;
+pub use control::{Control, ControlError, ProcessInfo, Request, Update};
+pub use home::HomeError;
+pub use node::{Node, NodeConfig, NodeError};
 pub use check::LoadError;
 pub use component::Component;
 pub use engine::{Engine, EngineConfig, EngineError, LoadOptions};
-pub use instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program, Started};
+pub use hyperstar_native::instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program, Started};

@@ -12,7 +12,7 @@ use crate::convert;
 use crate::crash::crash;
 use crate::engine::Engine;
 use crate::guest::Guest;
-use crate::instance::{BoxFuture, Crash, HostSys, Instance, Limits};
+use hyperstar_native::instance::{BoxFuture, Crash, HostSys, Instance, Limits};
 use crate::slices::{Meter, SLICE_TICKS};
 
 /// The handles of resources that a guest may hold. Ours need none; other languages' runtimes a few.

@@ -25,7 +25,7 @@ fn bad() -> Scripted {
         match &*String::from_utf8_lossy(&message.body) {
             "trap" => {
                 return Err(Crash::Trap {
-                    message: "as told".to_owned(),
+                    message: "as told".to_owned(), backtrace: String::new(),
                 });
             }
             "path" => turn

@@ -82,8 +82,9 @@ impl HostSys for Host {
         1_700_000_000_000
     }
 
-    fn random(&self, bytes: &mut [u8]) {
+    fn random(&self, bytes: &mut [u8]) -> Result<(), String> {
         bytes.fill(4);
+        Ok(())
     }
 
     fn log(&self, level: Level, text: &str) {

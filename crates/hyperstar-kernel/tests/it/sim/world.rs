@@ -28,6 +28,8 @@ pub(super) struct World {
     specs: BTreeMap<Name, Spec>,
     store: BTreeMap<Name, Durable>,
     apps: BTreeMap<Name, (Incarnation, App)>,
+    /// What was durable of processes that were removed. Others of the same name follow them.
+    graves: BTreeMap<Name, Vec<State>>,
     /// Commits under way.
     commits: BTreeMap<Name, Commit>,
     asked: BTreeMap<Ticket, Ask>,
@@ -37,6 +39,8 @@ pub(super) struct World {
     order: u64,
     /// No more faults.
     is_calm: bool,
+    /// All processes are removed, and none follows.
+    is_over: bool,
     deeds: Deeds,
 }
 
@@ -74,6 +78,8 @@ enum Outside {
     Start(Name),
     Grant,
     Revoke,
+    Remove(Name),
+    Add(Name),
     /// An instance is lost without a turn.
     Lose(Name),
     Die,
@@ -116,6 +122,7 @@ deeds!(
     cycles,
     too_deep,
     lost,
+    removals,
     denied,
     crashed,
     stopped,
@@ -155,6 +162,7 @@ impl World {
                 .map(|name| (name.clone(), Durable::default()))
                 .collect(),
             apps: BTreeMap::new(),
+            graves: BTreeMap::new(),
             commits: BTreeMap::new(),
             asked: BTreeMap::new(),
             grants: Model::default(),
@@ -162,6 +170,7 @@ impl World {
             last: 0,
             order: 0,
             is_calm: false,
+            is_over: false,
             deeds: Deeds::default(),
             names,
             random,
@@ -233,12 +242,13 @@ impl World {
         for _ in 0..self.random.range(0, 8) {
             let at_ms = self.random.range(0, BUSY_MS);
             let name = self.random.pick(&self.names).clone();
-            let outside = match self.random.range(0, 9) {
+            let outside = match self.random.range(0, 10) {
                 0..2 => Outside::Die,
                 2..4 => Outside::Stop(name),
                 4..6 => Outside::Start(name),
                 6..8 => Outside::Grant,
                 8 => Outside::Lose(name),
+                9 => Outside::Remove(name),
                 _ => Outside::Revoke,
             };
             self.later_at(at_ms, Happening::Outside(outside));
@@ -249,9 +259,7 @@ impl World {
     fn boot(&mut self) {
         self.grants.expire(self.now_ms);
         for name in self.names.clone() {
-            let memory = self.store[&name].memory();
-            let spec = self.specs[&name].clone();
-            self.feed(Input::Add { name, spec, memory });
+            self.add(&name);
         }
         for grant in self.grants.live().to_vec() {
             self.feed(Input::GrantAdd(grant));
@@ -262,6 +270,24 @@ impl World {
         for name in self.names.clone() {
             self.feed(Input::Start { name });
         }
+    }
+
+    fn add(&mut self, name: &Name) {
+        let memory = self.store[name].memory();
+        let (name, spec) = (name.clone(), self.specs[name].clone());
+        self.feed(Input::Add { name, spec, memory });
+    }
+
+    /// A process is known no more, and soon another one has its name.
+    fn bury(&mut self, name: Name) {
+        self.deeds.removals += 1;
+        let durable = self.store.insert(name.clone(), Durable::default()).unwrap();
+        self.graves
+            .entry(name.clone())
+            .or_default()
+            .push(durable.state);
+        let after_ms = self.random.range(0, 200);
+        self.later(after_ms, Happening::Outside(Outside::Add(name)));
     }
 
     fn run_until_quiet(&mut self) {
@@ -339,7 +365,9 @@ impl World {
     }
 
     fn life(&self, name: &Name) -> Incarnation {
-        self.kernel.load(name).unwrap().incarnation
+        self.kernel
+            .load(name)
+            .map_or(Incarnation(0), |load| load.incarnation)
     }
 
     fn turn(
@@ -442,6 +470,11 @@ impl World {
                     self.grants.revoke(id);
                     self.feed(Input::GrantRevoke(id));
                 }
+            }
+            Outside::Remove(name) => self.feed(Input::Remove { name }),
+            Outside::Add(name) => {
+                self.add(&name);
+                self.feed(Input::Start { name });
             }
             Outside::Lose(name) => {
                 self.deeds.lost += 1;
@@ -585,7 +618,8 @@ impl World {
                 record,
             } => self.commit(name, incarnation, record, turned),
             Effect::Answer { ticket, result } => self.answer(ticket, result),
-            Effect::Exited { reason, next, .. } => match (reason, next) {
+            Effect::Exited { name, reason, next } => match (reason, next) {
+                (_, Next::Gone) if !self.is_over => self.bury(name),
                 (_, Next::GaveUp) => self.deeds.give_ups += 1,
                 (hyperstar_kernel::ExitReason::Exited(_), _) => self.deeds.exits += 1,
                 (hyperstar_kernel::ExitReason::Crashed(_), _) => self.deeds.crashes += 1,
@@ -675,9 +709,8 @@ impl World {
                 let id = if is_local { payload.id } else { payload.number };
                 self.watch.serve(name, &from, id);
                 if self.is_durable(&from) {
-                    let sent = &self.store[&from].state.sent;
                     assert!(
-                        sent.contains(&payload.id),
+                        self.has(&from, |state| state.sent.contains(&payload.id)),
                         "{payload:?} was seen before its commit"
                     );
                 }
@@ -712,13 +745,17 @@ impl World {
             && !said.is_pure
             && self.is_durable(&said.by)
         {
-            let applied = &self.store[&said.by].state.applied;
-            assert_eq!(
-                applied.get(&said.id),
-                Some(&1),
+            assert!(
+                self.has(&said.by, |state| state.applied.get(&said.id) == Some(&1)),
                 "{said:?} was acknowledged too early"
             );
         }
+    }
+
+    /// Whether this is durable of a process, or was until it was removed.
+    fn has(&self, name: &Name, what: impl Fn(&State) -> bool) -> bool {
+        let graves = self.graves.get(name).into_iter().flatten();
+        graves.chain([&self.store[name].state]).any(what)
     }
 
     fn check_bounds(&self) {
@@ -749,7 +786,7 @@ impl World {
             assert!(app.has_all_replies(), "`{name}` waits for a reply for ever");
         }
         for (name, durable) in &self.store {
-            if !self.is_durable(name) {
+            if !self.is_durable(name) || self.graves.contains_key(name) {
                 continue;
             }
             let state = &durable.state;
@@ -766,7 +803,7 @@ impl World {
                 let returned = state.returned.get(id).copied().unwrap_or_default();
                 self.deeds.returned += u64::from(returned);
                 assert!(returned <= 1, "{id} came back twice");
-                if self.is_durable(to) {
+                if self.is_durable(to) && !self.graves.contains_key(to) {
                     self.deeds.notified += 1;
                     let applied = self.store[to]
                         .state
@@ -778,6 +815,7 @@ impl World {
                 }
             }
         }
+        self.is_over = true;
         for name in self.names.clone() {
             self.feed(Input::Remove { name });
         }

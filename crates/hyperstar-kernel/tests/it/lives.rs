@@ -302,6 +302,16 @@ fn a_removed_process_is_known_no_more() {
 }
 
 #[test]
+fn a_process_that_comes_back_is_another_life() {
+    let mut host = Host::with(&[("a", Spec::default())]);
+    let before = host.kernel.load("a").unwrap().incarnation;
+    host.remove("a");
+    host.add("a", Spec::default());
+    host.start("a");
+    assert!(host.kernel.load("a").unwrap().incarnation > before);
+}
+
+#[test]
 fn an_update_changes_the_bounds() {
     let mut host = Host::with(&[("a", Spec::default())]);
     let spec = Spec {

@@ -151,7 +151,7 @@ impl Node {
                     Effect::Start { name, incarnation } => self.step(Input::Started {
                         name,
                         incarnation,
-                        result: Ok(()),
+                        result: Ok(Outcome::nothing()),
                     }),
                     Effect::Commit {
                         name,

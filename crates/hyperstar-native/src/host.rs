@@ -10,7 +10,7 @@ use hyperstar::{App, Hub, Platform};
 use hyperstar_interface::{Access, Interface, Save};
 use hyperstar_kernel::{
     Acknowledge, Effect, ExitPolicy, ExitReason, Grant, GrantId, Handlers, Input, Kernel,
-    KernelLimits, Name, Origin as From, Outcome, Request, Restart, Spec, Target, Ticket,
+    KernelLimits, Name, Origin as From, Request, Restart, Spec, Target, Ticket,
 };
 use hyperstar_process::abi::{
     CallError, Origin, Page, RenderError, RenderRequest, Response, Start,
@@ -442,12 +442,10 @@ impl Host {
                 *slot = None;
                 drop(slot);
                 if let Some(Err(crash)) = failed {
-                    self.tell(Input::TurnEnded {
+                    self.tell(Input::Lost {
                         name: process.name().clone(),
                         incarnation,
-                        outcome: Outcome::Crashed {
-                            reason: crash.to_string(),
-                        },
+                        reason: crash.to_string(),
                     });
                 }
                 Err(why_not(&process.status()))

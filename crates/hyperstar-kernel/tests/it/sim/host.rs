@@ -22,7 +22,12 @@ impl World {
                     if self.life(&name) == incarnation {
                         self.apps.insert(name.clone(), (incarnation, app));
                     }
-                    Ok(())
+                    Ok(Outcome::Done {
+                        actions: Vec::new(),
+                        // A migration, say.
+                        is_changed: self.random.percent(30),
+                        exclusive: Exclusive::No,
+                    })
                 };
                 self.feed(Input::Started {
                     name,
@@ -62,11 +67,7 @@ impl World {
         let app = self.apps.get_mut(&name);
         let Some((_, app)) = app.filter(|(life, _)| *life == incarnation) else {
             // The instance was killed, and is heard once more.
-            let outcome = Outcome::Done {
-                actions: Vec::new(),
-                is_changed: false,
-                exclusive: Exclusive::No,
-            };
+            let outcome = Outcome::nothing();
             return self.feed(Input::TurnEnded {
                 name,
                 incarnation,

@@ -233,6 +233,14 @@ impl World {
                     is_changed: true, ..
                 },
                 ..
+            }
+            | Input::Started {
+                name,
+                result:
+                    Ok(Outcome::Done {
+                        is_changed: true, ..
+                    }),
+                ..
             } => Some(name.clone()),
             _ => None,
         };

@@ -140,6 +140,7 @@ impl<A: Hyperapp> Life<A> {
 
     fn take(&mut self, event: Event) {
         match event {
+            Event::Message(message) if self.alone.is_none() => self.run_message(message),
             Event::Message(message) => self.waiting.push_back(Waiting::Message(message)),
             Event::Reply { call, outcome } => {
                 self.process.calls.fulfil(call, outcome);
@@ -182,31 +183,33 @@ impl<A: Hyperapp> Life<A> {
 
     fn run_waiting(&mut self, waiting: Waiting) {
         match waiting {
-            Waiting::Message(message) => {
-                let Message {
-                    task,
-                    origin,
-                    handler,
-                    deadline_ms,
-                    body,
-                } = message;
-                if self.tasks.contains_key(&Key::Message(task)) {
-                    // Two answers to one task would help nobody.
-                    return crate::error!("the host gave the number {task} to two messages");
-                }
-                let asked = Asked::new(self.process.clone(), origin, task, deadline_ms);
-                let asked = Rc::new(asked);
-                let cx = Cx::new(asked.clone());
-                match Call::find(&self.interface, cx, &handler, body) {
-                    Ok((place, call)) => self.run(place, call, asked, Cause::Message(task)),
-                    Err(outcome) => self.ended(&asked, Cause::Message(task), outcome),
-                }
-            }
+            Waiting::Message(message) => self.run_message(message),
             Waiting::Every(place) => {
                 let asked = Rc::new(Asked::own(self.process.clone(), Origin::Timer));
                 let call = Call::own(Cx::new(asked.clone()));
                 self.run(self.every[place].handler, call, asked, Cause::Every(place));
             }
+        }
+    }
+
+    fn run_message(&mut self, message: Message) {
+        let Message {
+            task,
+            origin,
+            handler,
+            deadline_ms,
+            body,
+        } = message;
+        if self.tasks.contains_key(&Key::Message(task)) {
+            // Two answers to one task would help nobody.
+            return crate::error!("the host gave the number {task} to two messages");
+        }
+        let asked = Asked::new(self.process.clone(), origin, task, deadline_ms);
+        let asked = Rc::new(asked);
+        let cx = Cx::new(asked.clone());
+        match Call::find(&self.interface, cx, &handler, body) {
+            Ok((place, call)) => self.run(place, call, asked, Cause::Message(task)),
+            Err(outcome) => self.ended(&asked, Cause::Message(task), outcome),
         }
     }
 

@@ -62,7 +62,7 @@ impl<A: Hyperapp> Default for Runtime<A> {
 
 impl<A: Hyperapp> Guest for Runtime<A> {
     fn interface(&self) -> Interface {
-        (*self.interface).clone()
+        A::interface()
     }
 
     fn start(&mut self, start: Start) -> Result<Turn, String> {

@@ -24,7 +24,7 @@ pub(super) struct Life<A: Hyperapp> {
     interface: Rc<Interface>,
     process: Rc<Process>,
     place: Rc<Place<A>>,
-    tasks: BTreeMap<Key, Running<A>>,
+    tasks: BTreeMap<Key, Box<Running<A>>>,
     woken: Woken,
     /// The task that has the state to itself.
     alone: Option<Key>,
@@ -143,7 +143,7 @@ impl<A: Hyperapp> Life<A> {
             Event::Message(message) if self.alone.is_none() => self.run_message(message),
             Event::Message(message) => self.waiting.push_back(Waiting::Message(message)),
             Event::Reply { call, outcome } => {
-                self.process.calls.fulfil(call, outcome);
+                self.process.expected.fulfil(call, outcome);
             }
             Event::Timer(id) => self.take_timer(id),
             Event::Cancel(task) => self.cancel(task),
@@ -152,7 +152,7 @@ impl<A: Hyperapp> Life<A> {
     }
 
     fn take_timer(&mut self, id: u64) {
-        if self.process.timers.fulfil(id, ()) || self.saving.take_timer(id) {
+        if self.process.expected.fulfil(id, Ok(Vec::new())) || self.saving.take_timer(id) {
             return;
         }
         let every = self.every.iter_mut().position(|every| every.timer == id);
@@ -278,7 +278,7 @@ impl<A: Hyperapp> Life<A> {
             cause,
             bell: self.woken.add(key),
         };
-        self.tasks.insert(key, running);
+        self.tasks.insert(key, Box::new(running));
         key
     }
 
@@ -305,7 +305,7 @@ impl<A: Hyperapp> Life<A> {
             Poll::Ready(outcome) => {
                 let Running {
                     job, asked, cause, ..
-                } = running;
+                } = *running;
                 drop(job);
                 match outcome {
                     Some(outcome) => self.ended(&asked, cause, outcome),
@@ -400,7 +400,7 @@ impl<A: Hyperapp> Life<A> {
     /// Drops a task. If it has the state, that is read as it was at the task's last await: what came after
     /// an await that did not end was never seen by anybody.
     fn abandon(&mut self, key: Key) -> Option<Cause> {
-        let Running { job, cause, .. } = self.tasks.remove(&key)?;
+        let Running { job, cause, .. } = *self.tasks.remove(&key)?;
         if matches!(job, Job::Own(_)) {
             self.forget_spawned();
         }

@@ -31,6 +31,15 @@ impl State for Probe {
     }
 }
 
+/// A local of a handler that says when it goes.
+struct Guard;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        hyperstar_process::warn!("gone at {}", hyperstar_process::now_ms() % 1_000_000);
+    }
+}
+
 fn who(cx: &Cx) -> String {
     format!(
         "{:?} {:?} {:?} {}",
@@ -85,6 +94,13 @@ impl Hyperapp for Probe {
                 answer_of(&sizes.collect::<Vec<_>>())
             })
         }),
+        Run::Concurrent(|call| {
+            Box::pin(async move {
+                let _guard = Guard;
+                call.cx.sleep(1_000).await;
+                answer_of(&())
+            })
+        }),
     ];
     const VIEWS: &'static [ViewFn<Self>] = &[|_, call| {
         let cx = call.cx;
@@ -107,6 +123,7 @@ impl Hyperapp for Probe {
             ("dice", Mode::Read),
             ("tell", Mode::Read),
             ("all", Mode::Concurrent),
+            ("guarded", Mode::Concurrent),
         ] {
             let mut handler = Handler::new(name, mode);
             handler.triggers = vec![Trigger::Local];
@@ -208,4 +225,21 @@ fn many_calls_are_joined_in_order() {
         }
     }
     assert_eq!(probe.outcome::<Vec<usize>>(sent), Some(Ok(vec![2, 0, 4])));
+}
+
+#[test]
+fn what_a_task_holds_goes_with_it() {
+    let mut probe = Process::<Probe>::new();
+    let gone = |at_ms: u64| vec![(Level::Warn, format!("gone at {at_ms}"))];
+    let cancelled = probe.send("guarded", &());
+    probe.cancel(cancelled);
+    assert_eq!(probe.take_log(), gone(0));
+    let ended = probe.send("guarded", &());
+    probe.advance_ms(1_000);
+    assert_eq!(probe.take_log(), gone(1_000));
+    assert_eq!(probe.outcome::<()>(ended), Some(Ok(())));
+    let killed = probe.send("guarded", &());
+    probe.restart();
+    assert_eq!(probe.take_log(), gone(1_000));
+    assert_eq!(probe.outcome::<()>(killed), Some(Err(CallError::Crashed)));
 }

@@ -1,6 +1,6 @@
 //! A process and its host, for tests.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::marker::PhantomData;
 use std::rc::Rc;
 
@@ -36,8 +36,11 @@ pub struct Process<A> {
     make: Make,
     last_task: u64,
     pub(super) calls: VecDeque<Outgoing>,
-    pub(super) late: Vec<(u64, Event)>,
-    timers: BTreeMap<(u64, u64), ()>,
+    /// Calls that the test has seen, and whose answer comes late or never.
+    pub(super) taken: Vec<Outgoing>,
+    /// Answers that come late, and when.
+    pub(super) late: Vec<(u64, u64, Vec<u8>)>,
+    timers: BTreeSet<(u64, u64)>,
     answers: BTreeMap<u64, Result<Response, CallError>>,
     open: Vec<u64>,
     notices: Vec<(String, String, Vec<u8>)>,
@@ -103,8 +106,9 @@ impl<A: Hyperapp> Process<A> {
             make,
             last_task: 0,
             calls: VecDeque::new(),
+            taken: Vec::new(),
             late: Vec::new(),
-            timers: BTreeMap::new(),
+            timers: BTreeSet::new(),
             answers: BTreeMap::new(),
             open: Vec::new(),
             notices: Vec::new(),
@@ -317,24 +321,34 @@ impl<A> Process<A> {
 
     /// What happens next by itself, until then, and when.
     fn next_event(&mut self, end_ms: u64) -> Option<(u64, Event)> {
-        let timer = self.timers.keys().next().copied();
-        let late = self.late.iter().map(|(at_ms, _)| *at_ms).min();
-        let timeout = self.calls.iter().map(|call| call.deadline_ms).min();
-        let at_ms = [timer.map(|(at_ms, _)| at_ms), late, timeout];
-        let at_ms = at_ms.into_iter().flatten().min()?;
+        let timer = self.timers.first().map(|(at_ms, _)| *at_ms);
+        let late = self.late.iter().map(|(at_ms, ..)| *at_ms).min();
+        let calls = self.calls.iter().chain(&self.taken);
+        let timeout = calls.map(|call| call.deadline_ms).min();
+        let at_ms = [timer, late, timeout].into_iter().flatten().min()?;
         if at_ms > end_ms {
             return None;
         }
-        if let Some(place) = self.late.iter().position(|(at, _)| *at == at_ms) {
-            return Some(self.late.remove(place));
+        if let Some(place) = self.late.iter().position(|(at, ..)| *at == at_ms) {
+            let (_, call, body) = self.late.remove(place);
+            self.forget_call(call);
+            let outcome = Ok(body);
+            return Some((at_ms, Event::Reply { call, outcome }));
         }
-        if let Some(place) = self.calls.iter().position(|call| call.deadline_ms == at_ms) {
-            let call = self.calls.remove(place)?.id;
+        let mut calls = self.calls.iter().chain(&self.taken);
+        if let Some(call) = calls.find(|call| call.deadline_ms == at_ms) {
+            let call = call.id;
+            self.forget_call(call);
             let outcome = Err(CallError::Timeout);
             return Some((at_ms, Event::Reply { call, outcome }));
         }
-        let ((at_ms, id), ()) = self.timers.pop_first()?;
+        let (at_ms, id) = self.timers.pop_first()?;
         Some((at_ms, Event::Timer(id)))
+    }
+
+    fn forget_call(&mut self, id: u64) {
+        self.calls.retain(|call| call.id != id);
+        self.taken.retain(|call| call.id != id);
     }
 
     /// Kills the process, and starts it again from what was kept. Who waits for an answer gets
@@ -430,6 +444,7 @@ impl<A> Process<A> {
             self.answers.insert(task, Err(CallError::Crashed));
         }
         self.calls.clear();
+        self.taken.clear();
         self.late.clear();
         self.timers.clear();
         let make = self.make.clone();
@@ -480,10 +495,10 @@ impl<A> Process<A> {
                 self.answers.insert(task, outcome);
             }
             Action::SetTimer { id, after_ms } => {
-                self.timers.insert((now_ms + after_ms, id), ());
+                self.timers.insert((now_ms + after_ms, id));
             }
-            Action::CancelTimer(id) => self.timers.retain(|(_, other), ()| *other != id),
-            Action::CancelCall(id) => self.calls.retain(|call| call.id != id),
+            Action::CancelTimer(id) => self.timers.retain(|(_, other)| *other != id),
+            Action::CancelCall(id) => self.forget_call(id),
             Action::Push {
                 channel,
                 binary,

@@ -113,7 +113,7 @@ impl Hyperapp for Desk {
         Run::Write(|app, _| {
             app.names.push("opened".to_owned());
             match app.count {
-                -1 => Err(CallError::Malformed("count is -1".to_owned())),
+                -77 => Err(CallError::Malformed("count is -77".to_owned())),
                 _ => answer_of(&()),
             }
         }),

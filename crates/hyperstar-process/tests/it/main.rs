@@ -4,6 +4,9 @@
 
 mod app;
 mod collections;
+mod contexts;
+mod kit;
 mod migrations;
+mod random;
 mod saves;
 mod tasks;

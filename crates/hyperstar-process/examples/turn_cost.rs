@@ -52,7 +52,7 @@ impl Hyperapp for Counter {
             answer(app.count)
         }),
         Run::Concurrent(|call| {
-            let cx = call.cx.of::<Self>();
+            let cx = call.cx().of::<Self>();
             Box::pin(async move { answer(cx.read(|app| app.count)) })
         }),
     ];

@@ -172,6 +172,11 @@ impl Call {
         &self.cx
     }
 
+    /// What came with it, as it came.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// How it is to be answered.
     pub fn way(&self) -> Way {
         self.way

@@ -150,7 +150,7 @@ impl Shop {
 impl Hyperapp for Shop {
     const HANDLERS: &'static [Run<Self>] = &[
         Run::Write(|app, call| {
-            let ops: Vec<Op> = serde_json::from_slice(&call.body).unwrap();
+            let ops: Vec<Op> = serde_json::from_slice(call.body()).unwrap();
             let done = ops.into_iter().try_for_each(|op| app.apply(op));
             result_of(done)
         }),

@@ -52,14 +52,14 @@ fn who(cx: &Cx) -> String {
 
 impl Hyperapp for Probe {
     const HANDLERS: &'static [Run<Self>] = &[
-        Run::Read(|_, call| answer_of(&who(&call.cx))),
+        Run::Read(|_, call| answer_of(&who(call.cx()))),
         Run::Concurrent(|call| {
-            let cx = call.cx.of::<Self>();
+            let cx = call.cx().of::<Self>();
             Box::pin(async move { cx.with(|_| cx.with(|app| answer_of(&app.count))) })
         }),
         Run::Concurrent(|call| {
             // The context of the message outlives it here.
-            let cx = call.cx.of::<Self>();
+            let cx = call.cx().of::<Self>();
             Box::pin(async move {
                 let of_message = cx.clone();
                 let spawned = cx.spawn(|own| async move {
@@ -73,18 +73,18 @@ impl Hyperapp for Probe {
             })
         }),
         Run::Read(|_, call| {
-            let (a, b): ([u8; 16], [u8; 16]) = (call.cx.random(), call.cx.random());
+            let (a, b): ([u8; 16], [u8; 16]) = (call.cx().random(), call.cx().random());
             hyperstar_process::info!("{} bytes", a.len());
             answer_of(&(a != b))
         }),
         Run::Read(|_, call| {
-            call.cx.notify_raw(&other(), "told", b"1".to_vec());
-            call.cx.push_raw(7, false, b"hello".to_vec());
-            call.cx.erase().exit("enough");
+            call.cx().notify_raw(&other(), "told", b"1".to_vec());
+            call.cx().push_raw(7, false, b"hello".to_vec());
+            call.cx().erase().exit("enough");
             answer_of(&())
         }),
         Run::Concurrent(|call| {
-            let cx = call.cx.of::<Self>();
+            let cx = call.cx().of::<Self>();
             Box::pin(async move {
                 let asks = (0..3).map(|n| cx.call_raw(&other(), "ask", vec![b'0' + n], TIMEOUT_MS));
                 let answers = hyperstar_process::join_all(asks).await;
@@ -97,7 +97,7 @@ impl Hyperapp for Probe {
         Run::Concurrent(|call| {
             Box::pin(async move {
                 let _guard = Guard;
-                call.cx.sleep(1_000).await;
+                call.cx().sleep(1_000).await;
                 answer_of(&())
             })
         }),

@@ -168,7 +168,10 @@ impl Hyperapp for Desk {
                 "tick" => Trigger::Every(500),
                 "open" => Trigger::Init,
                 "close" => Trigger::Stop,
-                "teapot" => Trigger::Http(Http::default()),
+                "teapot" => Trigger::Http(Http {
+                    method: Some("GET".to_owned()),
+                    path: Some("/teapot".to_owned()),
+                }),
                 _ => Trigger::Local,
             }];
             interface.handlers.push(handler);

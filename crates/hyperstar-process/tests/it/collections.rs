@@ -462,7 +462,9 @@ fn collections_cannot_change_places() {
         const VIEWS: &'static [ViewFn<Self>] = &[];
         fn interface() -> Interface {
             let mut interface = Interface::new("Pair");
-            interface.handlers.push(Handler::new("swap", Mode::Write));
+            let mut handler = Handler::new("swap", Mode::Write);
+            handler.triggers = vec![Trigger::Local];
+            interface.handlers.push(handler);
             interface
         }
     }

@@ -126,7 +126,10 @@ impl Hyperapp for Probe {
             ("guarded", Mode::Concurrent),
         ] {
             let mut handler = Handler::new(name, mode);
-            handler.triggers = vec![Trigger::Local];
+            handler.triggers = vec![Trigger::Local, Trigger::Remote];
+            if name == "who" {
+                handler.triggers.push(Trigger::Ws("/ws".to_owned()));
+            }
             interface.handlers.push(handler);
         }
         let mut view = View::new("room", "/rooms/{room}");
@@ -155,7 +158,6 @@ fn who_asks_is_what_the_host_says() {
             r#"Some("n@p:q:r") None None "#,
         ),
         (Origin::Ws(ws), r#"None Some("s") Some("t") /ws"#),
-        (Origin::Timer, "None None None "),
         (Origin::Owner, "None None None "),
     ];
     for (origin, expected) in cases {

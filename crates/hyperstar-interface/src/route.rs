@@ -87,7 +87,10 @@ impl Source {
             Source::Local => matches!(trigger, Trigger::Local),
             Source::Remote => matches!(trigger, Trigger::Remote),
             Source::Http => matches!(trigger, Trigger::Http(_)),
-            Source::Action => matches!(trigger, Trigger::Action),
+            Source::Action => matches!(
+                trigger,
+                Trigger::Action | Trigger::Join | Trigger::Leave
+            ),
             Source::Timer => matches!(trigger, Trigger::Every(_)),
             Source::Owner => matches!(
                 trigger,
@@ -440,6 +443,8 @@ fn attribute(trigger: &Trigger) -> String {
         Trigger::Ws(_) => "`#[ws]`",
         Trigger::WsClient => "`#[ws_client]`",
         Trigger::Eth => "`#[eth]`",
+        Trigger::Join => "`#[join]`",
+        Trigger::Leave => "`#[leave]`",
         Trigger::Every(_) => "`#[every]`",
         Trigger::Stop => "`#[stop]`",
     }

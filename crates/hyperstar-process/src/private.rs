@@ -16,7 +16,7 @@ pub use hyperstar_interface::{
 pub use crate::abi::CallError;
 pub use crate::address::Address;
 pub use crate::answer;
-pub use crate::app::{Hyperapp, Outcome, Run, Task, ViewFn};
+pub use crate::app::{Asset, Hyperapp, Outcome, Run, Task, ViewFn};
 pub use crate::args::{view_param, view_session, view_viewer};
 pub use crate::call::{Call, Way};
 pub use crate::client::{Arguments, Asking, Peer};

@@ -41,11 +41,20 @@ fn hyperapp(app: &App) -> TokenStream {
         quote!(#(#cfgs)* #run)
     });
     let interface = interface::interface(app);
+    let assets = app.settings.assets.iter().map(|(name, file)| {
+        quote! {
+            ::hyperstar_process::__private::Asset {
+                name: #name,
+                body: ::std::include_bytes!(::std::concat!(::std::env!("CARGO_MANIFEST_DIR"), #file)),
+            }
+        }
+    });
     quote! {
         #[automatically_derived]
         impl ::hyperstar_process::__private::Hyperapp for #own {
             const HANDLERS: &'static [::hyperstar_process::__private::Run<Self>] = &[#(#handlers),*];
             const VIEWS: &'static [::hyperstar_process::__private::ViewFn<Self>] = &[#(#views),*];
+            const ASSETS: &'static [::hyperstar_process::__private::Asset] = &[#(#assets),*];
             fn interface() -> ::hyperstar_process::__private::Interface {
                 #interface
             }
@@ -256,7 +265,7 @@ fn answer(method: &Method, own: &Locals) -> TokenStream {
         let answer = quote_spanned!(span=> ::hyperstar_process::__answer_http!(#value));
         arms.push((quote!(Http), answer));
     }
-    if method.has(|mark| matches!(mark, Mark::Action)) {
+    if method.has(|mark| matches!(mark, Mark::Action | Mark::Join | Mark::Leave)) {
         let answer = quote_spanned!(span=> ::hyperstar_process::__answer_page!(#value));
         arms.push((quote!(Action), answer));
     }

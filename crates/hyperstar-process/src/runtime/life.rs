@@ -467,7 +467,22 @@ impl<A: Hyperapp> Life<A> {
         }
     }
 
+    /// Gives messages back that were not begun: kept here, they would be lost with the process.
+    fn defer(&mut self) {
+        let process = &self.process;
+        self.waiting.retain(|waiting| match waiting {
+            Waiting::Message(message) => {
+                process.act(Action::Defer(message.task));
+                false
+            }
+            Waiting::Every(_) => true,
+        });
+    }
+
     fn end_turn(&mut self) -> Turn {
+        if self.alone.is_some() {
+            self.defer();
+        }
         let memory = self.process.memory.clone();
         let touched = memory.take_touched();
         let mut changes = Vec::new();

@@ -7,10 +7,10 @@
 //! | 1 | method and path without parameters | has both |
 //! | 2 | method and path with parameters | fits both; more literal segments first, `{*rest}` last, then the order of the source |
 //! | 3 | a path, any method | fits the path; ordered as in 1 and 2 |
-//! | 4 | a method, no path; then neither | by its body, below |
-//! | 5 | | `OPTIONS` on a known path: 204 with `allow` |
+//! | 4 | | `OPTIONS` on a known path: 204 with `allow` |
+//! | 5 | a method, no path; then neither | by its body, below |
 //! | 6 | | a known path, another method: 405 with `allow` |
-//! | 7 | | anything else: 404 |
+//! | 7 | | anything else: 404; 400 for a body that says too little |
 //!
 //! `HEAD` is answered by a handler for `HEAD`, else by one for `GET`, without the body. Handlers without a
 //! path answer at the interface's `endpoints` and below, everywhere if there are none.
@@ -259,11 +259,13 @@ impl Router {
             return Routed::To(place, params);
         }
         let allow = self.allow(path);
+        if let (Some(allow), "OPTIONS") = (&allow, method) {
+            return Routed::Options(allow.clone());
+        }
         if self.is_endpoint(path) && self.loose_for(method).next().is_some() {
             return Routed::ByBody;
         }
         match allow {
-            Some(allow) if method == "OPTIONS" => Routed::Options(allow),
             Some(allow) => Routed::Nowhere(AskError::WrongMethod {
                 method: method.to_owned(),
                 path: path.to_owned(),
@@ -340,6 +342,9 @@ impl Router {
                 path: path.to_owned(),
                 allow: self.allow(path).unwrap_or_default(),
             }),
+            Err(_) if *asked == Asked::default() && matches!(method, "GET" | "HEAD") => {
+                Err(self.no_route(method, path))
+            }
             found => found,
         }
     }

@@ -203,6 +203,10 @@ impl Call {
         handler: &str,
         params: [&str; N],
     ) -> Result<[Found<'_>; N], AskError> {
+        let is_action = matches!(self.cx.origin(), Origin::Action(_));
+        if N == 0 && (is_action || self.body.is_empty()) {
+            return Ok(params.map(|_| Found::Nothing { is_form: false }));
+        }
         let mut beside = Beside {
             path: &self.params,
             query: Vec::new(),
@@ -359,21 +363,7 @@ impl<const N: usize> Args<'_, N> {
                 near,
             };
         }
-        let is_missing = |found: &Found<'_>| matches!(found, Found::Nothing { .. });
-        let named = self.params.iter().zip(&self.found);
-        let missing: Vec<String> = named
-            .filter(|(_, found)| is_missing(found))
-            .map(|(name, _)| (*name).to_owned())
-            .collect();
-        let members: Vec<String> = missing
-            .iter()
-            .map(|name| format!("\"{name}\": .."))
-            .collect();
-        AskError::EmptyBody {
-            handler,
-            missing,
-            example: format!("`{{{}}}`", members.join(", ")),
-        }
+        AskError::EmptyBody { handler, argument }
     }
 }
 

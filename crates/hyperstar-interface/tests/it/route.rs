@@ -125,6 +125,7 @@ fn head_is_get_and_options_are_answered() {
             ("HEAD", "/b", "head"),
             ("OPTIONS", "/a", "options GET, HEAD, OPTIONS, PUT"),
             ("OPTIONS", "/c", "opt"),
+            ("OPTIONS", "/d", "404"),
             ("DELETE", "/a", "405 GET, HEAD, OPTIONS, PUT"),
             ("POST", "/aa", "404 /a?"),
             ("GET", "/nothing-like-it", "404"),

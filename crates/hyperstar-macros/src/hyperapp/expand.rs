@@ -184,11 +184,15 @@ fn arguments(method: &Method, own: &Locals) -> (TokenStream, TokenStream) {
     let handler = method.name();
     let mut reads = TokenStream::new();
     let names: Vec<String> = method.values().map(Value::name).collect();
-    if !names.is_empty() {
-        reads.extend(or_return(
-            &quote!(let #arguments),
-            &quote!(#call.args(#handler, [#(#names),*])),
-        ));
+    // Who sends arguments to a handler that takes none hears of it.
+    let is_asked = method.is_called() || method.has(|mark| matches!(mark, Mark::Http(_)));
+    if is_asked || !names.is_empty() {
+        let binding = match names.is_empty() {
+            true => quote!(let _),
+            false => quote!(let #arguments),
+        };
+        let read = quote!(#call.args(#handler, [#(#names),*]));
+        reads.extend(or_return(&binding, &read));
     }
     let (channel, message) = (local("channel"), local("message"));
     if method.has(|mark| matches!(mark, Mark::Ws(_) | Mark::WsClient)) {

@@ -24,6 +24,9 @@ pub(crate) enum Body<'c> {
     Bytes(&'c [u8], &'c str),
 }
 
+/// The most characters of a part that are shown.
+const PART_SHOWN_MAX: usize = 64;
+
 /// A value of a form.
 #[derive(Clone, Debug)]
 pub(crate) enum Piece<'c> {
@@ -153,14 +156,18 @@ pub(crate) fn pairs<'c>(bytes: &'c [u8], what: &'static str) -> Result<Pairs<'c>
 }
 
 fn decoded<'c>(bytes: &'c [u8], what: &'static str) -> Result<Cow<'c, str>, AskError> {
-    let not_text = |_| AskError::BadBody {
-        format: what,
-        reason: format!("`{}` is not UTF-8", bytes.escape_ascii()),
+    let not_text = || AskError::NotText {
+        what,
+        part: bytes
+            .escape_ascii()
+            .take(PART_SHOWN_MAX)
+            .map(char::from)
+            .collect(),
     };
     if !bytes.iter().any(|byte| matches!(byte, b'%' | b'+')) {
         return std::str::from_utf8(bytes)
             .map(Cow::Borrowed)
-            .map_err(|_| not_text(()));
+            .map_err(|_| not_text());
     }
     let spaced: Vec<u8> = bytes
         .iter()
@@ -169,7 +176,7 @@ fn decoded<'c>(bytes: &'c [u8], what: &'static str) -> Result<Cow<'c, str>, AskE
     let decoded: Vec<u8> = percent_decode(&spaced).collect();
     String::from_utf8(decoded)
         .map(Cow::Owned)
-        .map_err(|_| not_text(()))
+        .map_err(|_| not_text())
 }
 
 /// The members of an object.

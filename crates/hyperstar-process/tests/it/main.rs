@@ -1,0 +1,7 @@
+//! The SDK as apps use it.
+
+mod answers;
+mod bodies;
+mod clients;
+mod driver;
+mod fuzz;

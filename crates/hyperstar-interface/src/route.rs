@@ -29,7 +29,7 @@
 mod check;
 mod path;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::error::AskError;
 use crate::names::pascal;
@@ -124,8 +124,8 @@ pub enum Routed<'a> {
 #[derive(Debug)]
 pub struct Router {
     handlers: Vec<Known>,
-    names: HashMap<String, usize>,
-    exact: HashMap<String, Vec<Rule>>,
+    names: BTreeMap<String, usize>,
+    exact: BTreeMap<String, Vec<Rule>>,
     patterns: Vec<(Path, Rule)>,
     /// Without a path: those with a method first.
     loose: Vec<Rule>,
@@ -158,8 +158,8 @@ impl Router {
     pub fn new(interface: &Interface) -> Self {
         let mut router = Self {
             handlers: Vec::new(),
-            names: HashMap::new(),
-            exact: HashMap::new(),
+            names: BTreeMap::new(),
+            exact: BTreeMap::new(),
             patterns: Vec::new(),
             loose: Vec::new(),
             endpoints: interface.endpoints.clone(),

@@ -50,7 +50,7 @@ pub(crate) enum Found<'c> {
     /// JSON. `is_signal`: text in it may stand for a number, as an input field gives it.
     Json { json: &'c str, is_signal: bool },
     /// The whole body, which may be the argument's value, or an array of it, or lack it.
-    Whole { json: &'c str, body: Body<'c> },
+    Whole { json: &'c str, body: Box<Body<'c>> },
     /// Text or files of one name.
     Pieces(Vec<Piece<'c>>),
     /// Bytes of a content type of their own.
@@ -95,7 +95,7 @@ impl Found<'_> {
                     Ok(value) => return Ok(value),
                     Err(error) => error,
                 };
-                match body {
+                match &**body {
                     Body::Array(values) if values.len() == 1 => {
                         let only = serde_json::from_str(values[0].get());
                         only.map_err(|_| bad(without_place(&error)))
@@ -165,6 +165,33 @@ pub(crate) enum Names {
     Known,
     /// Signals of a page: most are no arguments.
     Any,
+}
+
+/// Finds the values in an object whose names are all arguments', the usual body, without allocating.
+/// `None`: it is another, or wrong.
+pub(crate) fn find_named<'c, const N: usize>(
+    params: [&str; N],
+    beside: &Beside<'c>,
+    json: &'c str,
+) -> Option<[Found<'c>; N]> {
+    let values = body::named(json, params)?;
+    let mut found = values.map(|value| match value {
+        Some(json) => Found::Json {
+            json,
+            is_signal: false,
+        },
+        None => Found::Nothing { is_form: false },
+    });
+    for (found, name) in found.iter_mut().zip(params) {
+        if let Some(in_path) = beside.in_path(name) {
+            *found = in_path;
+        } else if matches!(found, Found::Nothing { .. })
+            && let Some(in_query) = beside.in_query(name)
+        {
+            *found = in_query;
+        }
+    }
+    Some(found)
 }
 
 /// Finds the value of each argument.
@@ -253,6 +280,7 @@ fn rest<'c>(
             });
         }
         (body @ (Body::Object(_) | Body::Array(_) | Body::Scalar(_)), [place]) => {
+            let body = Box::new(body);
             found[*place] = Some(Found::Whole { json, body });
         }
         (Body::Array(values), open) => {

@@ -215,8 +215,13 @@ impl Call {
             Origin::Http(head) => {
                 beside.query = args::pairs(head.query.as_bytes(), "a query")?;
                 let content_type = self.cx.header("content-type").unwrap_or_default();
-                let body = Body::typed(&self.body, content_type)?;
                 let json = std::str::from_utf8(&self.body).unwrap_or_default();
+                if content_type == "application/json"
+                    && let Some(found) = args::find_named(params, &beside, json)
+                {
+                    return Ok(found);
+                }
+                let body = Body::typed(&self.body, content_type)?;
                 (body, json, Names::Known)
             }
             Origin::Action(head) => {
@@ -229,6 +234,9 @@ impl Call {
             Origin::Ws(_) | Origin::WsClient(_) => (Body::Nothing, "", Names::Known),
             _ => {
                 let json = args::json_text(&self.body)?;
+                if let Some(found) = args::find_named(params, &beside, json) {
+                    return Ok(found);
+                }
                 (Body::json(json)?, json, Names::Known)
             }
         };

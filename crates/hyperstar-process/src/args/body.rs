@@ -5,7 +5,9 @@ use std::fmt;
 
 use hyperstar_interface::{AskError, Asked};
 use percent_encoding::percent_decode;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
 
 use super::FIELDS_MAX;
@@ -177,6 +179,69 @@ fn decoded<'c>(bytes: &'c [u8], what: &'static str) -> Result<Cow<'c, str>, AskE
     String::from_utf8(decoded)
         .map(Cow::Owned)
         .map_err(|_| not_text())
+}
+
+/// The values of an object in the order of `names`. `None`: no object, an empty one, or one with other
+/// names or one twice.
+pub(super) fn named<'c, const N: usize>(
+    json: &'c str,
+    names: [&str; N],
+) -> Option<[Option<&'c str>; N]> {
+    if !json.trim_start().starts_with('{') {
+        return None;
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let values = deserializer.deserialize_map(Named(names)).ok()?;
+    deserializer.end().ok()?;
+    values
+        .iter()
+        .any(Option::is_some)
+        .then(|| values.map(|value| value.map(RawValue::get)))
+}
+
+struct Named<'n, const N: usize>([&'n str; N]);
+
+impl<'de, const N: usize> Visitor<'de> for Named<'_, N> {
+    type Value = [Option<&'de RawValue>; N];
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut values = [None; N];
+        while let Some(place) = map.next_key_seed(Place(&self.0))? {
+            let value = map.next_value()?;
+            if values[place].replace(value).is_some() {
+                return Err(A::Error::custom("twice"));
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// The place of a name among others.
+struct Place<'n>(&'n [&'n str]);
+
+impl<'de> DeserializeSeed<'de> for Place<'_> {
+    type Value = usize;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Place<'_> {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<usize, E> {
+        let place = self.0.iter().position(|own| *own == name);
+        place.ok_or_else(|| E::custom("another name"))
+    }
 }
 
 /// The members of an object.

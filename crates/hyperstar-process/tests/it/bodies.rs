@@ -90,6 +90,7 @@ impl Users {
     #[http(GET, "/kinds")]
     #[http(POST, "/kinds")]
     #[action]
+    #[expect(clippy::too_many_arguments, reason = "one of each kind")]
     fn kinds(
         &self,
         on: bool,

@@ -15,25 +15,34 @@ use crate::tree::{self, Features, Package};
 /// What each crate under `crates/` may use of this workspace. Dev-dependencies count too.
 const EDGES: &[(&str, Uses)] = &[
     ("hyperstar-sse", Uses::Only(&[])),
-    ("hyperstar-store", Uses::Only(&[])),
+    ("hyperstar-collections", Uses::Only(&[])),
+    ("hyperstar-store", Uses::Only(&["hyperstar-collections"])),
     ("hyperstar-datastar", Uses::Only(&["hyperstar-sse"])),
     (
+        "hyperstar-process",
+        // The store is for its tests: what a process writes, the owner reads there.
+        Uses::Only(&[
+            "hyperstar-collections",
+            "hyperstar-datastar",
+            "hyperstar-interface",
+            "hyperstar-macros",
+            "hyperstar-store",
+        ]),
+    ),
+    (
         "hyperstar",
-        Uses::Only(&["hyperstar-datastar", "hyperstar-sse", "hyperstar-store"]),
+        Uses::Only(&[
+            "hyperstar-datastar",
+            "hyperstar-process",
+            "hyperstar-sse",
+            "hyperstar-store",
+        ]),
     ),
     ("hyperstar-interface", Uses::Only(&[])),
     // The process is where expansions compile: the macros' tests need it, the macros do not.
     (
         "hyperstar-macros",
         Uses::Only(&["hyperstar-interface", "hyperstar-process"]),
-    ),
-    (
-        "hyperstar-process",
-        Uses::Only(&[
-            "hyperstar-interface",
-            "hyperstar-macros",
-            "hyperstar-datastar",
-        ]),
     ),
     ("hyperstar-cli", Uses::Only(&["hyperstar-store"])),
     ("hyperstar-bench", Uses::Anything),
@@ -434,15 +443,15 @@ mod tests {
     #[test]
     fn the_error_says_edge_rule_and_remedy() {
         let broken = check_edges(&workspace(&[
-            ("hyperstar-sse", &[]),
-            ("hyperstar-store", &["hyperstar-sse"]),
+            ("hyperstar-store", &[]),
+            ("hyperstar-sse", &["hyperstar-store"]),
         ]));
         assert_eq!(
             broken[0].to_string(),
-            "  hyperstar-store -> hyperstar-sse\n    \
-             rule:   `hyperstar-store` uses no crate of this workspace\n    \
-             remedy: move the code to the layer that may know both, or remove `hyperstar-sse` from \
-             the manifest of `hyperstar-store`"
+            "  hyperstar-sse -> hyperstar-store\n    \
+             rule:   `hyperstar-sse` uses no crate of this workspace\n    \
+             remedy: move the code to the layer that may know both, or remove `hyperstar-store` from \
+             the manifest of `hyperstar-sse`"
         );
     }
 

@@ -20,7 +20,7 @@
 //! | | body | handler |
 //! |---|---|---|
 //! | a | `{"CreateUser": ..}`, `{"create_user": ..}`, `"CreateUser"` | the one of this name |
-//! | b | an object or a form, or else the query | the first that has all these arguments and needs no others |
+//! | b | an object or a form, or else the query | the first that has all these arguments and needs no others; of a form or query else the one that needs most of what came |
 //! | c | none | the only one that needs no arguments |
 //!
 //! Processes name the handler. One for `#[local]` does not answer other nodes, one for `#[remote]` not its
@@ -105,6 +105,8 @@ pub struct Asked<'a> {
     pub wrapper: Option<&'a str>,
     /// The names of what came, if it has names.
     pub names: Option<Vec<&'a str>>,
+    /// They are a query's or a form's, where names that nobody knows mean nothing.
+    pub is_loose: bool,
 }
 
 /// Where an HTTP request goes.
@@ -225,7 +227,10 @@ impl Router {
         if source.may_ask(handler) {
             return Ok(place);
         }
-        let has: Vec<String> = handler.triggers.iter().map(attribute).collect();
+        let has: Vec<String> = match handler.triggers.as_slice() {
+            [] => vec!["nobody".to_owned()],
+            triggers => triggers.iter().map(attribute).collect(),
+        };
         Err(AskError::WrongSource {
             handler: handler.name.clone(),
             source_asked: source,
@@ -382,6 +387,13 @@ impl Router {
             if let Some(place) = among.iter().find(fits) {
                 return Ok(*place);
             }
+            let enough = |place: &&usize| has_needed(&self.handlers[**place].handler, names);
+            let needs = |place: &&usize| needed(&self.handlers[**place].handler).count();
+            // The first of those that need most.
+            let best = among.iter().rev().filter(enough).max_by_key(needs);
+            if let Some(place) = best.filter(|_| asked.is_loose) {
+                return Ok(*place);
+            }
         } else if asked.wrapper.is_none() {
             let free = |place: &&usize| takes(&self.handlers[**place].handler, &[]);
             let mut free = among.iter().filter(free);
@@ -426,12 +438,18 @@ impl Router {
 
 /// Whether a handler has all these arguments and needs no others.
 fn takes(handler: &Handler, names: &[&str]) -> bool {
-    let mut params = handler.params.iter();
     let known = |name: &&str| handler.params.iter().any(|param| param.name == *name);
-    names.iter().all(known)
-        && params.all(|param| {
-            matches!(param.ty, Type::Option(_)) || names.contains(&param.name.as_str())
-        })
+    names.iter().all(known) && has_needed(handler, names)
+}
+
+fn has_needed(handler: &Handler, names: &[&str]) -> bool {
+    needed(handler).all(|name| names.contains(&name))
+}
+
+fn needed(handler: &Handler) -> impl Iterator<Item = &str> {
+    let params = handler.params.iter();
+    let needed = params.filter(|param| !matches!(param.ty, Type::Option(_)));
+    needed.map(|param| param.name.as_str())
 }
 
 /// How a trigger is written.

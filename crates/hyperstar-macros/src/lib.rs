@@ -112,7 +112,8 @@ pub fn hyperapp(settings: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// /// Version 1 had `clicks`.
 /// fn from_v1(fields: &mut Fields) -> Result<(), StateError> {
-///     fields.rename("clicks", "count")
+///     fields.rename("clicks", "count")?;
+///     Ok(())
 /// }
 /// ```
 #[proc_macro_derive(State, attributes(state))]

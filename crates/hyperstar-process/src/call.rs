@@ -125,6 +125,7 @@ impl Call {
                     let mut asked = args::top(&read);
                     if !query.is_empty() {
                         asked.names = Some(query.iter().map(|(name, _)| name.as_ref()).collect());
+                        asked.is_loose = true;
                     }
                     router.by_body(cx.method(), cx.path(), &asked)
                 });
@@ -170,6 +171,11 @@ impl Call {
     /// Who asks, and what a handler can do.
     pub fn cx(&self) -> &Cx {
         &self.cx
+    }
+
+    /// What came with it, as it came.
+    pub fn body(&self) -> &[u8] {
+        &self.body
     }
 
     /// How it is to be answered.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::collections;
 use crate::memory::Memory;
 use crate::state::StateError;
 
@@ -62,30 +63,34 @@ impl Fields {
         Ok(())
     }
 
-    /// Removes a field, and tells whether it was there.
+    /// Removes a field, also one that is a collection, and tells whether it was there.
     pub fn remove(&mut self, name: &str) -> bool {
-        self.memory.remove_field(name)
+        let was_field = self.memory.remove_field(name);
+        let was_collection = collections::remove(&self.memory, name);
+        was_field || was_collection
     }
 
-    /// Gives a field another name; nothing happens if there is none.
+    /// Gives a field another name, also one that is a collection, which costs all of its entries. Tells
+    /// whether it was there.
     ///
     /// # Errors
     /// [`StateError::Taken`] if there is a field of the new name.
-    pub fn rename(&mut self, from: &str, to: &str) -> Result<(), StateError> {
-        let Some(bytes) = self.memory.field(from) else {
-            return Ok(());
-        };
-        if from != to {
-            if self.memory.field(to).is_some() {
-                return Err(StateError::Taken(to.to_owned()));
-            }
-            self.memory.set_field(0, to, &bytes);
-            self.memory.remove_field(from);
+    pub fn rename(&mut self, from: &str, to: &str) -> Result<bool, StateError> {
+        if from == to {
+            return Ok(self.memory.field(from).is_some());
         }
-        Ok(())
+        let Some(bytes) = self.memory.field(from) else {
+            return collections::rename(&self.memory, from, to);
+        };
+        if self.memory.field(to).is_some() {
+            return Err(StateError::Taken(to.to_owned()));
+        }
+        self.memory.set_field(0, to, &bytes);
+        self.memory.remove_field(from);
+        Ok(true)
     }
 
-    /// The names of all fields.
+    /// The names of all plain fields.
     pub fn names(&self) -> Vec<String> {
         self.memory.field_names()
     }

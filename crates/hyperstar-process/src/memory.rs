@@ -6,9 +6,13 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::mem;
+use std::ops::Bound;
 use std::rc::Rc;
 
+use hyperstar_collections::path::{after_descendants, descendants_start};
+
 use crate::abi::Change;
+use crate::sys;
 
 /// The path of the state's version.
 const VERSION: &str = "v";
@@ -18,7 +22,9 @@ const VERSION: &str = "v";
 pub(crate) struct Memory {
     fields: RefCell<Vec<Field>>,
     /// What collections wrote and nobody kept yet.
-    pub(crate) overlay: RefCell<BTreeMap<String, Written>>,
+    overlay: RefCell<BTreeMap<String, Written>>,
+    /// There is a host that has what was kept.
+    is_hosted: bool,
     /// The fields' bytes are behind the state.
     is_stale: Cell<bool>,
     /// Something was written since [`Memory::take_touched`].
@@ -38,12 +44,19 @@ struct Field {
 }
 
 /// What a collection wrote at a path.
-#[derive(Clone, Debug)]
-pub(crate) struct Written {
+#[derive(Debug)]
+struct Written {
     /// `None`: it was removed.
-    pub(crate) value: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
     /// The host has a value there.
-    pub(crate) was_kept: bool,
+    was_kept: bool,
+}
+
+/// Paths and values in order, and whether there is nothing beyond them.
+pub(crate) struct Page {
+    pub(crate) entries: Vec<(String, Vec<u8>)>,
+    /// Where to go on; `None` at the end.
+    pub(crate) last: Option<String>,
 }
 
 thread_local! {
@@ -78,6 +91,7 @@ impl Memory {
         });
         Self {
             fields: RefCell::new(fields.collect()),
+            is_hosted: true,
             ..Self::default()
         }
     }
@@ -146,7 +160,107 @@ impl Memory {
         self.is_touched.set(true);
     }
 
-    /// A collection was written, or fields were set by a checkpoint.
+    /// The value at a path of a collection.
+    pub(crate) fn get(&self, path: &str) -> Option<Vec<u8>> {
+        match self.overlay.borrow().get(path) {
+            Some(written) => written.value.clone(),
+            None => self.kept(path),
+        }
+    }
+
+    /// Sets or removes the value at a path of a collection, and gives the one before.
+    pub(crate) fn replace(&self, path: &str, value: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        let mut overlay = self.overlay.borrow_mut();
+        if let Some(written) = overlay.get_mut(path) {
+            let before = mem::replace(&mut written.value, value);
+            self.is_touched.set(true);
+            return before;
+        }
+        let before = self.kept(path);
+        if before != value {
+            let was_kept = before.is_some();
+            overlay.insert(path.to_owned(), Written { value, was_kept });
+            self.is_touched.set(true);
+        }
+        before
+    }
+
+    /// How many values of collections are below a path.
+    pub(crate) fn count(&self, prefix: &str) -> u64 {
+        let mut count = match self.is_hosted {
+            true => sys::current().count(prefix),
+            false => 0,
+        };
+        let overlay = self.overlay.borrow();
+        for (_, written) in overlay.range(descendants_start(prefix)..after_descendants(prefix)) {
+            match (written.value.is_some(), written.was_kept) {
+                (true, false) => count += 1,
+                (false, true) => count = count.saturating_sub(1),
+                _ => {}
+            }
+        }
+        count
+    }
+
+    /// Up to about `most` values of collections from `start` on and before `end`, from the end if `back`.
+    /// A page may be empty though more follow.
+    pub(crate) fn page(&self, start: &str, end: &str, back: bool, most: usize) -> Page {
+        let nothing = Page {
+            entries: Vec::new(),
+            last: None,
+        };
+        if start >= end {
+            return nothing;
+        }
+        let asked = u32::try_from(most).unwrap_or(u32::MAX);
+        let mut kept = match self.is_hosted {
+            true => sys::current().scan(start, end, asked, back),
+            false => Vec::new(),
+        };
+        let is_beyond = |path: &str, last: &str| match back {
+            false => path > last,
+            true => path < last,
+        };
+        // The page ends where the host's does, or where it gets too long.
+        let mut last = kept.last().map(|(path, _)| path.clone());
+        let overlay = self.overlay.borrow();
+        let range = (Bound::Included(start), Bound::Excluded(end));
+        let mut range = overlay.range::<str, _>(range);
+        let mut written = Vec::new();
+        while let Some((path, one)) = if back {
+            range.next_back()
+        } else {
+            range.next()
+        } {
+            if last.as_ref().is_some_and(|last| is_beyond(path, last)) {
+                break;
+            }
+            written.push((path, one));
+            if written.len() >= most {
+                last = Some(path.clone());
+            }
+        }
+        let Some(last) = last.or_else(|| written.last().map(|(path, _)| (*path).clone())) else {
+            return nothing;
+        };
+        kept.retain(|(path, _)| !is_beyond(path, &last) && !overlay.contains_key(path));
+        let written = written.into_iter();
+        kept.extend(written.filter_map(|(path, one)| Some((path.clone(), one.value.clone()?))));
+        kept.sort_unstable_by(|(a, _), (b, _)| if back { b.cmp(a) } else { a.cmp(b) });
+        Page {
+            entries: kept,
+            last: Some(last),
+        }
+    }
+
+    fn kept(&self, path: &str) -> Option<Vec<u8>> {
+        match self.is_hosted {
+            true => sys::current().get(path),
+            false => None,
+        }
+    }
+
+    /// Fields were set by a checkpoint.
     pub(crate) fn note_touch(&self) {
         self.is_touched.set(true);
     }

@@ -25,7 +25,9 @@ use crate::view::{ViewCall, ViewCx};
 /// # Design
 /// A handler with `&mut self` that awaits takes the state along, in a box. Until it ends, messages wait
 /// here and no other task is polled, so that nothing can come between its awaits; pages are rendered from
-/// a copy of the state as it was at the last await. That needs no lock and no `unsafe`.
+/// a copy of the state as it was at the last await, and if the handler is cancelled, that is the state from
+/// then on. That needs no lock and no `unsafe`. Its price: fields that are not kept have their defaults in
+/// that copy.
 pub struct Runtime<A: Hyperapp> {
     interface: Rc<Interface>,
     life: Option<Life<A>>,
@@ -39,6 +41,19 @@ impl<A: Hyperapp> Runtime<A> {
             life: None,
         }
     }
+
+    /// Shows the state, in tests: as it is, or as it was at the last await of a handler that has it.
+    ///
+    /// # Panics
+    /// If the process was not started.
+    #[cfg(feature = "test")]
+    pub fn read<T>(&self, read: impl FnOnce(&A) -> T) -> T {
+        let life = self
+            .life
+            .as_ref()
+            .expect("a process has a state once it was started");
+        life.read(read).expect("what was written can be read")
+    }
 }
 
 impl<A: Hyperapp> Default for Runtime<A> {
@@ -49,7 +64,7 @@ impl<A: Hyperapp> Default for Runtime<A> {
 
 impl<A: Hyperapp> Guest for Runtime<A> {
     fn interface(&self) -> Interface {
-        (*self.interface).clone()
+        A::interface()
     }
 
     fn start(&mut self, start: Start) -> Result<Turn, String> {

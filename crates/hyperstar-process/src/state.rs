@@ -1,5 +1,6 @@
 //! The state of an app: fields that are kept, with a version.
 
+use hyperstar_collections::PathError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -7,6 +8,11 @@ use crate::fields::{Fields, Saver};
 use crate::memory;
 
 /// A struct whose fields are kept. `#[derive(State)]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no state that can be kept",
+    label = "no `State`",
+    note = "give the struct `#[derive(Default, State)]`"
+)]
 pub trait State: Sized + 'static {
     /// The version of what is stored. A change that old fields cannot be read after raises it.
     const VERSION: u32;
@@ -111,6 +117,53 @@ pub enum StateError {
         kept: u32,
         /// The app's.
         own: u32,
+    },
+    /// An entry of a collection is of another type.
+    #[error(
+        "the entry `{path}` is no `{type_name}`: {source}; raise `#[state(version = ..)]` and add a migration \
+         that converts it"
+    )]
+    Entry {
+        /// Its path.
+        path: String,
+        /// What it was read as.
+        type_name: &'static str,
+        /// What serde says.
+        source: serde_json::Error,
+    },
+    /// A path below a collection that none of its kind writes.
+    #[error(
+        "`{path}` is nothing that the collection `{collection}` writes; remove it in a migration"
+    )]
+    NotOfCollection {
+        /// The collection's path.
+        collection: String,
+        /// What is there.
+        path: String,
+    },
+    /// A key is too long, or no path at all.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// A counter went out of range.
+    #[error("the counter `{path}` is {value}; adding {delta} leaves the range of an `i64`")]
+    CounterOverflow {
+        /// Its path.
+        path: String,
+        /// What it is.
+        value: i64,
+        /// What was to be added.
+        delta: i64,
+    },
+    /// Two fields of the state were swapped.
+    #[error(
+        "the field `{field}` holds the collection `{path}`; collections cannot change places: move their \
+         entries instead"
+    )]
+    Moved {
+        /// The field.
+        field: String,
+        /// The path of what it holds.
+        path: String,
     },
     /// A migration failed for a reason of its own.
     #[error("{0}")]

@@ -9,6 +9,8 @@ use hyperstar_datastar::{Signals, SignalsError};
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
+pub use hyperstar_process::RequestError;
+
 use crate::app::Shared;
 use crate::session::Session;
 use crate::viewer::Viewer;
@@ -16,29 +18,6 @@ use crate::{ActionError, Hub, scope};
 
 /// The most parameters of a query or a form that are read; the rest is refused.
 pub(crate) const PAIRS_MAX: usize = 256;
-
-/// What of a request could not be read; an action answers it with 400.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RequestError {
-    /// An argument is missing.
-    #[error("the argument `{0}` is missing")]
-    Missing(String),
-    /// An argument is not what the handler asked for.
-    #[error("the argument `{name}` cannot be read: {reason}")]
-    Argument {
-        /// Its name.
-        name: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The query cannot be read as the type that was asked for.
-    #[error("the query cannot be read: {0}")]
-    Query(String),
-    /// The form cannot be read as the type that was asked for.
-    #[error("the form cannot be read: {0}")]
-    Form(String),
-}
 
 /// Path parameters and the query, decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

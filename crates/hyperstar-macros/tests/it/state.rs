@@ -30,7 +30,7 @@ impl Sys for Still {
 }
 
 #[derive(Default, State)]
-#[state(version = 3, migrate(1 = from_v1, 2 = |fields| fields.rename("clicks", "count")))]
+#[state(version = 3, migrate(1 = from_v1, 2 = |fields| fields.rename("clicks", "count").map(drop)))]
 struct Counter {
     count: i64,
     #[state(rename = "people")]

@@ -109,6 +109,7 @@ pub(crate) fn top<'a>(body: &'a Body<'_>) -> Asked<'a> {
                 _ => None,
             },
             names: Some(members.iter().map(|(name, _)| name.as_ref()).collect()),
+            is_loose: false,
         },
         Body::Form(fields) => {
             let mut names: Vec<&str> = fields.iter().map(|(name, _)| name.as_ref()).collect();
@@ -116,15 +117,16 @@ pub(crate) fn top<'a>(body: &'a Body<'_>) -> Asked<'a> {
             Asked {
                 wrapper: None,
                 names: Some(names),
+                is_loose: true,
             }
         }
         Body::Scalar(value) => Asked {
             wrapper: Some(value.get().trim_matches('"')),
-            names: None,
+            ..Asked::default()
         },
         Body::Array(_) | Body::Bytes(..) => Asked {
             wrapper: Some(""),
-            names: None,
+            ..Asked::default()
         },
         Body::Nothing => Asked::default(),
     }

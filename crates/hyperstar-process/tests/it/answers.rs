@@ -210,9 +210,17 @@ fn to_processes_and_pages() {
     for (handler, arguments, expected) in [
         ("unit", "", "204"),
         ("number", "", "204"),
-        ("html", "", "&lt;b&gt;"),
+        (
+            "html",
+            "",
+            "event: datastar-patch-elements\ndata: elements &lt;b&gt;\n\n",
+        ),
         ("alias", "bad=1", "400 it is said"),
-        ("alias", "bad=0", "good"),
+        (
+            "alias",
+            "bad=0",
+            "event: datastar-patch-elements\ndata: elements good\n\n",
+        ),
         ("code", "", r#"400 {"Full":{"most":3}}"#),
         (
             "mute",

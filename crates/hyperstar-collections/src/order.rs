@@ -10,15 +10,15 @@
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The longest key that is written. Where no shorter one fits, a list spreads the keys around.
-pub(super) const KEY_BYTES_MAX: usize = 64;
+pub(crate) const KEY_BYTES_MAX: usize = 64;
 
 /// Where an item stands: it is before another if its key is less, by bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct OrderKey(String);
+pub struct OrderKey(String);
 
 impl OrderKey {
     /// The key that is written so; `None` if it is none that this module writes.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (integer, fraction) = split(text.as_bytes())?;
         let is_key = text.len() <= KEY_BYTES_MAX
             && text.bytes().all(|byte| DIGITS.contains(&byte))
@@ -27,17 +27,23 @@ impl OrderKey {
         is_key.then(|| Self(text.to_owned()))
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    /// The key that is this JSON, as it is stored of an item's place.
+    pub(crate) fn from_json(bytes: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        Self::parse(text.strip_prefix('"')?.strip_suffix('"')?)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// A key after `low` and before `high`, where `None` is either end. `None` if there is none:
     /// `low` is not before `high`.
-    pub(super) fn between(low: Option<&Self>, high: Option<&Self>) -> Option<Self> {
+    pub(crate) fn between(low: Option<&Self>, high: Option<&Self>) -> Option<Self> {
         if let (Some(low), Some(high)) = (low, high)
             && low >= high
         {
@@ -53,7 +59,7 @@ impl OrderKey {
     }
 
     /// `count` keys in order, all after `low` and before `high`, spread so that they are short.
-    pub(super) fn spread(
+    pub(crate) fn spread(
         low: Option<&Self>,
         high: Option<&Self>,
         count: usize,

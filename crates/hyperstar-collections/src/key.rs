@@ -1,8 +1,8 @@
-//! Keys of a [`Map`](crate::Map): values that are one segment of a path, in order.
+//! Keys of a map: values that are one segment of a path, in order.
 
-use super::text;
+use crate::text;
 
-/// What a [`Map`](crate::Map) is keyed by: integers and [`String`]s, and types of your own.
+/// What a map is keyed by: integers and [`String`]s, and types of your own.
 ///
 /// # Laws
 /// - **Order**: `encode(a) < encode(b)` by bytes exactly if `a` comes before `b`.
@@ -16,7 +16,7 @@ use super::text;
 /// [`String`](#impl-Key-for-String)).
 ///
 /// ```
-/// use hyperstar_store::{Key, Map, Store, StoreError};
+/// use hyperstar_collections::Key;
 ///
 /// #[derive(Clone, Copy, Debug, PartialEq)]
 /// struct TodoId(u64);
@@ -37,12 +37,8 @@ use super::text;
 ///     }
 /// }
 ///
-/// const TODOS: Map<TodoId, String> = Map::at("todo");
-/// let store = Store::memory();
-/// store.transaction(|tx| TODOS.insert(tx, TodoId(7), &"buy milk".to_owned()))?;
-/// assert_eq!(store.list("todo")?, ["todo/a7"]);
-/// assert_eq!(TODOS.entries(&store)?, [(TodoId(7), "buy milk".to_owned())]);
-/// # Ok::<(), StoreError>(())
+/// assert_eq!(TodoId::encode(TodoId(7)), "a7");
+/// assert_eq!(TodoId::decode("a7"), Some(TodoId(7)));
 /// ```
 pub trait Key: Sized + 'static {
     /// How calls take a key: `u64` for `u64`, `&str` for `String`.
@@ -54,7 +50,7 @@ pub trait Key: Sized + 'static {
     /// The segment of the key.
     ///
     /// ```
-    /// use hyperstar_store::Key;
+    /// use hyperstar_collections::Key;
     /// assert_eq!(u64::encode(1066), "d1066");
     /// assert_eq!(String::encode("Tea & Cake"), "Tea & Cake");
     /// ```
@@ -113,7 +109,7 @@ integer_key! {
 /// | what a file system takes for `.git`, such as `git~1` | it, two spaces and `!` |
 ///
 /// ```
-/// use hyperstar_store::Key;
+/// use hyperstar_collections::Key;
 /// assert_eq!(String::encode("ann@example.com"), "ann@example.com");
 /// assert_eq!(String::encode("a/b"), "a.~b");
 /// assert_eq!(String::encode(".."), ".. ");

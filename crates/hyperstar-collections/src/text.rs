@@ -26,7 +26,7 @@ const EMPTY: &str = " ";
 /// At the end of what a file system would take for `.git`.
 const DOTGIT: &str = "  !";
 
-pub(super) fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     let mut segment = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(char) = chars.next() {
@@ -53,7 +53,7 @@ pub(super) fn encode(text: &str) -> String {
     segment
 }
 
-pub(super) fn decode(segment: &str) -> Option<String> {
+pub(crate) fn decode(segment: &str) -> Option<String> {
     let text = unescape(segment)?;
     // Whatever was spelled otherwise than `encode` spells it is no key.
     (encode(&text) == segment).then_some(text)

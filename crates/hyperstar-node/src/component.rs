@@ -12,8 +12,8 @@ use crate::bindings::ProcessPre;
 use crate::check::LoadError;
 use crate::engine::Engine;
 use crate::guest::Guest;
-use hyperstar_native::instance::{BoxFuture, HostSys, Instance, Limits, Program, Started};
 use crate::process::{self, Process};
+use hyperstar_native::instance::{BoxFuture, HostSys, Instance, Limits, Program, Started};
 
 /// A description is read whole, and so are the files of the pages.
 const DESCRIPTION_BYTES_MAX: usize = 32 << 20;

@@ -12,8 +12,8 @@ use crate::convert;
 use crate::crash::crash;
 use crate::engine::Engine;
 use crate::guest::Guest;
-use hyperstar_native::instance::{BoxFuture, Crash, HostSys, Instance, Limits};
 use crate::slices::{Meter, SLICE_TICKS};
+use hyperstar_native::instance::{BoxFuture, Crash, HostSys, Instance, Limits};
 
 /// The handles of resources that a guest may hold. Ours need none; other languages' runtimes a few.
 const HANDLES_MAX: usize = 1_000;
@@ -87,7 +87,10 @@ pub(crate) async fn describe(
         described.map_err(|error| crash(&error, store.data()))
     };
     let (description, assets) = run(engine, &meter, false, call).await?.0;
-    Ok((description, assets.into_iter().map(convert::asset).collect()))
+    Ok((
+        description,
+        assets.into_iter().map(convert::asset).collect(),
+    ))
 }
 
 impl Process {

@@ -125,15 +125,29 @@ impl Served {
 async fn an_app_is_installed_looked_at_and_there_again_after_a_restart() {
     let home = tempfile::tempdir().unwrap();
     let served = Served::start(open(home.path()).await).await;
-    served.node.install(ONE, tally(""), false, true).await.unwrap();
+    served
+        .node
+        .install(ONE, tally(""), false, true)
+        .await
+        .unwrap();
     let page = served.send("one-tally-tests.localhost", "GET /", "").await;
     assert!(page.contains(r#"<p id="count">0</p>"#), "{page}");
     assert!(page.contains("tally.css"), "{page}");
-    let answer = served.send("one-tally-tests.localhost", "POST /api/add", r#"{"by": 5}"#).await;
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n5"), "{answer}");
+    let answer = served
+        .send("one-tally-tests.localhost", "POST /api/add", r#"{"by": 5}"#)
+        .await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n5"),
+        "{answer}"
+    );
     let index = served.send("localhost", "GET /", "").await;
-    assert!(index.contains("Tally") && index.contains("running"), "{index}");
-    let our = served.send("one-tally-tests.localhost", "GET /our.js", "").await;
+    assert!(
+        index.contains("Tally") && index.contains("running"),
+        "{index}"
+    );
+    let our = served
+        .send("one-tally-tests.localhost", "GET /our.js", "")
+        .await;
     assert!(our.contains(r#""process":"one:tally:tests""#), "{our}");
     served.stop().await;
     let served = Served::start(open(home.path()).await).await;
@@ -150,21 +164,34 @@ async fn two_apps_call_each_other() {
     node.install(TWO, tally(""), false, true).await.unwrap();
     ask(&node, TWO, "add", json!({ "by": 7 })).await.unwrap();
     // `count` is public.
-    let pulled = ask(&node, ONE, "pull", json!({ "from": TWO })).await.unwrap();
+    let pulled = ask(&node, ONE, "pull", json!({ "from": TWO }))
+        .await
+        .unwrap();
     assert_eq!(pulled, json!({ "Ok": 7 }));
     // `add` is not.
-    let given = ask(&node, ONE, "give", json!({ "to": TWO, "by": 3 })).await.unwrap();
+    let given = ask(&node, ONE, "give", json!({ "to": TWO, "by": 3 }))
+        .await
+        .unwrap();
     assert!(given.to_string().contains("Denied"), "{given}");
     let grant = node.grant(ONE, TWO, &["add".to_owned()]).unwrap();
-    let given = ask(&node, ONE, "give", json!({ "to": TWO, "by": 3 })).await.unwrap();
+    let given = ask(&node, ONE, "give", json!({ "to": TWO, "by": 3 }))
+        .await
+        .unwrap();
     assert_eq!(given, json!({ "Ok": 1 }));
-    assert_eq!(ask(&node, TWO, "count", json!({})).await.unwrap(), json!(10));
+    assert_eq!(
+        ask(&node, TWO, "count", json!({})).await.unwrap(),
+        json!(10)
+    );
     assert!(node.revoke(grant).unwrap());
-    let given = ask(&node, ONE, "give", json!({ "to": TWO, "by": 3 })).await.unwrap();
+    let given = ask(&node, ONE, "give", json!({ "to": TWO, "by": 3 }))
+        .await
+        .unwrap();
     assert!(given.to_string().contains("Denied"), "{given}");
     // A call that comes back to who waits for it, with the state held.
     node.grant(ONE, ONE, &[]).unwrap();
-    let given = ask(&node, ONE, "give", json!({ "to": ONE, "by": 1 })).await.unwrap();
+    let given = ask(&node, ONE, "give", json!({ "to": ONE, "by": 1 }))
+        .await
+        .unwrap();
     assert!(given.to_string().contains("Cycle"), "{given}");
 }
 
@@ -215,7 +242,10 @@ async fn whatever_an_app_does_wrong_ends_it_alone_with_its_reason() {
         }
         assert_eq!(wrong.await.unwrap(), Err(CallError::Crashed), "{what}");
         let (lines, _) = node.host().logs(ONE, 10).unwrap();
-        assert!(lines.iter().any(|line| line.text.contains(reason)), "{what}: {lines:?}");
+        assert!(
+            lines.iter().any(|line| line.text.contains(reason)),
+            "{what}: {lines:?}"
+        );
         // It is started again by its policy; nothing of the turn is left.
         within(async {
             loop {
@@ -235,13 +265,29 @@ async fn an_upgrade_migrates_the_state_or_changes_nothing() {
     let node = open(home.path()).await;
     node.install(ONE, tally(""), false, true).await.unwrap();
     ask(&node, ONE, "add", json!({ "by": 4 })).await.unwrap();
-    ask(&node, ONE, "name", json!({ "name": "ann" })).await.unwrap();
-    let error = node.install(ONE, tally("broken"), false, true).await.unwrap_err();
-    assert!(error.to_string().contains("this migration always fails"), "{error}");
-    assert_eq!(ask(&node, ONE, "add", json!({ "by": 1 })).await.unwrap(), json!(5));
+    ask(&node, ONE, "name", json!({ "name": "ann" }))
+        .await
+        .unwrap();
+    let error = node
+        .install(ONE, tally("broken"), false, true)
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("this migration always fails"),
+        "{error}"
+    );
+    assert_eq!(
+        ask(&node, ONE, "add", json!({ "by": 1 })).await.unwrap(),
+        json!(5)
+    );
     node.install(ONE, tally("two"), false, true).await.unwrap();
     assert_eq!(ask(&node, ONE, "count", json!({})).await.unwrap(), json!(5));
-    assert_eq!(ask(&node, ONE, "name", json!({ "name": "ann" })).await.unwrap(), json!(2));
+    assert_eq!(
+        ask(&node, ONE, "name", json!({ "name": "ann" }))
+            .await
+            .unwrap(),
+        json!(2)
+    );
     // There is no way back.
     let error = node.install(ONE, tally(""), false, true).await.unwrap_err();
     assert!(error.to_string().contains("version 2"), "{error}");
@@ -256,7 +302,11 @@ async fn what_is_no_app_is_refused_and_leaves_nothing() {
         let error = node.install(ONE, bytes, false, true).await.unwrap_err();
         assert!(matches!(error, NodeError::Load { .. }), "{error}");
     }
-    assert!(node.install("no name", tally(""), false, true).await.is_err());
+    assert!(
+        node.install("no name", tally(""), false, true)
+            .await
+            .is_err()
+    );
     assert_eq!(node.host().processes(), [""; 0]);
     assert_eq!(node.host().store().list("").unwrap(), [""; 0]);
 }
@@ -312,10 +362,27 @@ async fn the_command_line_reaches_a_node_through_its_folder() {
         panic!("{told:?}");
     };
     assert_eq!(process.status, "running");
-    assert!(process.url.starts_with("http://one-tally-tests.localhost:"), "{}", process.url);
-    assert!(matches!(&told[1].1[..], [Update::Answer { status: 200, body }] if body == "2"), "{told:?}");
-    assert!(told[2].0.as_ref().unwrap_err().contains("`add`"), "{told:?}");
-    assert!(told[3].0.as_ref().unwrap_err().contains("there are one:tally:tests"), "{told:?}");
+    assert!(
+        process.url.starts_with("http://one-tally-tests.localhost:"),
+        "{}",
+        process.url
+    );
+    assert!(
+        matches!(&told[1].1[..], [Update::Answer { status: 200, body }] if body == "2"),
+        "{told:?}"
+    );
+    assert!(
+        told[2].0.as_ref().unwrap_err().contains("`add`"),
+        "{told:?}"
+    );
+    assert!(
+        told[3]
+            .0
+            .as_ref()
+            .unwrap_err()
+            .contains("there are one:tally:tests"),
+        "{told:?}"
+    );
     assert!(matches!(&told[4].1[..], [Update::Interface(interface)] if interface.name == "Tally"));
     assert_eq!((told[5].0.clone(), told[6].1.len()), (Ok(()), 0));
     served.stop().await;

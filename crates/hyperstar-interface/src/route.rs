@@ -12,8 +12,8 @@
 //! | 6 | | a known path, another method: 405 with `allow` |
 //! | 7 | | anything else: 404; 400 for a body that says too little |
 //!
-//! `HEAD` is answered by a handler for `HEAD`, else by one for `GET`, without the body. Handlers without a
-//! path answer at the interface's `endpoints` and below, everywhere if there are none.
+//! `HEAD` is answered by a handler for `HEAD`, else by one for `GET`; the server leaves the body out. Handlers
+//! without a path answer at the interface's `endpoints` and below, everywhere if there are none.
 //!
 //! By body, among those without a path:
 //!

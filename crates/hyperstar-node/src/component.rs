@@ -17,8 +17,6 @@ use crate::process::{self, Process};
 
 /// A description is read whole.
 const DESCRIPTION_BYTES_MAX: usize = 1 << 20;
-/// The processor time of a description.
-const DESCRIBE_MS_MAX: u64 = 1_000;
 
 /// A compiled component. Clones share the code.
 #[derive(Clone)]
@@ -54,11 +52,11 @@ impl Component {
 pub(crate) async fn describe(
     engine: &Engine,
     pre: &ProcessPre<Guest>,
+    limits: Limits,
 ) -> Result<Interface, LoadError> {
     let limits = Limits {
         turn_bytes_max: DESCRIPTION_BYTES_MAX,
-        init_ms_max: DESCRIBE_MS_MAX,
-        ..Limits::default()
+        ..limits
     };
     let store = process::store(engine, Arc::new(Nothing), limits);
     let text = process::describe(engine, store, pre.clone()).await;

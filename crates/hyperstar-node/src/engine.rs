@@ -13,7 +13,9 @@ use crate::check::{self, LoadError};
 use crate::compile::Compiler;
 use crate::component::{self, Component};
 use crate::guest::Guest;
+use crate::instance::Limits;
 use crate::slices::{SlowLane, Ticker};
+use crate::wasi;
 
 /// What an engine may use.
 #[derive(Clone, Debug)]
@@ -79,6 +81,8 @@ pub struct LoadOptions {
     /// Its WASI imports are met by stubs that grant nothing. For components of other languages, whose
     /// runtimes import WASI whether they use it or not.
     pub stub_wasi: bool,
+    /// What it may use while it describes itself.
+    pub limits: Limits,
 }
 
 /// Compiles components and runs processes of them.
@@ -159,10 +163,14 @@ impl Engine {
         bindings::Process::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)
             .map_err(|error| LoadError::Interface(format!("{error:#}")))?;
         check::imports(&shared.wasmtime, &compiled, &options)?;
+        if options.stub_wasi {
+            wasi::link(&mut linker, &compiled, &shared.wasmtime)
+                .map_err(|error| LoadError::Interface(format!("{error:#}")))?;
+        }
         let pre = linker.instantiate_pre(&compiled);
         let pre = pre.and_then(bindings::ProcessPre::new);
         let pre = pre.map_err(|error| LoadError::Interface(format!("{error:#}")))?;
-        let interface = component::describe(self, &pre).await?;
+        let interface = component::describe(self, &pre, options.limits).await?;
         Ok(Component {
             engine: self.clone(),
             pre,

@@ -113,6 +113,28 @@ impl Guest {
     }
 }
 
+impl Guest {
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.sys.now_ms()
+    }
+
+    /// Any number of bytes, a few at a time.
+    pub(crate) fn fill_random(&self, bytes: &mut [u8]) {
+        for part in bytes.chunks_mut(RANDOM_BYTES_MAX as usize) {
+            self.sys.random(part);
+        }
+    }
+
+    /// What a runtime of another language writes to its standard streams.
+    pub(crate) fn write_output(&mut self, is_error: bool, bytes: &[u8]) {
+        let level = if is_error { Level::Error } else { Level::Info };
+        let text = String::from_utf8_lossy(bytes);
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            self.write_log(level, line);
+        }
+    }
+}
+
 /// The longest beginning of `text` with at most `bytes_max` bytes.
 fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
@@ -183,7 +205,7 @@ impl sys::Host for Guest {
             .into());
         }
         let mut random = vec![0; bytes as usize];
-        self.sys.random(&mut random);
+        self.fill_random(&mut random);
         Ok(random)
     }
 

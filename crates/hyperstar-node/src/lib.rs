@@ -19,6 +19,7 @@ mod guest;
 mod instance;
 mod process;
 mod slices;
+mod wasi;
 
 pub use cache::CacheError;
 pub use check::LoadError;

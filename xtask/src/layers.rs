@@ -16,10 +16,42 @@ use crate::tree::{self, Features, Package};
 const EDGES: &[(&str, Uses)] = &[
     ("hyperstar-sse", Uses::Only(&[])),
     ("hyperstar-store", Uses::Only(&[])),
+    ("hyperstar-kernel", Uses::Only(&[])),
+    ("hyperstar-collections", Uses::Only(&[])),
+    ("hyperstar-store", Uses::Only(&["hyperstar-collections"])),
     ("hyperstar-datastar", Uses::Only(&["hyperstar-sse"])),
     (
+        "hyperstar-process",
+        // The store is for its tests: what a process writes, the owner reads there.
+        Uses::Only(&[
+            "hyperstar-collections",
+            "hyperstar-datastar",
+            "hyperstar-interface",
+            "hyperstar-store",
+        ]),
+    ),
+    (
         "hyperstar",
-        Uses::Only(&["hyperstar-datastar", "hyperstar-sse", "hyperstar-store"]),
+        Uses::Only(&[
+            "hyperstar-datastar",
+            "hyperstar-process",
+            "hyperstar-sse",
+            "hyperstar-store",
+        ]),
+    ),
+    ("hyperstar-interface", Uses::Only(&[])),
+    // The process is where expansions compile: the macros' tests need it, the macros do not.
+    (
+        "hyperstar-macros",
+        Uses::Only(&["hyperstar-interface", "hyperstar-process"]),
+    ),
+    (
+        "hyperstar-process",
+        Uses::Only(&[
+            "hyperstar-interface",
+            "hyperstar-macros",
+            "hyperstar-datastar",
+        ]),
     ),
     ("hyperstar-cli", Uses::Only(&["hyperstar-store"])),
     ("hyperstar-bench", Uses::Anything),
@@ -52,6 +84,13 @@ const ABSENCES: &[Absence] = &[
         packages: &["axum", "hyper", "hyper-util", "mio", "socket2"],
         tokio: OS_FEATURES,
         why: "the lower layers know no server and open no sockets",
+    },
+    Absence {
+        crates: Crates::These(&["hyperstar-kernel"]),
+        features: Features::All,
+        packages: &["tokio", "getrandom", "tracing"],
+        tokio: &[],
+        why: "the kernel is a pure state machine, so that a simulator can run whole networks of it",
     },
 ];
 
@@ -420,15 +459,15 @@ mod tests {
     #[test]
     fn the_error_says_edge_rule_and_remedy() {
         let broken = check_edges(&workspace(&[
-            ("hyperstar-sse", &[]),
-            ("hyperstar-store", &["hyperstar-sse"]),
+            ("hyperstar-store", &[]),
+            ("hyperstar-sse", &["hyperstar-store"]),
         ]));
         assert_eq!(
             broken[0].to_string(),
-            "  hyperstar-store -> hyperstar-sse\n    \
-             rule:   `hyperstar-store` uses no crate of this workspace\n    \
-             remedy: move the code to the layer that may know both, or remove `hyperstar-sse` from \
-             the manifest of `hyperstar-store`"
+            "  hyperstar-sse -> hyperstar-store\n    \
+             rule:   `hyperstar-sse` uses no crate of this workspace\n    \
+             remedy: move the code to the layer that may know both, or remove `hyperstar-store` from \
+             the manifest of `hyperstar-sse`"
         );
     }
 

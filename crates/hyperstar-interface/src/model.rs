@@ -14,6 +14,10 @@ pub struct Interface {
     pub icon: Option<String>,
     /// Whether the home page may show the view at `/widget`.
     pub widget: bool,
+    /// A folder of the package whose files a browser gets where no page and no handler answers.
+    pub ui: Option<String>,
+    /// Where handlers without a path of their own answer: a path and all below it. Empty: everywhere.
+    pub endpoints: Vec<String>,
     /// The name of its WIT world.
     pub wit_world: Option<String>,
     /// When its state is kept.
@@ -35,6 +39,8 @@ impl Interface {
             name: name.into(),
             icon: None,
             widget: false,
+            ui: None,
+            endpoints: Vec::new(),
             wit_world: None,
             save: Save::EveryMessage,
             state_version: 1,
@@ -112,6 +118,8 @@ pub struct Handler {
     pub triggers: Vec<Trigger>,
     /// How it uses the state.
     pub mode: Mode,
+    /// Which processes may ask for it.
+    pub access: Access,
     /// What it takes, in order; the context and who asks are not among them.
     pub params: Vec<Param>,
     /// What it returns.
@@ -127,6 +135,7 @@ impl Handler {
             name: name.into(),
             triggers: Vec::new(),
             mode,
+            access: Access::Granted,
             params: Vec::new(),
             returns: Type::Unit,
             doc: String::new(),
@@ -192,9 +201,10 @@ pub enum Mode {
 }
 
 /// Who may use something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Access {
     /// Processes that were granted it.
+    #[default]
     Granted,
     /// Every process of the node.
     Public,

@@ -2,6 +2,7 @@
 //!
 //! Everything is data. What goes into a turn and what comes out of it can be kept and played again.
 
+use hyperstar_interface::{Field, Shape, Type, Types, Wire};
 use serde::{Deserialize, Serialize};
 
 /// A browser and one of its tabs.
@@ -121,6 +122,9 @@ pub enum CallError {
     /// The caller may not.
     #[error("{0}")]
     Denied(String),
+    /// The process does not run, or was stopped before it answered.
+    #[error("the process is stopped; ask again once it was started")]
+    Stopped,
     /// Its mailbox is full.
     #[error("its mailbox is full; ask again later")]
     Busy,
@@ -137,6 +141,25 @@ pub enum CallError {
     Malformed(String),
 }
 
+impl Wire for CallError {
+    fn wire(types: &mut Types) -> Type {
+        let cases = [
+            ("Timeout", Type::Unit),
+            ("Offline", Type::Unit),
+            ("NoProcess", Type::String),
+            ("NoHandler", Type::String),
+            ("Denied", Type::String),
+            ("Busy", Type::Unit),
+            ("Cycle", Type::Unit),
+            ("Crashed", Type::Unit),
+            ("Malformed", Type::String),
+        ];
+        types.named::<Self>("CallError", |_| {
+            Shape::Variant(cases.map(|(name, ty)| Field::new(name, ty)).into())
+        })
+    }
+}
+
 /// What goes into a turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -149,6 +172,27 @@ pub enum Event {
         call: u64,
         /// The answer.
         outcome: Result<Vec<u8>, CallError>,
+    },
+    /// A notice came back: nobody has taken it, and nobody will.
+    Undelivered {
+        /// Who was to have it.
+        to: String,
+        /// Why it was not taken.
+        error: CallError,
+    },
+    /// A process that this one is linked to has ended for good.
+    Ended {
+        /// Which one.
+        process: String,
+        /// Why.
+        reason: String,
+    },
+    /// What this turn may notify: what is more would crash the process. It comes first, if it comes.
+    Room {
+        /// How many notices.
+        notices: u64,
+        /// All their bytes.
+        bytes: u64,
     },
     /// A timer is due.
     Timer(u64),

@@ -29,6 +29,9 @@ pub type Outcome = Result<Response, CallError>;
 /// A future of a process. It never leaves its thread.
 pub type Task<T> = Pin<Box<dyn Future<Output = T>>>;
 
+/// A handler that has the state to itself, and gives it back with how it ended.
+pub type Alone<A> = Task<(Box<A>, Outcome)>;
+
 /// How a handler is run; a table of functions, so that a message costs no allocation where it need not.
 pub enum Run<A> {
     /// `fn(&self)`
@@ -36,7 +39,7 @@ pub enum Run<A> {
     /// `fn(&mut self)`
     Write(fn(&mut A, &Call) -> Outcome),
     /// `async fn(&self)` and `async fn(&mut self)`: the state is its own until it ends.
-    Exclusive(fn(Box<A>, Call) -> Task<(Box<A>, Outcome)>),
+    Exclusive(fn(Box<A>, Call) -> Alone<A>),
     /// `async fn(cx: Cx<Self>)`: the state is shared between its awaits.
     Concurrent(fn(Call) -> Task<Outcome>),
 }

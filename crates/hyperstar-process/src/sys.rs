@@ -4,6 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// What a host gives to the process that it runs. In a component these are imports.
+///
+/// What a turn handed out as changes is seen by `get`, `scan` and `count` from the next call into the
+/// process on, durable or not; a host that cannot keep them ends the process.
 pub trait Sys {
     /// Milliseconds since 1970, UTC.
     fn now_ms(&self) -> u64;

@@ -17,7 +17,7 @@ use crate::body::{Body, Live};
 use crate::group::{Group, lock};
 
 #[cfg(feature = "http1")]
-pub use http1::{Connection, Http1Config};
+pub use http1::{Connection, Http1Config, Upgraded, upgrade};
 
 /// Writes streams to their sockets without a task, a buffer or a poll of a server for each.
 ///

@@ -58,7 +58,7 @@ pub use group::{Coding, Cursor, Encoders, EncodersConfig, Group};
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use lanes::Lanes;
 #[cfg(feature = "http1")]
-pub use lanes::{Connection, Http1Config};
+pub use lanes::{Connection, Http1Config, Upgraded, upgrade};
 pub use meter::{EncodingMeter, EncodingSnapshot, Meter, MeterSnapshot};
 pub use registry::{JoinError, Membership, Registry, RegistryConfig};
 pub use response::{last_event_id, once, respond};

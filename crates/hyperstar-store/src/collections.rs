@@ -16,18 +16,14 @@
 
 mod counter;
 mod entries;
-mod index;
-mod item;
-mod key;
 mod list;
 mod log;
 mod map;
-mod order;
-mod text;
 
-use std::ops::{ControlFlow, RangeBounds};
+use std::ops::{Bound, ControlFlow, RangeBounds};
 
 use bytes::Bytes;
+use hyperstar_collections::{End, Tree, TreeMut};
 use serde::de::DeserializeOwned;
 
 use crate::path::check_path;
@@ -35,11 +31,10 @@ use crate::{Snapshot, Store, StoreError, Transaction, value};
 
 pub use self::counter::Counter;
 pub use self::entries::Entries;
-pub use self::item::ItemId;
-pub use self::key::Key;
-pub use self::list::{List, Place};
+pub use self::list::List;
 pub use self::log::Log;
 pub use self::map::Map;
+pub use hyperstar_collections::{ItemId, Key, Place};
 
 /// What a collection is read from: a [`Store`] (its state now), a [`Snapshot`], or a
 /// [`Transaction`] (with its own writes). Functions of an app take it as `&impl Readable`.
@@ -133,11 +128,62 @@ impl Reading<'_> {
     }
 }
 
-/// The end that a scan starts from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Front,
-    Back,
+impl Tree for Reading<'_> {
+    type Error = StoreError;
+
+    fn get(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.get_bytes(path)?.map(Into::into))
+    }
+
+    fn scan(
+        &self,
+        prefix: &str,
+        range: (Bound<&str>, Bound<&str>),
+        end: End,
+        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        Reading::scan(self, prefix, range, end, visit)
+    }
+
+    fn not_of(collection: &str, path: &str) -> StoreError {
+        not_of(collection, path)
+    }
+}
+
+impl Tree for Transaction {
+    type Error = StoreError;
+
+    fn get(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Tree::get(&Reading::Transaction(self), path)
+    }
+
+    fn scan(
+        &self,
+        prefix: &str,
+        range: (Bound<&str>, Bound<&str>),
+        end: End,
+        visit: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        Reading::Transaction(self).scan(prefix, range, end, visit)
+    }
+
+    fn not_of(collection: &str, path: &str) -> StoreError {
+        not_of(collection, path)
+    }
+}
+
+impl TreeMut for Transaction {
+    fn set(&mut self, path: &str, value: Vec<u8>) -> Result<(), StoreError> {
+        self.set_bytes(path, value)
+    }
+
+    fn remove(&mut self, path: &str) -> Result<(), StoreError> {
+        Transaction::remove(self, path).map(drop)
+    }
+
+    fn remove_all(&mut self, prefix: &str) -> Result<(), StoreError> {
+        Transaction::remove_all(self, prefix).map(drop)
+    }
 }
 
 /// The refusal of a path below a collection that no collection of its types writes.

@@ -7,6 +7,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
 use axum::routing::MethodRouter;
 use http::Method;
 use hyperstar_sse::{Coding, Compression, Encoders, EncodersConfig, StreamConfig};
@@ -27,7 +29,8 @@ use crate::session::{Session, Sessions, SessionsError};
 use crate::shell::Shell;
 use crate::view::View;
 use crate::viewer::{Viewer, Viewers};
-use crate::{ActionCx, Cx, Hub, router};
+use crate::visitor::{Fallback, Visitor};
+use crate::{ActionCx, Cx, Hub, router, session};
 
 /// What an app takes at most. Each has a default that suits a small public app; reaching one gives
 /// whoever reached it a clear answer and leaves the others alone.
@@ -183,7 +186,7 @@ pub struct App {
     compression: Compression,
     coding: Coding,
     platform: Platform,
-    store: Option<Store>,
+    store: Option<(Store, String)>,
     dev: bool,
     version: String,
     origins: Vec<String>,
@@ -191,6 +194,7 @@ pub struct App {
     behind_proxy: bool,
     merged: Vec<Router>,
     layers: Vec<Wrap>,
+    fallback: Option<Fallback>,
 }
 
 impl App {
@@ -219,6 +223,7 @@ impl App {
             behind_proxy: false,
             merged: Vec::new(),
             layers: Vec::new(),
+            fallback: None,
         }
     }
 
@@ -275,9 +280,15 @@ impl App {
 
     /// Keeps the sessions in `store` and [follows](Hub::follow) it: pages that read it render again
     /// when it changes. Sessions take the paths below `_hyperstar`.
-    pub fn store(mut self, store: &Store) -> Self {
+    pub fn store(self, store: &Store) -> Self {
         self.hub.follow(store);
-        self.store = Some(store.clone());
+        self.sessions_in(store, session::ROOT)
+    }
+
+    /// Keeps the sessions in `store`, below `root`, with a secret of their own. Unlike [`App::store`] it
+    /// does not follow the store: for several apps on one hub that does.
+    pub fn sessions_in(mut self, store: &Store, root: &str) -> Self {
+        self.store = Some((store.clone(), root.to_owned()));
         self
     }
 
@@ -413,6 +424,31 @@ impl App {
         self
     }
 
+    /// Answers whatever no page, action or route of this app takes, also other methods at their paths.
+    /// The app's protection against other sites and its security headers hold there too; its limits on
+    /// bodies do not: `answer` reads the body itself.
+    ///
+    /// ```
+    /// use axum::extract::Request;
+    /// use axum::response::IntoResponse;
+    /// use hyperstar::{App, Hub, Visitor};
+    ///
+    /// let app = App::new(&Hub::new()).fallback(|who: Visitor, request: Request| async move {
+    ///     let known = who.session().is_some();
+    ///     format!("{} is not a page; known: {known}", request.uri()).into_response()
+    /// });
+    /// ```
+    pub fn fallback<F, R>(mut self, answer: F) -> Self
+    where
+        F: Fn(Visitor, Request) -> R + Send + Sync + 'static,
+        R: Future<Output = Response> + Send + 'static,
+    {
+        self.fallback = Some(Arc::new(move |visitor, request| {
+            Box::pin(answer(visitor, request))
+        }));
+        self
+    }
+
     /// Wraps the whole app, say in a tower layer: `app.wrap(|router| router.layer(..))`.
     pub fn wrap(mut self, wrap: impl FnOnce(Router) -> Router + Send + 'static) -> Self {
         self.layers.push(Box::new(wrap));
@@ -513,15 +549,16 @@ impl App {
                 });
             }
         }
-        let store = self.store.unwrap_or_else(|| {
+        let (store, root) = self.store.unwrap_or_else(|| {
             let memory = Store::memory();
             self.hub.follow(&memory);
-            memory
+            (memory, session::ROOT.to_owned())
         });
         let sessions = Sessions::new(
             store,
             self.platform.clone(),
             &self.name,
+            &root,
             self.limits.sessions_max,
         )
         .map_err(|error| match error {
@@ -573,6 +610,7 @@ impl App {
             origins: self.origins,
             csp: self.csp,
             behind_proxy: self.behind_proxy,
+            fallback: self.fallback,
             tasks: TaskTracker::new(),
             actions: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -583,7 +621,10 @@ impl App {
         for merged in self.merged {
             router = router.merge(merged);
         }
-        if is_whole {
+        if shared.fallback.is_some() {
+            let shared = shared.clone();
+            router = router.fallback(move |request: Request| router::elsewhere(shared, request));
+        } else if is_whole {
             router = router.fallback(router::not_found);
         }
         router = router::guarded(router, &shared);
@@ -658,6 +699,7 @@ pub(crate) struct Shared {
     pub(crate) origins: Vec<String>,
     pub(crate) csp: Vec<(String, String)>,
     pub(crate) behind_proxy: bool,
+    pub(crate) fallback: Option<Fallback>,
     /// Renders and timers; they end with the shutdown.
     pub(crate) tasks: TaskTracker,
     /// Actions; a shutdown waits for them.

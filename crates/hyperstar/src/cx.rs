@@ -6,39 +6,20 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use hyperstar_datastar::{Signals, SignalsError};
+use hyperstar_store::StoreId;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
+pub use hyperstar_process::RequestError;
+
 use crate::app::Shared;
+use crate::hub::store_topic;
 use crate::session::Session;
 use crate::viewer::Viewer;
 use crate::{ActionError, Hub, scope};
 
 /// The most parameters of a query or a form that are read; the rest is refused.
 pub(crate) const PAIRS_MAX: usize = 256;
-
-/// What of a request could not be read; an action answers it with 400.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RequestError {
-    /// An argument is missing.
-    #[error("the argument `{0}` is missing")]
-    Missing(String),
-    /// An argument is not what the handler asked for.
-    #[error("the argument `{name}` cannot be read: {reason}")]
-    Argument {
-        /// Its name.
-        name: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The query cannot be read as the type that was asked for.
-    #[error("the query cannot be read: {0}")]
-    Query(String),
-    /// The form cannot be read as the type that was asked for.
-    #[error("the form cannot be read: {0}")]
-    Form(String),
-}
 
 /// Path parameters and the query, decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -179,6 +160,21 @@ impl Cx {
         &self.target.path
     }
 
+    /// All parameters of the path, decoded, in the order of the path.
+    pub fn params(&self) -> &[(String, String)] {
+        &self.target.params
+    }
+
+    /// All parameters of the query, decoded, in their order.
+    pub fn queries(&self) -> &[(String, String)] {
+        &self.target.query
+    }
+
+    /// The path that the app is mounted at; empty at the root.
+    pub fn base(&self) -> &str {
+        &self.shared.base
+    }
+
     /// The hub that the app is on.
     pub fn hub(&self) -> &Hub {
         &self.shared.hub
@@ -187,6 +183,12 @@ impl Cx {
     /// Makes this page depend on a topic; see [`Hub::notify`].
     pub fn track(&self, topic: &str) {
         scope::read(topic);
+    }
+
+    /// Makes this page depend on a path of a store that the hub [follows](Hub::follow), and on all below
+    /// it: for what was read where nothing records it, say on another thread.
+    pub fn track_store(&self, store: StoreId, path: &str) {
+        scope::read(&store_topic(store.as_u64(), path));
     }
 
     /// The address of an asset by its name; see [`App::assets`](crate::App::assets). A name that
@@ -274,6 +276,11 @@ impl ActionCx {
     /// 400 if they cannot be read.
     pub fn args<T: DeserializeOwned>(&self) -> Result<T, ActionError> {
         Ok(self.inner.target.query_as()?)
+    }
+
+    /// All arguments, decoded, in their order.
+    pub fn arguments(&self) -> &[(String, String)] {
+        &self.inner.target.query
     }
 
     /// A parameter of the path of an action that has a path of its own.

@@ -91,6 +91,7 @@ mod shell;
 mod templates;
 mod view;
 mod viewer;
+mod visitor;
 
 #[cfg(feature = "test")]
 pub mod test;
@@ -108,12 +109,13 @@ pub use reply::{ActionError, Answer, Done, IntoReply, Reply};
 #[cfg(feature = "tls")]
 pub use server::TlsConfig;
 #[cfg(feature = "server")]
-pub use server::{ServeError, Server, serve};
+pub use server::{Hosts, ServeError, Server, serve};
 pub use session::{SESSION_KEYS_MAX, SESSION_VALUE_BYTES_MAX, Session, SessionError};
 #[cfg(feature = "templates")]
 pub use templates::{TemplateError, Templates};
 pub use view::{FRAME_MS, View};
 pub use viewer::Viewer;
+pub use visitor::Visitor;
 
 pub use hyperstar_datastar as datastar;
 pub use hyperstar_sse as sse;

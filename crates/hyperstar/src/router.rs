@@ -33,6 +33,7 @@ use crate::session::{Known, Session};
 use crate::shell::Load;
 use crate::view::View;
 use crate::viewer::{Connected, Viewers};
+use crate::visitor::Visitor;
 use crate::{ActionError, address, assets, error_page, guard, jitter, metrics};
 
 const HS_STREAM: HeaderName = HeaderName::from_static("hs-stream");
@@ -172,7 +173,12 @@ async fn serve(
     let method = request.method.clone();
     let is_page = route.view.is_some();
     let action = route.actions.get(method.as_str()).cloned();
-    if !is_page && action.is_none() {
+    let is_taken = action.is_some()
+        || (is_page && matches!(request.method, Method::GET | Method::HEAD | Method::POST));
+    if !is_taken {
+        if shared.fallback.is_some() {
+            return elsewhere(shared, Request::from_parts(request, body)).await;
+        }
         return wrong_method(&request, &route);
     }
     let Known {
@@ -203,6 +209,20 @@ async fn serve(
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     response
+}
+
+/// Whatever this app's fallback makes of it.
+pub(crate) async fn elsewhere(shared: Arc<Shared>, request: Request) -> Response {
+    let Some(fallback) = shared.fallback.clone() else {
+        return not_found(request).await;
+    };
+    let (parts, body) = request.into_parts();
+    let https = is_https(&shared, &parts);
+    let visitor = Visitor {
+        session: shared.sessions.known(&parts.headers, https),
+        https,
+    };
+    fallback(visitor, Request::from_parts(parts, body)).await
 }
 
 fn wrong_method(request: &Parts, route: &Route) -> Response {

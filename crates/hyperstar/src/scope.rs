@@ -12,6 +12,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use hyperstar_process::base;
+
 use crate::hub::{past_topic, store_topic};
 
 /// The most topics that one render may depend on; past it, the render depends on everything.
@@ -61,13 +63,6 @@ pub(crate) fn announce() {
     });
 }
 
-/// The path that the running handler's app is mounted at; empty outside of handlers.
-pub(crate) fn base() -> Arc<str> {
-    CURRENT
-        .with_borrow(|current| current.as_ref().map(|scope| scope.base.clone()))
-        .unwrap_or_default()
-}
-
 fn note(scope: &mut Scope, topic: &str) {
     if scope.topics.contains(topic) {
         return;
@@ -105,9 +100,12 @@ impl<T> Future for Scoped<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let outer = CURRENT.replace(Some(this.scope.take().unwrap_or_default()));
+        let scope = this.scope.take().unwrap_or_default();
+        let base = scope.base.clone();
+        let outer = CURRENT.replace(Some(scope));
         let (polled, reads) = hyperstar_store::record_reads(|| {
-            catch_unwind(AssertUnwindSafe(|| this.future.as_mut().poll(cx)))
+            let poll = || base::enter(base, || this.future.as_mut().poll(cx));
+            catch_unwind(AssertUnwindSafe(poll))
         });
         let mut scope = CURRENT.replace(outer).unwrap_or_default();
         for (store, path) in reads.iter() {
@@ -166,7 +164,7 @@ mod tests {
     async fn a_panic_is_an_outcome() {
         let (outcome, _) = run::<()>(Scope::default(), Box::pin(async { panic!("oh no") })).await;
         assert!(matches!(outcome, Outcome::Panicked(message) if message == "oh no"));
-        assert_eq!(&*base(), "");
+        assert_eq!(&*base::current(), "");
     }
 
     #[tokio::test]

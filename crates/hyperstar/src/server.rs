@@ -8,7 +8,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -19,10 +18,13 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::{App, AppError, Shared};
-use crate::away;
+use crate::app::{App, AppError};
 use crate::files::{self, Shortage};
 use crate::router::Wire;
+
+mod hosts;
+
+pub use hosts::Hosts;
 
 /// A TLS handshake must be complete by then.
 #[cfg(feature = "tls")]
@@ -172,15 +174,21 @@ impl Server {
     /// # Errors
     /// See [`ServeError`].
     pub async fn serve(self, app: App) -> Result<(), ServeError> {
-        let (router, shared) = app.build(true)?;
-        shared.start();
+        self.serve_hosts(Hosts::new(app)?).await
+    }
+
+    /// Serves several apps, each under its own host name, until the shutdown.
+    ///
+    /// # Errors
+    /// See [`ServeError`].
+    pub async fn serve_hosts(self, hosts: Hosts) -> Result<(), ServeError> {
+        hosts.start();
         let shutdown = match self.shutdown {
             Some(shutdown) => shutdown,
             None => Box::pin(signals()?),
         };
         let host = Arc::new(Host {
-            router,
-            shared: shared.clone(),
+            hosts,
             draining: CancellationToken::new(),
             connections: TaskTracker::new(),
             lanes: Lanes::new(),
@@ -211,8 +219,7 @@ impl fmt::Debug for Server {
 
 /// What all connections share.
 struct Host {
-    router: Router,
-    shared: Arc<Shared>,
+    hosts: Hosts,
     draining: CancellationToken,
     connections: TaskTracker,
     lanes: Lanes,
@@ -349,7 +356,7 @@ impl Host {
         use axum::extract::Request;
         let mut request: Request = request.map(Body::new);
         request.extensions_mut().insert(wire);
-        let mut router = self.router.clone();
+        let mut router = self.hosts.of(&request).router.clone();
         let mut service = router.as_service::<Body>();
         // A router is always ready; its contract wants to be asked all the same.
         poll_fn(|cx| tower_service::Service::<Request>::poll_ready(&mut service, cx)).await?;
@@ -358,24 +365,24 @@ impl Host {
 
     /// Ends in the order that loses nothing: no new work, then the streams, then what still runs.
     async fn drain(&self, limit: Duration) {
-        tracing::info!(
-            app = self.shared.name,
-            "stopping: open pages are told to connect again"
-        );
+        tracing::info!("stopping: open pages are told to connect again");
         self.draining.cancel();
-        self.shared.shutdown.cancel();
-        away::send(&self.shared.viewers);
-        self.shared.actions.close();
+        let sites = self.hosts.close();
+        sites.iter().for_each(|site| site.close());
         self.connections.close();
         let ended = async {
-            self.shared.actions.wait().await;
+            for site in &sites {
+                site.shared.actions.wait().await;
+            }
             self.connections.wait().await;
         };
         if tokio::time::timeout(limit, ended).await.is_err() {
             tracing::warn!(
-                app = self.shared.name,
                 connections = self.connections.len(),
-                actions = self.shared.actions.len(),
+                actions = sites
+                    .iter()
+                    .map(|site| site.shared.actions.len())
+                    .sum::<usize>(),
                 "stopped before everything had ended"
             );
         }

@@ -20,9 +20,8 @@ use sha2::Sha256;
 
 use crate::platform::{NoRandomness, Platform};
 
-/// Where sessions live in their store.
-pub(crate) const ROOT: &str = "_hyperstar/sessions";
-const SECRET: &str = "_hyperstar/secret";
+/// Below which path an app keeps its sessions, unless it says otherwise.
+pub(crate) const ROOT: &str = "_hyperstar";
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// The cookie is issued anew after this many days of use, so that it never ends while it is used.
 const REISSUE_DAYS: u64 = 1;
@@ -105,7 +104,7 @@ impl Session {
             });
         }
         let path = self.path(key);
-        let values = format!("{ROOT}/{}/v", self.inner.id);
+        let values = format!("{}/{}/v", sessions.root, self.inner.id);
         let seen = self.seen();
         let today = sessions.today();
         let (is_new, _) = sessions.store.transaction(|tx| {
@@ -138,11 +137,11 @@ impl Session {
     }
 
     fn path(&self, key: &str) -> String {
-        format!("{ROOT}/{}/v/{key}", self.inner.id)
+        format!("{}/{}/v/{key}", self.inner.sessions.root, self.inner.id)
     }
 
     fn seen(&self) -> String {
-        format!("{ROOT}/{}/seen", self.inner.id)
+        format!("{}/{}/seen", self.inner.sessions.root, self.inner.id)
     }
 }
 
@@ -155,6 +154,8 @@ impl fmt::Debug for Session {
 /// All sessions of one app.
 pub(crate) struct Sessions {
     pub(crate) store: Store,
+    /// The path that all of them are below.
+    root: String,
     secret: [u8; 32],
     platform: Platform,
     cookie: String,
@@ -184,16 +185,18 @@ impl Sessions {
         store: Store,
         platform: Platform,
         app: &str,
+        root: &str,
         count_max: usize,
     ) -> Result<Arc<Self>, SessionsError> {
+        let (root, secret_at) = (format!("{root}/sessions"), format!("{root}/secret"));
         let secret = match store
-            .get_bytes(SECRET)?
+            .get_bytes(&secret_at)?
             .and_then(|bytes| <[u8; 32]>::try_from(&bytes[..]).ok())
         {
             Some(secret) => secret,
             None => {
                 let secret = platform.random()?;
-                store.set_bytes(SECRET, secret.to_vec())?;
+                store.set_bytes(&secret_at, secret.to_vec())?;
                 secret
             }
         };
@@ -201,9 +204,10 @@ impl Sessions {
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
             .collect();
-        let count = AtomicUsize::new(store.children(ROOT)?.len());
+        let count = AtomicUsize::new(store.children(&root)?.len());
         let sessions = Self {
             store,
+            root,
             secret,
             platform,
             cookie: format!("hs-{name}"),
@@ -221,28 +225,14 @@ impl Sessions {
         headers: &HeaderMap,
         https: bool,
     ) -> Result<Known, NoRandomness> {
-        let name = self.cookie_name(https);
         let today = self.today();
-        for pair in headers
-            .get_all(COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|text| text.split(';'))
-        {
-            let Some((key, value)) = pair.trim().split_once('=') else {
-                continue;
-            };
-            if key != name {
-                continue;
-            }
-            if let Some((id, issued)) = self.verify(value, today) {
-                let stale = today.saturating_sub(issued) >= REISSUE_DAYS;
-                let set_cookie = stale.then(|| self.issue(id, https, today)).flatten();
-                return Ok(Known {
-                    session: self.session(id),
-                    set_cookie,
-                });
-            }
+        if let Some((id, issued)) = self.named(headers, https, today) {
+            let stale = today.saturating_sub(issued) >= REISSUE_DAYS;
+            let set_cookie = stale.then(|| self.issue(id, https, today)).flatten();
+            return Ok(Known {
+                session: self.session(id),
+                set_cookie,
+            });
         }
         let id = self.platform.token()?;
         let set_cookie = self.issue(&id, https, today);
@@ -252,10 +242,29 @@ impl Sessions {
         })
     }
 
+    /// The session that the request's cookie names, if it names one.
+    pub(crate) fn known(self: &Arc<Self>, headers: &HeaderMap, https: bool) -> Option<Session> {
+        let (id, _) = self.named(headers, https, self.today())?;
+        Some(self.session(id))
+    }
+
+    /// The id in the request's cookie, and the day it was issued.
+    fn named<'a>(&self, headers: &'a HeaderMap, https: bool, today: u64) -> Option<(&'a str, u64)> {
+        let name = self.cookie_name(https);
+        headers
+            .get_all(COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|text| text.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .filter(|(key, _)| *key == name)
+            .find_map(|(_, value)| self.verify(value, today))
+    }
+
     /// Forgets sessions that were not used for too long.
     pub(crate) fn sweep(&self) {
         let today = self.today();
-        let ids = match self.store.children(ROOT) {
+        let ids = match self.store.children(&self.root) {
             Ok(ids) => ids,
             Err(error) => return tracing::error!(%error, "sessions cannot be listed"),
         };
@@ -263,10 +272,10 @@ impl Sessions {
         for id in ids {
             let seen: Option<u64> = self
                 .store
-                .get(&format!("{ROOT}/{id}/seen"))
+                .get(&format!("{}/{id}/seen", self.root))
                 .unwrap_or_default();
             if seen.is_none_or(|seen| today.saturating_sub(seen) > self.days_max) {
-                match self.store.remove_all(&format!("{ROOT}/{id}")) {
+                match self.store.remove_all(&format!("{}/{id}", self.root)) {
                     Ok(_) => kept -= 1,
                     Err(error) => tracing::error!(%error, "an old session cannot be removed"),
                 }

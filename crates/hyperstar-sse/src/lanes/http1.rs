@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONNECTION;
-use http::{HeaderValue, Method, Request, Response, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -18,7 +18,7 @@ use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Joined, Lanes};
+use super::{Io, Joined, Lanes};
 use crate::body::{Live, Takeover};
 use crate::group::lock;
 
@@ -148,6 +148,15 @@ where
             return Poll::Ready(Ok(()));
         };
         if let Poll::Ready(ended) = Pin::new(inner).poll(cx) {
+            let upgrade = lock(&self.seam.upgrade).take();
+            if let (Some(upgrade), Ok(()), Some(inner)) = (upgrade, &ended, self.inner.take()) {
+                let parts = inner.into_parts();
+                upgrade.0(Upgraded {
+                    io: Box::new(parts.io.into_inner().io),
+                    read: parts.read_buf,
+                    _guard: self.guard.take(),
+                });
+            }
             return Poll::Ready(ended);
         }
         let Some(Parked { live, rest }) = self.seam.ready() else {
@@ -179,9 +188,77 @@ where
     }
 }
 
+/// Gives `answer`, a `101 Switching Protocols`, the connection once its head is written: for protocols such as
+/// WebSocket. It works on connections of [`Lanes::serve_connection`]; elsewhere `switched` is never called.
+///
+/// `switched` runs on the connection's task and must return at once: it spawns what goes on with the socket.
+///
+/// Source: RFC 9110, section 7.8.
+pub fn upgrade<B>(
+    answer: &mut Response<B>,
+    switched: impl FnOnce(Upgraded) + Send + Sync + 'static,
+) {
+    let switch: Switch = Arc::new(Mutex::new(Some(Upgrade(Box::new(switched)))));
+    answer.extensions_mut().insert(switch);
+}
+
+/// In the extensions, which have to be `Clone`.
+type Switch = Arc<Mutex<Option<Upgrade>>>;
+
+struct Upgrade(Box<dyn FnOnce(Upgraded) + Send + Sync>);
+
+/// A connection that speaks another protocol from here on. It counts as open until it is dropped.
+pub struct Upgraded {
+    io: Box<dyn Io>,
+    /// What came after the request's head.
+    read: Bytes,
+    _guard: Option<Box<dyn Any + Send>>,
+}
+
+impl AsyncRead for Upgraded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        if !self.read.is_empty() {
+            let count = self.read.len().min(buffer.remaining());
+            buffer.put_slice(&self.read.split_to(count));
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Upgraded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl fmt::Debug for Upgraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Upgraded")
+    }
+}
+
 /// What the parts around hyper tell each other about one connection.
 #[derive(Default)]
 struct Seam {
+    /// What takes the connection over once hyper is done with it.
+    upgrade: Mutex<Option<Upgrade>>,
     parked: Mutex<Option<Parked>>,
     /// hyper has all that it is to write: the head and the first bytes of a stream.
     is_parked: AtomicBool,
@@ -283,6 +360,11 @@ where
         let seam = self.seam.clone();
         Box::pin(async move {
             let mut response = answer.await?;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS
+                && let Some(switch) = response.extensions_mut().remove::<Switch>()
+            {
+                *lock(&seam.upgrade) = lock(&switch).take();
+            }
             let takeover = response.extensions_mut().remove::<Takeover>();
             Ok(match takeover {
                 Some(takeover) if can_move => park(&seam, takeover, response).await,

@@ -2,6 +2,7 @@
 
 mod scripted;
 mod stress;
+mod upgrades;
 
 use std::collections::HashMap;
 use std::convert::Infallible;

@@ -1,15 +1,15 @@
 //! Items in an order of their own.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::index::Index;
-use super::{Counter, ItemId, Map, Readable, not_of};
+use hyperstar_collections::Index;
+
+use super::{Counter, ItemId, Map, Place, Readable, not_of};
 use crate::{StoreError, Transaction, value};
 
 /// Items in an order of their own, each with an [`ItemId`] that stays: what people arrange.
@@ -47,35 +47,6 @@ use crate::{StoreError, Transaction, value};
 pub struct List<T> {
     path: Cow<'static, str>,
     types: PhantomData<fn() -> T>,
-}
-
-/// Where an item of a [`List`] is to stand.
-///
-/// ```
-/// use hyperstar_store::{List, Place, Store, StoreError};
-///
-/// const LETTERS: List<char> = List::at("letters");
-/// let store = Store::memory();
-/// store.transaction(|tx| {
-///     let a = LETTERS.push(tx, &'a')?;
-///     let c = LETTERS.push(tx, &'c')?;
-///     LETTERS.insert(tx, Place::Before(c), &'b')?;
-///     LETTERS.move_to(tx, a, Place::After(c))
-/// })?;
-/// let letters: String = LETTERS.entries(&store)?.into_iter().map(|(_, letter)| letter).collect();
-/// assert_eq!(letters, "bca");
-/// # Ok::<(), StoreError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Before all others.
-    First,
-    /// After all others.
-    Last,
-    /// Right before this item.
-    Before(ItemId),
-    /// Right after this item.
-    After(ItemId),
 }
 
 impl<T> List<T> {
@@ -376,22 +347,12 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     /// As [`Map::entries`].
     pub fn entries<R: Readable + ?Sized>(&self, db: &R) -> Result<Vec<(ItemId, T)>, StoreError> {
         let reading = db.reading();
-        let (items, index) = (self.items(), self.index());
-        let mut places = HashMap::new();
-        index.at().visit(&reading, |path, id, bytes| {
-            places.insert(id, value::decode::<String>(path, bytes)?);
+        let mut items = Vec::new();
+        self.items().visit(&reading, |path, id, bytes| {
+            items.push((id, value::decode(path, bytes)?));
             Ok(())
         })?;
-        let mut placed = Vec::with_capacity(places.len());
-        items.visit(&reading, |path, id, bytes| {
-            placed.push((places.remove(&id), id, value::decode(path, bytes)?));
-            Ok(())
-        })?;
-        // A merge can leave an item without a place, when one branch changed what another removed.
-        placed.sort_by(|(a, a_id, _), (b, b_id, _)| {
-            (a.is_none(), a, a_id).cmp(&(b.is_none(), b, b_id))
-        });
-        Ok(placed.into_iter().map(|(_, id, item)| (id, item)).collect())
+        self.index().sort(&reading, items)
     }
 
     /// How many items there are. Walks over all of them, without decoding.

@@ -7,6 +7,7 @@ mod assets;
 mod browser;
 mod go;
 mod hostile;
+mod hosts;
 mod limits;
 mod live;
 mod observe;

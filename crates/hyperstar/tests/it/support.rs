@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hyperstar::{App, Server};
+use hyperstar::{App, Hosts, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -21,6 +21,10 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) async fn start(app: App) -> Self {
+        Self::start_hosts(Hosts::new(app).unwrap()).await
+    }
+
+    pub(crate) async fn start_hosts(hosts: Hosts) -> Self {
         let server = Server::bind("127.0.0.1:0").await.unwrap();
         let address = server.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -30,7 +34,7 @@ impl Served {
         Self {
             address,
             stop: Some(stop),
-            task: tokio::spawn(server.serve(app)),
+            task: tokio::spawn(server.serve_hosts(hosts)),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::git::quote::quote;
 use crate::git::read::{Foreign, ReadOptions};
 use crate::git::write::{WriteCommit, Writer};
 use crate::git::{Files, GitReadError};
-use crate::path::is_dotgit;
+use hyperstar_collections::path::is_dotgit;
 
 use super::history::{Imported, Node, Tree, check_same, import, random, without_branches, written};
 

@@ -1,0 +1,5 @@
+//! Interfaces as others use them.
+
+mod errors;
+mod route;
+mod wit;

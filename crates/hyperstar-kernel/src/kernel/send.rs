@@ -1,0 +1,315 @@
+//! Messages that are answered: from a request or a call into a mailbox, or back with an error at once.
+
+use super::keys::Known;
+use super::pair::{Item, PairKey};
+use super::process::InFlight;
+use super::task::{Asker, Stage, Task, TaskKey};
+use super::{Asked, Due, Effects, Kernel, PartyKey};
+use crate::{CallError, CallId, Effect, Exclusive, Key, Name, Origin, Request, Ticket};
+
+/// A message that is to be put into a mailbox.
+pub(super) struct Letter<M> {
+    pub(super) asker: Asker,
+    pub(super) handler: Name,
+    pub(super) payload: M,
+    pub(super) weight_bytes: u64,
+    pub(super) deadline_ms: u64,
+    pub(super) depth: u16,
+    pub(super) key: Option<Key>,
+}
+
+impl<M: Clone, R: Clone> Kernel<M, R> {
+    pub(super) fn request(&mut self, request: Request<M>, effects: &mut Effects<M, R>) {
+        let ticket = request.ticket;
+        if self.tickets.contains_key(&ticket) {
+            let text = format!("ticket {ticket} is in use: a request was dropped");
+            self.log(&request.to, text, effects);
+            return;
+        }
+        match self.try_request(request) {
+            Ok(None) => {}
+            Ok(Some(result)) => effects.push(Effect::Answer { ticket, result }),
+            Err(error) => effects.push(Effect::Answer {
+                ticket,
+                result: Err(error),
+            }),
+        }
+    }
+
+    /// Takes a request, or answers it with the outcome that is recorded for its key.
+    fn try_request(
+        &mut self,
+        request: Request<M>,
+    ) -> Result<Option<Result<R, CallError>>, CallError> {
+        let to = self.lookup(&request.to).ok_or(CallError::NoProcess)?;
+        let (bytes, bytes_max) = (request.handler.len(), self.limits.name_bytes_max);
+        if bytes > bytes_max {
+            return Err(CallError::Malformed(format!(
+                "a handler's name of {bytes} bytes, the most are {bytes_max}: shorten it"
+            )));
+        }
+        if let Origin::Process(name) = &request.origin {
+            self.check_remote(name, &request.to, &request.handler)?;
+        }
+        let deadline_ms = self.deadline(request.timeout_ms);
+        if let Some(key) = &request.key {
+            let recorded = self.ask_key(to, key, request.ticket, deadline_ms)?;
+            if !matches!(recorded, Asking::New) {
+                return Ok(recorded.outcome());
+            }
+        }
+        let from = match &request.origin {
+            Origin::Outside => self.outside,
+            Origin::Process(name) => self.intern(name),
+        };
+        let pair = self.pair(from, to);
+        let letter = Letter {
+            asker: Asker::Ticket(request.ticket),
+            handler: request.handler,
+            payload: request.payload,
+            weight_bytes: request.weight_bytes,
+            deadline_ms,
+            depth: 1,
+            key: request.key,
+        };
+        let posted = self.post(pair, letter);
+        if posted.is_err() {
+            self.drop_pair_if_unused(pair);
+        }
+        let task = posted?;
+        self.tickets.insert(request.ticket, Asked::Task(task));
+        Ok(None)
+    }
+
+    /// What a key is known for. A request that runs is joined.
+    fn ask_key(
+        &mut self,
+        to: PartyKey,
+        key: &Key,
+        ticket: Ticket,
+        deadline_ms: u64,
+    ) -> Result<Asking<R>, CallError> {
+        let limits = self.limits;
+        if key.len() > limits.key_bytes_max {
+            return Err(CallError::Malformed(format!(
+                "a key of {} bytes, the most are {}: take its hash",
+                key.len(),
+                limits.key_bytes_max
+            )));
+        }
+        let version = self.next_version();
+        let process = self.process(to).ok_or(CallError::NoProcess)?;
+        match process.keys.get(key) {
+            Known::No => Ok(Asking::New),
+            Known::Ended(outcome) => Ok(Asking::Recorded(outcome.clone())),
+            Known::Runs(run) if run.joined.len() >= limits.joiners_max => Err(CallError::Busy),
+            Known::Runs(run) => {
+                run.joined.push(ticket);
+                let task = run.task;
+                self.tickets.insert(ticket, Asked::Joined { task, version });
+                self.agenda
+                    .add(deadline_ms, Due::Joined { ticket, version });
+                Ok(Asking::Joined)
+            }
+        }
+    }
+
+    /// Sends a call that leaves its turn. It has a reply already if it cannot be sent.
+    pub(super) fn send_call(&mut self, caller: PartyKey, id: CallId, to: &Name, letter: Letter<M>) {
+        let sent = self.try_send(caller, to, letter);
+        match sent {
+            Ok(task) => {
+                if let Some(process) = self.process(caller) {
+                    process.calls.insert(id, InFlight::At(task));
+                }
+            }
+            Err(error) => self.reply(caller, id, Err(error)),
+        }
+    }
+
+    fn try_send(
+        &mut self,
+        caller: PartyKey,
+        name: &Name,
+        letter: Letter<M>,
+    ) -> Result<TaskKey, CallError> {
+        let to = self.lookup(name).ok_or(CallError::NoProcess)?;
+        self.check_allowed(caller, to, &letter.handler)?;
+        if letter.depth > self.limits.chain_max {
+            return Err(CallError::Cycle(format!(
+                "{} calls wait for each other, the most are {}: answer before calling on",
+                letter.depth, self.limits.chain_max
+            )));
+        }
+        if letter.deadline_ms <= self.now_ms {
+            return Err(CallError::Timeout);
+        }
+        let pair = self.pair(caller, to);
+        self.post(pair, letter)
+    }
+
+    /// Puts a message into the mailbox, if there is room and nobody waits in a circle.
+    fn post(&mut self, key: PairKey, letter: Letter<M>) -> Result<TaskKey, CallError> {
+        let now_ms = self.now_ms;
+        let (to, returns) = {
+            let pair = self.pairs.get(key).ok_or(CallError::NoProcess)?;
+            (pair.to, self.returns_to(pair.to, letter.asker))
+        };
+        if returns == Returns::ToWaiting {
+            return Err(self.cycle(to));
+        }
+        let pair = self.pairs.get_mut(key).ok_or(CallError::NoProcess)?;
+        let process = self
+            .parties
+            .get_mut(to)
+            .and_then(|one| one.process.as_mut());
+        let process = process.ok_or(CallError::NoProcess)?;
+        let (limits, weight_bytes) = (process.spec.mailbox, letter.weight_bytes);
+        let (messages_max, weight_max) = (limits.messages_max, limits.weight_bytes_max);
+        if !process.is_open() {
+            return Err(CallError::Stopped);
+        }
+        if weight_bytes > weight_max {
+            return Err(CallError::Malformed(format!(
+                "it weighs {weight_bytes} bytes, the mailbox takes {weight_max}: send it in parts"
+            )));
+        }
+        let share = limits.sender_percent;
+        if !process.waiting.fits(messages_max, weight_max, weight_bytes)
+            || !pair
+                .waiting
+                .fits_share(messages_max, weight_max, share, weight_bytes)
+            || process
+                .spec
+                .rate
+                .is_some_and(|rate| !pair.take_token(rate, now_ms))
+        {
+            return Err(CallError::Busy);
+        }
+        process.waiting.add(weight_bytes);
+        pair.waiting.add(weight_bytes);
+        let returns = returns == Returns::ToOther;
+        process.returning += usize::from(returns);
+        let task_key = letter.key.clone();
+        let task = self.add_task(Task {
+            to,
+            pair: key,
+            asker: letter.asker,
+            handler: letter.handler,
+            payload: Some(letter.payload),
+            weight_bytes,
+            deadline_ms: letter.deadline_ms,
+            depth: letter.depth,
+            key: letter.key,
+            stage: Stage::Waits,
+            returns,
+            is_note: false,
+            is_due: true,
+        });
+        if let Some(name) = task_key
+            && let Some(process) = self.process(to)
+        {
+            process.keys.begin(name, task);
+        }
+        if let Some(pair) = self.pairs.get_mut(key) {
+            pair.queue.push_back(Item::Call(task));
+        }
+        self.offer(key);
+        Ok(task)
+    }
+
+    /// Whether a call comes back to a process that waits for it.
+    fn returns_to(&self, to: PartyKey, asker: Asker) -> Returns {
+        let mut returns = Returns::No;
+        let mut next = asker;
+        // Each call was checked against the longest chain when it was sent.
+        while let Asker::Call { caller, parent, .. } = next {
+            if caller == to {
+                returns = Returns::ToOther;
+                let exclusive = self.process_ref(to).map(|process| process.exclusive);
+                let is_waiting = match exclusive {
+                    None | Some(Exclusive::No) => false,
+                    Some(Exclusive::Process) => true,
+                    Some(Exclusive::Task(task)) => {
+                        parent.is_some_and(|parent| parent.number() == task.0)
+                    }
+                };
+                if is_waiting {
+                    return Returns::ToWaiting;
+                }
+            }
+            let Some(task) = parent.and_then(|parent| self.tasks.get(parent)) else {
+                break;
+            };
+            next = task.asker;
+        }
+        returns
+    }
+
+    /// A process waits exclusively from now on: what waits in its mailbox and would come back to it is
+    /// refused.
+    pub(super) fn refuse_cycles(&mut self, party: PartyKey, effects: &mut Effects<M, R>) {
+        if self.process_ref(party).is_none_or(|one| one.returning == 0) {
+            return;
+        }
+        let Some(pairs) = self.parties.get(party).map(|party| party.into.clone()) else {
+            return;
+        };
+        let mut refused = Vec::new();
+        for pair in pairs.into_iter().filter_map(|pair| self.pairs.get(pair)) {
+            for item in &pair.queue {
+                if let Item::Call(key) = item
+                    && let Some(task) = self.tasks.get(*key)
+                    && task.returns
+                    && self.returns_to(party, task.asker) == Returns::ToWaiting
+                {
+                    refused.push(*key);
+                }
+            }
+        }
+        for task in refused {
+            let error = self.cycle(party);
+            self.fail(task, error, effects);
+        }
+    }
+
+    fn cycle(&self, to: PartyKey) -> CallError {
+        CallError::Cycle(format!(
+            "`{}` waits for this call itself: make its handler a concurrent one, or answer first",
+            self.name_of(to)
+        ))
+    }
+
+    /// The time at which a message that is sent now is given up.
+    pub(super) fn deadline(&self, timeout_ms: Option<u64>) -> u64 {
+        let timeout_ms = timeout_ms.unwrap_or(self.limits.timeout_ms);
+        let timeout_ms = timeout_ms.min(self.limits.timeout_ms_max);
+        self.now_ms.saturating_add(timeout_ms)
+    }
+}
+
+/// What a request with a key is.
+enum Asking<R> {
+    New,
+    Joined,
+    Recorded(Result<R, CallError>),
+}
+
+impl<R> Asking<R> {
+    fn outcome(self) -> Option<Result<R, CallError>> {
+        match self {
+            Asking::New | Asking::Joined => None,
+            Asking::Recorded(outcome) => Some(outcome),
+        }
+    }
+}
+
+/// Whether a message goes to a process that is in its own chain of calls.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Returns {
+    No,
+    /// It is, and can take the message.
+    ToOther,
+    /// It is, and waits for the end of that chain.
+    ToWaiting,
+}

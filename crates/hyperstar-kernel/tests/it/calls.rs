@@ -1,0 +1,245 @@
+//! Calls and requests: one reply, deadlines, cancels, cycles.
+
+use hyperstar_kernel::{Action, CallError, CallId, Exclusive, Input, KernelLimits, Request, Spec};
+
+use crate::host::{Host, request};
+
+/// `a` has a request and calls `b`, which has the message.
+fn calling() -> Host {
+    let mut host = Host::with(&[("a", Spec::default()), ("b", Spec::default())]);
+    host.ask(1, "a", "x");
+    host.unchanged("a", vec![host.call(7, 0, "b", "y")]);
+    host.check(&["turn a: t0 do `x` from outside", "turn b: t1 do `y` from a"]);
+    host
+}
+
+#[test]
+fn a_reply_goes_back_along_the_chain() {
+    let mut host = calling();
+    host.unchanged("b", vec![host.respond(1, "2")]);
+    host.check(&["turn a: reply 7 `2`"]);
+    host.unchanged("a", vec![host.respond(0, "1")]);
+    host.check(&["answer 1: `1`"]);
+    assert_eq!(host.kernel.census().tasks, 0);
+}
+
+#[test]
+fn a_call_ends_by_the_deadline_of_what_it_is_for() {
+    let mut host = Host::with(&[("a", Spec::default()), ("b", Spec::default())]);
+    host.feed(Input::Request(Request {
+        timeout_ms: Some(50),
+        ..request(1, "a", "x")
+    }));
+    host.unchanged("a", vec![host.call(7, 0, "b", "y")]);
+    host.skip();
+    host.wait(49);
+    host.check(&[]);
+    host.wait(1);
+    host.check(&["answer 1: Timeout", "turn a: cancel t0, reply 7 Timeout"]);
+    // The answers come too late for anybody.
+    host.unchanged("a", vec![]);
+    host.unchanged("b", vec![host.respond(1, "late")]);
+    host.check(&[]);
+    assert_eq!(host.kernel.census().tasks, 0);
+}
+
+#[test]
+fn a_task_that_is_told_of_its_cancel_can_respond_in_that_turn_and_not_later() {
+    let mut host = calling();
+    host.cancel(1);
+    host.check(&["turn a: cancel t0"]);
+    host.unchanged("a", vec![host.respond(0, "in time, for nobody")]);
+    host.check(&[]);
+    host.unchanged("b", vec![]);
+    host.wait(30_000);
+    host.check(&["turn a: reply 7 Timeout", "turn b: cancel t1"]);
+    host.unchanged("b", vec![]);
+    host.ask(2, "b", "z");
+    host.skip();
+    host.unchanged("b", vec![host.respond(1, "too late")]);
+    assert!(host.lines()[0].contains("kill b"));
+}
+
+#[test]
+fn what_waits_is_taken_back_when_nobody_waits_for_it() {
+    let mut host = calling();
+    host.ask(2, "b", "waits");
+    assert_eq!(host.kernel.load("b").unwrap().waiting, 1);
+    host.cancel(2);
+    assert_eq!(host.kernel.load("b").unwrap().waiting, 0);
+    let cancel = Action::CancelCall { id: CallId(8) };
+    host.ask(3, "a", "z");
+    host.skip();
+    host.unchanged("b", vec![]);
+    host.check(&[]);
+    host.unchanged("a", vec![host.call(8, 0, "b", "never sent"), cancel]);
+    host.check(&[]);
+}
+
+#[test]
+fn a_cancelled_call_has_no_reply() {
+    let mut host = calling();
+    host.ask(2, "a", "now cancel");
+    host.check(&["turn a: t2 do `now cancel` from outside"]);
+    host.unchanged("b", vec![host.respond(1, "just now")]);
+    host.check(&[]);
+    let cancel = Action::CancelCall { id: CallId(7) };
+    host.unchanged("a", vec![cancel]);
+    host.check(&[]);
+    assert_eq!(host.kernel.load("a").unwrap().calls, 0);
+}
+
+#[test]
+fn the_callee_of_a_cancelled_call_is_told() {
+    let mut host = calling();
+    host.ask(2, "a", "now cancel");
+    host.unchanged("b", vec![]);
+    host.skip();
+    host.unchanged("a", vec![Action::CancelCall { id: CallId(7) }]);
+    host.check(&["turn b: cancel t1"]);
+}
+
+#[test]
+fn when_a_caller_dies_its_calls_are_cancelled() {
+    let mut host = calling();
+    host.unchanged("b", vec![]);
+    host.ask(2, "a", "y");
+    host.skip();
+    host.traps("a");
+    host.check(&[
+        "kill a",
+        "answer 1: Crashed",
+        "answer 2: Crashed",
+        "exited a: crashed (trap), stopped",
+        "turn b: cancel t1",
+    ]);
+}
+
+#[test]
+fn when_a_callee_dies_its_caller_is_told() {
+    let mut host = calling();
+    host.traps("b");
+    host.check(&[
+        "kill b",
+        "exited b: crashed (trap), stopped",
+        "turn a: reply 7 Crashed",
+    ]);
+}
+
+#[track_caller]
+fn check_refused(to: &str, error: &str) {
+    let mut host = Host::with(&[("a", Spec::default()), ("off", Spec::default())]);
+    host.stop("off");
+    host.unchanged("off", vec![]);
+    host.ask(1, "a", "x");
+    host.skip();
+    host.unchanged("a", vec![host.call(7, 0, to, "y")]);
+    host.check(&[&format!("turn a: reply 7 {error}")]);
+    host.ask(2, to, "y");
+    host.check(&[&format!("answer 2: {error}")]);
+}
+
+#[test]
+fn a_call_that_cannot_be_taken_has_its_reply_at_once() {
+    check_refused("nobody", "NoProcess");
+    check_refused("off", "Stopped");
+}
+
+#[test]
+fn too_many_calls_in_flight_are_busy() {
+    let spec = Spec {
+        calls_max: 2,
+        ..Spec::default()
+    };
+    let mut host = Host::with(&[("a", spec), ("b", Spec::default())]);
+    host.ask(1, "a", "x");
+    host.skip();
+    host.unchanged("a", (0..3).map(|id| host.call(id, 0, "b", "y")).collect());
+    let lines = host.lines().join("\n");
+    assert_eq!(lines.matches("Busy").count(), 1, "{lines}");
+}
+
+fn cycle(to: &str) -> String {
+    let text = format!(
+        "`{to}` waits for this call itself: make its handler a concurrent one, or answer first"
+    );
+    format!("{:?}", CallError::Cycle(text))
+}
+
+/// `a` has a request and calls `b`, which calls `a` back.
+#[track_caller]
+fn check_cycle(awaits: impl Fn(&Host) -> Exclusive, is_refused: bool) {
+    let mut host = Host::with(&[("a", Spec::default()), ("b", Spec::default())]);
+    host.ask(1, "a", "x");
+    host.done("a", vec![host.call(7, 0, "b", "y")], false, awaits(&host));
+    host.skip();
+    host.unchanged("b", vec![host.call(8, 1, "a", "z")]);
+    if is_refused {
+        host.check(&[&format!("turn b: reply 8 {}", cycle("a"))]);
+    } else {
+        host.check(&["turn a: t2 do `z` from b"]);
+    }
+}
+
+#[test]
+fn a_call_that_would_wait_for_itself_is_refused() {
+    check_cycle(|host| Exclusive::Task(host.task(0)), true);
+    check_cycle(|_| Exclusive::Process, true);
+    check_cycle(|_| Exclusive::No, false);
+}
+
+/// Another exclusive handler ends by itself, so the call only waits for it.
+#[test]
+fn a_call_waits_for_an_exclusive_handler_outside_its_chain() {
+    let mut host = Host::with(&[("a", Spec::default()), ("b", Spec::default())]);
+    host.ask(1, "a", "concurrent");
+    host.unchanged("a", vec![host.call(7, 0, "b", "y")]);
+    host.ask(2, "a", "exclusive");
+    host.skip();
+    host.done("a", vec![], false, Exclusive::Task(host.task(2)));
+    host.unchanged("b", vec![host.call(8, 1, "a", "z")]);
+    host.check(&[]);
+    assert_eq!(host.kernel.load("a").unwrap().waiting, 1);
+}
+
+#[test]
+fn a_call_that_waits_already_is_refused_when_it_becomes_a_cycle() {
+    let mut host = Host::with(&[("a", Spec::default()), ("b", Spec::default())]);
+    host.ask(1, "a", "x");
+    host.unchanged("a", vec![host.call(7, 0, "b", "y")]);
+    host.ask(2, "a", "busy");
+    host.unchanged("b", vec![host.call(8, 1, "a", "back")]);
+    host.skip();
+    host.done("a", vec![], false, Exclusive::Task(host.task(0)));
+    host.check(&[&format!("turn b: reply 8 {}", cycle("a"))]);
+}
+
+#[test]
+fn a_process_that_calls_itself_exclusively_is_refused() {
+    let mut host = Host::with(&[("a", Spec::default())]);
+    host.ask(1, "a", "x");
+    host.skip();
+    let awaits = Exclusive::Task(host.task(0));
+    host.done("a", vec![host.call(7, 0, "a", "me")], false, awaits);
+    host.check(&[&format!("turn a: reply 7 {}", cycle("a"))]);
+}
+
+#[test]
+fn a_chain_has_a_longest_length() {
+    let limits = KernelLimits {
+        chain_max: 3,
+        ..KernelLimits::default()
+    };
+    let mut host = Host::with_limits(limits);
+    host.add("a", Spec::default());
+    host.start("a");
+    host.ask(1, "a", "x");
+    for depth in 0..3 {
+        host.unchanged("a", vec![host.call(depth, depth as usize, "a", "deeper")]);
+    }
+    let last = host.lines().last().unwrap();
+    assert!(
+        last.contains("4 calls wait for each other, the most are 3"),
+        "{last}"
+    );
+}

@@ -1,0 +1,343 @@
+//! How processes start, stop, crash, come again and go.
+
+use hyperstar_kernel::{Action, ExitPolicy, Input, Link, OnEnd, Restart, Spec};
+
+use crate::host::{Host, notify};
+
+fn restarting(restart: Restart) -> Spec {
+    Spec {
+        exit: ExitPolicy::Restart(restart),
+        ..Spec::default()
+    }
+}
+
+const QUICK: Restart = Restart {
+    first_ms: 10,
+    factor: 3,
+    wait_ms_max: 50,
+    jitter_percent: 0,
+    crashes_max: 4,
+    window_ms: 1_000,
+};
+
+#[test]
+fn messages_wait_until_the_process_has_started() {
+    let mut host = Host::new();
+    host.starts_by_itself = false;
+    host.add("a", Spec::default());
+    host.start("a");
+    host.ask(1, "a", "x");
+    host.check(&["start a"]);
+    let incarnation = host.kernel.load("a").unwrap().incarnation;
+    let (name, result) = ("a".into(), Ok(()));
+    host.feed(Input::Started {
+        name,
+        incarnation,
+        result,
+    });
+    host.check(&["turn a: t0 do `x` from outside"]);
+}
+
+#[test]
+fn a_process_that_cannot_be_started_has_crashed() {
+    let mut host = Host::new();
+    host.starts_by_itself = false;
+    host.add("a", restarting(QUICK));
+    host.start("a");
+    let incarnation = host.kernel.load("a").unwrap().incarnation;
+    host.feed(Input::Started {
+        name: "a".into(),
+        incarnation,
+        result: Err("no memory".to_owned()),
+    });
+    host.check(&[
+        "start a",
+        "kill a",
+        "exited a: crashed (it could not be started: no memory), restarts at 10",
+    ]);
+}
+
+#[test]
+fn restarts_back_off_give_up_and_forget() {
+    let mut host = Host::with(&[("a", restarting(QUICK))]);
+    let crash = |host: &mut Host| {
+        host.ask(host.now_ms, "a", "x");
+        host.traps("a");
+        let last = host.lines().last().unwrap().clone();
+        host.skip();
+        last.rsplit(", ").next().unwrap().to_owned()
+    };
+    for wait_ms in [10, 30, 50, 50] {
+        let now_ms = host.now_ms;
+        assert_eq!(
+            crash(&mut host),
+            format!("restarts at {}", now_ms + wait_ms)
+        );
+        host.wait(wait_ms);
+    }
+    assert_eq!(crash(&mut host), "gave up");
+    host.ask(1_000_000, "a", "x");
+    host.check(&["answer 1000000: Stopped"]);
+    // Somebody starts it, and later crashes are far apart.
+    host.start("a");
+    for _ in 0..6 {
+        let now_ms = host.now_ms;
+        assert_eq!(crash(&mut host), format!("restarts at {}", now_ms + 10));
+        host.wait(1_000);
+    }
+}
+
+#[test]
+fn jitter_adds_to_the_wait_within_its_bound() {
+    let restart = Restart {
+        first_ms: 1_000,
+        wait_ms_max: 1_000,
+        jitter_percent: 50,
+        crashes_max: 100,
+        ..QUICK
+    };
+    let mut host = Host::with(&[("a", restarting(restart))]);
+    let mut waits = Vec::new();
+    for _ in 0..20 {
+        host.ask(1, "a", "x");
+        host.traps("a");
+        let wake = host.kernel.next_wake_ms().unwrap();
+        waits.push(wake - host.now_ms);
+        host.wait(wake - host.now_ms);
+    }
+    assert!(
+        waits.iter().all(|wait| (1_000..=1_500).contains(wait)),
+        "{waits:?}"
+    );
+    waits.sort_unstable();
+    waits.dedup();
+    assert!(waits.len() > 10, "{waits:?}");
+}
+
+#[test]
+fn what_waits_survives_a_restart_and_what_ran_does_not() {
+    let mut host = Host::with(&[("a", restarting(QUICK))]);
+    host.ask(1, "a", "runs");
+    host.ask(2, "a", "waits");
+    host.skip();
+    host.traps("a");
+    host.ask(3, "a", "comes");
+    host.wait(10);
+    host.check(&[
+        "kill a",
+        "answer 1: Crashed",
+        "exited a: crashed (trap), restarts at 10",
+        "start a",
+        "turn a: t1 do `waits` from outside, t2 do `comes` from outside",
+    ]);
+}
+
+#[test]
+fn a_stop_is_a_last_turn() {
+    let mut host = Host::with(&[("a", Spec::default())]);
+    host.commits_by_itself = false;
+    host.ask(1, "a", "runs");
+    host.ask(2, "a", "waits");
+    host.skip();
+    host.stop("a");
+    host.ask(3, "a", "late");
+    host.check(&["answer 2: Stopped", "answer 3: Stopped"]);
+    host.unchanged("a", vec![]);
+    host.check(&["turn a: stop"]);
+    host.changed("a", vec![host.respond(0, "bye")]);
+    host.check(&["commit a"]);
+    host.committed("a", Ok(()));
+    host.check(&["answer 1: `bye`", "kill a", "exited a: stopped, stopped"]);
+    host.stop("a");
+    host.check(&[]);
+}
+
+/// Whether a commit that is under way will be durable has to be known before the end.
+#[test]
+fn a_second_stop_waits_for_the_commit_and_for_nothing_else() {
+    let mut host = Host::with(&[("a", Spec::default())]);
+    host.commits_by_itself = false;
+    host.ask(1, "a", "x");
+    host.changed("a", vec![host.respond(0, "done")]);
+    host.skip();
+    host.stop("a");
+    host.stop("a");
+    host.check(&[]);
+    host.committed("a", Ok(()));
+    host.check(&["answer 1: `done`", "kill a", "exited a: stopped, stopped"]);
+}
+
+#[test]
+fn a_lost_instance_has_crashed_once_its_commit_is_known() {
+    let mut host = Host::with(&[("a", restarting(QUICK))]);
+    host.commits_by_itself = false;
+    let lost = |host: &mut Host| {
+        let incarnation = host.kernel.load("a").unwrap().incarnation;
+        host.feed(Input::Lost {
+            name: "a".into(),
+            incarnation,
+            reason: "trap in a view".to_owned(),
+        });
+    };
+    lost(&mut host);
+    host.check(&[
+        "kill a",
+        "exited a: crashed (trap in a view), restarts at 10",
+    ]);
+    host.wait(10);
+    host.ask(1, "a", "x");
+    host.changed("a", vec![host.respond(0, "done")]);
+    host.skip();
+    lost(&mut host);
+    host.check(&[]);
+    host.committed("a", Ok(()));
+    host.check(&[
+        "answer 1: `done`",
+        "kill a",
+        "exited a: crashed (trap in a view), restarts at 40",
+    ]);
+}
+
+#[test]
+fn an_exit_is_for_good() {
+    let mut host = Host::with(&[("a", restarting(QUICK))]);
+    host.ask(1, "a", "x");
+    host.ask(2, "a", "waits");
+    host.skip();
+    let reason = "all done".to_owned();
+    host.changed("a", vec![host.respond(0, "yes"), Action::Exit { reason }]);
+    host.check(&[
+        "commit a",
+        "answer 1: `yes`",
+        "kill a",
+        "exited a: exited (all done), stopped",
+        "answer 2: Crashed",
+    ]);
+}
+
+#[test]
+fn a_farewell_is_for_ends_by_themselves() {
+    let spec = Spec {
+        exit: ExitPolicy::Send { to: "b".into() },
+        ..Spec::default()
+    };
+    let mut host = Host::with(&[("a", spec)]);
+    host.ask(1, "a", "x");
+    host.traps("a");
+    assert_eq!(host.lines().last().unwrap(), "farewell a to b");
+    host.start("a");
+    host.skip();
+    host.stop("a");
+    host.unchanged("a", vec![]);
+    host.check(&["turn a: stop", "kill a", "exited a: stopped, stopped"]);
+}
+
+#[test]
+fn links_stop_and_tell_others_in_turn() {
+    let links = |all: &[(&str, OnEnd)]| {
+        let links = all.iter().map(|(to, on_end)| Link {
+            to: (*to).into(),
+            on_end: *on_end,
+        });
+        Spec {
+            links: links.collect(),
+            ..Spec::default()
+        }
+    };
+    let mut host = Host::with(&[
+        (
+            "a",
+            links(&[
+                ("b", OnEnd::Stop),
+                ("c", OnEnd::Tell),
+                ("nobody", OnEnd::Stop),
+            ]),
+        ),
+        ("b", links(&[("a", OnEnd::Stop), ("c", OnEnd::Tell)])),
+        ("c", Spec::default()),
+    ]);
+    host.ask(1, "a", "x");
+    host.skip();
+    host.traps("a");
+    host.check(&[
+        "kill a",
+        "answer 1: Crashed",
+        "exited a: crashed (trap), stopped",
+        "turn c: a has ended: crashed (trap)",
+        "turn b: stop",
+    ]);
+    host.unchanged("b", vec![]);
+    host.unchanged("c", vec![]);
+    host.check(&[
+        "kill b",
+        "exited b: stopped, stopped",
+        "turn c: b has ended: stopped",
+    ]);
+}
+
+#[test]
+fn a_removed_process_is_known_no_more() {
+    let mut host = Host::with(&[("a", Spec::default()), ("b", Spec::default())]);
+    host.ask(1, "a", "x");
+    host.ask(2, "a", "y");
+    host.changed("a", vec![notify(1, "b", "z")]);
+    host.skip();
+    host.remove("a");
+    host.check(&[
+        "kill a",
+        "answer 1: NoProcess",
+        "answer 2: NoProcess",
+        "exited a: removed, gone",
+    ]);
+    host.ask(3, "a", "x");
+    host.start("a");
+    host.check(&[
+        "answer 3: NoProcess",
+        "log a: no such process: check the name, or add it",
+    ]);
+    host.unchanged("b", vec![]);
+    host.remove("b");
+    let census = host.kernel.census();
+    assert_eq!((census.processes, census.pairs, census.tasks), (0, 0, 0));
+}
+
+#[test]
+fn an_update_changes_the_bounds() {
+    let mut host = Host::with(&[("a", Spec::default())]);
+    let spec = Spec {
+        turn_events_max: 1,
+        ..Spec::default()
+    };
+    let name = "a".into();
+    host.feed(Input::Update { name, spec });
+    for ticket in 1..4 {
+        host.ask(ticket, "a", "x");
+    }
+    host.unchanged("a", vec![]);
+    host.check(&[
+        "turn a: t0 do `x` from outside",
+        "turn a: t1 do `x` from outside",
+    ]);
+}
+
+#[test]
+fn inputs_about_nobody_change_nothing() {
+    let mut host = Host::new();
+    host.stop("nobody");
+    host.cancel(1);
+    host.add("a", Spec::default());
+    host.add("a", Spec::default());
+    host.check(&[
+        "log nobody: no such process: check the name, or add it",
+        "log a: it is known already: remove it first",
+    ]);
+    host.start("a");
+    host.start("a");
+    host.ask(1, "a", "x");
+    host.ask(1, "a", "y");
+    host.check(&[
+        "start a",
+        "turn a: t0 do `x` from outside",
+        "log a: ticket 1 is in use: a request was dropped",
+    ]);
+}

@@ -1,0 +1,360 @@
+//! A usual block, run as a process.
+
+use std::collections::BTreeMap;
+
+use hyperstar_process::abi::{
+    Action, Audience, Event, HttpHead, Message, Origin, RenderRequest, Start,
+};
+use hyperstar_process::{
+    Address, CallError, Cx, Guest, Html, Response, Runtime, Session, State, ViewCx, ViewError,
+    Wire, hyperapp,
+};
+use serde::{Deserialize, Serialize};
+
+#[derive(Default, State)]
+struct Counter {
+    count: i64,
+    names: BTreeMap<String, u32>,
+    #[state(skip)]
+    started: bool,
+}
+
+/// A person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Wire)]
+struct User {
+    name: String,
+    age: u32,
+    #[serde(default)]
+    tags: Vec<String>,
+}
+
+#[hyperapp(name = "Counter", icon = "🧮", save = OnDiff, widget)]
+impl Counter {
+    #[init]
+    fn begin(&mut self, cx: &Cx) -> Result<(), String> {
+        self.started = true;
+        let _ = cx.now_ms();
+        Ok(())
+    }
+
+    #[view("/", title = "Counter", frame_ms = 100)]
+    fn page(&self) -> Html {
+        Html::text(&format!("{} {}", self.count, self.started))
+    }
+
+    #[view("/rooms/{room}")]
+    fn room(&self, cx: &ViewCx, room: u32, who: &Session) -> Result<String, ViewError> {
+        Ok(format!("{room} {} {}", who.id(), cx.path()))
+    }
+
+    /// One more.
+    #[action]
+    #[local]
+    fn increment(&mut self, by: Option<i64>) {
+        self.add(by.unwrap_or(1));
+    }
+
+    /// How many.
+    ///
+    /// Since the beginning.
+    #[http(GET, "/api/count")]
+    #[local]
+    #[remote]
+    #[public]
+    fn count(&self) -> i64 {
+        self.count
+    }
+
+    #[http(POST, "/api/users")]
+    #[local]
+    fn create_user(&mut self, user: User) -> Result<usize, String> {
+        if user.name.is_empty() {
+            return Err("a user needs a name".into());
+        }
+        self.names.insert(user.name, user.age);
+        Ok(self.names.len())
+    }
+
+    #[http(GET, "/api/users/{name}")]
+    fn user(&self, name: &str) -> Option<u32> {
+        self.names.get(name).copied()
+    }
+
+    #[http(PUT, "/raw")]
+    fn raw(&self, cx: &Cx, body: Vec<u8>) -> Response {
+        let _ = cx.header("content-type");
+        Response {
+            status: 201,
+            headers: Vec::new(),
+            body,
+        }
+    }
+
+    #[remote]
+    async fn pull(cx: Cx<Self>, from: Address) -> Result<i64, CallError> {
+        let theirs = CounterClient::at(&cx, &from)
+            .timeout_ms(500)
+            .count()
+            .await?;
+        cx.with(|counter| counter.count += theirs);
+        Ok(theirs)
+    }
+
+    #[local]
+    async fn pull_alone(&mut self, cx: &Cx, from: Address, note: &str) -> Result<i64, CallError> {
+        self.count += 1;
+        let theirs = CounterClient::at(cx, from).count().await?;
+        self.count += theirs;
+        self.names.insert(note.to_owned(), 1);
+        Ok(self.count)
+    }
+
+    /// Its arguments are called as the expansion calls what is its own.
+    #[local]
+    #[http(POST, "/names")]
+    fn names(&self, app: u8, call: u8, arguments: u8, value: u8, outcome: u8, r#type: u8) -> u8 {
+        app + call + arguments + value + outcome + r#type
+    }
+
+    #[every("5s")]
+    fn tick(&mut self) {
+        self.count += 1_000;
+    }
+
+    fn add(&mut self, by: i64) {
+        self.count += by;
+    }
+}
+
+struct Sys;
+impl hyperstar_process::sys::Sys for Sys {
+    fn now_ms(&self) -> u64 {
+        1
+    }
+    fn random(&self, bytes: &mut [u8]) {
+        bytes.fill(7);
+    }
+    fn log(&self, _: hyperstar_process::Level, text: &str) {
+        println!("{text}");
+    }
+    fn get(&self, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+    fn scan(&self, _: &str, _: &str, _: u32, _: bool) -> Vec<(String, Vec<u8>)> {
+        Vec::new()
+    }
+    fn count(&self, _: &str) -> u64 {
+        0
+    }
+}
+
+struct Running {
+    runtime: Runtime<Counter>,
+    sys: std::rc::Rc<dyn hyperstar_process::sys::Sys>,
+    task: u64,
+}
+
+impl Running {
+    fn new() -> Self {
+        let sys: std::rc::Rc<dyn hyperstar_process::sys::Sys> = std::rc::Rc::new(Sys);
+        let mut runtime = Runtime::<Counter>::new();
+        let start = Start {
+            node: "n".into(),
+            process: "counter:counter:me".into(),
+            version: 0,
+            fields: Vec::new(),
+        };
+        hyperstar_process::sys::enter(&sys, || runtime.start(start)).expect("it starts");
+        Self {
+            runtime,
+            sys,
+            task: 0,
+        }
+    }
+
+    fn turn(&mut self, event: Event) -> Vec<Action> {
+        let sys = self.sys.clone();
+        hyperstar_process::sys::enter(&sys, || self.runtime.turn(vec![event])).actions
+    }
+
+    fn ask(&mut self, origin: Origin, handler: &str, body: &str) -> Vec<Action> {
+        self.task += 1;
+        let message = Message {
+            task: self.task,
+            origin,
+            handler: handler.into(),
+            deadline_ms: u64::MAX,
+            body: body.as_bytes().to_vec(),
+        };
+        self.turn(Event::Message(message))
+    }
+
+    fn answer(&mut self, origin: Origin, handler: &str, body: &str) -> Result<Response, CallError> {
+        let actions = self.ask(origin, handler, body);
+        match actions.into_iter().next() {
+            Some(Action::Respond { outcome, .. }) => outcome,
+            other => panic!("no answer: {other:?}"),
+        }
+    }
+
+    fn local(&mut self, handler: &str, body: &str) -> String {
+        match self.answer(Origin::Local("a:b:c".into()), handler, body) {
+            Ok(response) => String::from_utf8(response.body).expect("text"),
+            Err(error) => format!("{error:?}"),
+        }
+    }
+
+    fn http(&mut self, method: &str, path: &str, body: &str) -> String {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let head = HttpHead {
+            method: method.into(),
+            path: path.into(),
+            query: query.into(),
+            headers: vec![("content-type".into(), "application/json".into())],
+            viewer: None,
+        };
+        let response = self
+            .answer(Origin::Http(head), "", body)
+            .expect("an answer");
+        format!(
+            "{} {}",
+            response.status,
+            String::from_utf8(response.body).expect("text")
+        )
+    }
+
+    fn render(&self, view: u32, path: &str, params: &[(&str, &str)]) -> String {
+        let request = RenderRequest {
+            view,
+            path: path.into(),
+            params: params
+                .iter()
+                .map(|(a, b)| ((*a).into(), (*b).into()))
+                .collect(),
+            query: Vec::new(),
+            audience: Audience::Session("s1".into()),
+            base: String::new(),
+        };
+        let mut runtime = Runtime::<Counter>::new();
+        let start = Start::default();
+        let rendered = hyperstar_process::sys::enter(&self.sys, || {
+            runtime.start(start).expect("it starts");
+            runtime.render(request)
+        });
+        match rendered {
+            Ok(page) => page.html,
+            Err(error) => format!("{} {}", error.status, error.message),
+        }
+    }
+}
+
+#[test]
+fn views_render() {
+    let process = Running::new();
+    assert_eq!(process.render(0, "/", &[]), "0 true");
+    assert_eq!(
+        process.render(1, "/rooms/7", &[("room", "7")]),
+        "7 s1 /rooms/7"
+    );
+    let error = process.render(1, "/rooms/x", &[("room", "x")]);
+    assert!(
+        error.starts_with("404 there is nothing at /rooms/x: `x` is no whole number"),
+        "{error}"
+    );
+}
+
+#[test]
+fn processes_ask_by_name() {
+    let mut process = Running::new();
+    assert_eq!(process.local("increment", "{\"by\": 4}"), "null");
+    assert_eq!(process.local("increment", ""), "null");
+    assert_eq!(process.local("count", ""), "5");
+    assert_eq!(
+        process.local("create_user", r#"{"user": {"name": "Ann", "age": 7}}"#),
+        r#"{"Ok":1}"#
+    );
+    assert_eq!(
+        process.local("create_user", r#"{"name": "Bob", "age": 7}"#),
+        r#"{"Ok":2}"#
+    );
+}
+
+#[test]
+fn arguments_may_have_any_name() {
+    let mut process = Running::new();
+    assert_eq!(process.local("names", "[1, 2, 3, 4, 5, 6]"), "21");
+    let body = r#"{"app": 1, "call": 2, "arguments": 3, "value": 4, "outcome": 5, "type": 6}"#;
+    assert_eq!(process.http("POST", "/names", body), "200 21");
+}
+
+#[test]
+fn http_finds_its_way() {
+    let mut process = Running::new();
+    assert_eq!(process.http("GET", "/api/count", ""), "200 0");
+    assert_eq!(
+        process.http(
+            "POST",
+            "/api/users",
+            r#"{"CreateUser": [{"name": "Ann", "age": 7}]}"#
+        ),
+        "200 1"
+    );
+    assert_eq!(process.http("GET", "/api/users/Ann", ""), "200 7");
+    assert_eq!(
+        process.http("GET", "/api/users/Bob", ""),
+        r#"404 {"error":"there is nothing here"}"#
+    );
+    assert_eq!(
+        process.http("POST", "/api/users", r#"{"name": "", "age": 7}"#),
+        r#"400 {"error":"a user needs a name"}"#
+    );
+}
+
+#[test]
+fn awaiting_handlers_ask_others() {
+    let mut process = Running::new();
+    let actions = process.ask(
+        Origin::Remote("n@a:b:c".into()),
+        "pull",
+        r#"{"from": "x:y:z"}"#,
+    );
+    let [
+        Action::Call {
+            id,
+            to,
+            handler,
+            timeout_ms,
+            ..
+        },
+    ] = actions.as_slice()
+    else {
+        panic!("{actions:?}");
+    };
+    assert_eq!(
+        (to.as_str(), handler.as_str(), *timeout_ms),
+        ("x:y:z", "count", 500)
+    );
+    let actions = process.turn(Event::Reply {
+        call: *id,
+        outcome: Ok(b"41".to_vec()),
+    });
+    assert_eq!(process.local("count", ""), "41");
+    assert!(
+        matches!(&actions[0], Action::Respond { outcome: Ok(response), .. } if response.body == b"{\"Ok\":41}")
+    );
+
+    let origin = Origin::Local("a:b:c".into());
+    let actions = process.ask(
+        origin,
+        "pull_alone",
+        r#"{"from": "x:y:z", "note": "n\u0020n"}"#,
+    );
+    let [Action::Call { id, .. }] = actions.as_slice() else {
+        panic!("{actions:?}");
+    };
+    process.turn(Event::Reply {
+        call: *id,
+        outcome: Ok(b"8".to_vec()),
+    });
+    assert_eq!(process.local("count", ""), "50");
+}

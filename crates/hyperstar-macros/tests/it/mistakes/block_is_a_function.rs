@@ -1,0 +1,6 @@
+use hyperstar_process::hyperapp;
+
+#[hyperapp(name = "App")]
+fn app() {}
+
+fn main() {}

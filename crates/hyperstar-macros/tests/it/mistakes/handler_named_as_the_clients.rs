@@ -1,0 +1,14 @@
+use hyperstar_process::{State, hyperapp};
+
+#[derive(Default, State)]
+struct App {
+    count: u32,
+}
+
+#[hyperapp(name = "App")]
+impl App {
+    #[local]
+    fn notify(&mut self) {}
+}
+
+fn main() {}

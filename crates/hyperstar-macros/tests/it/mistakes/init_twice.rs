@@ -1,0 +1,17 @@
+use hyperstar_process::{State, hyperapp};
+
+#[derive(Default, State)]
+struct App {
+    count: u32,
+}
+
+#[hyperapp(name = "App")]
+impl App {
+    #[init]
+    fn begin(&mut self) {}
+
+    #[init]
+    fn again(&mut self) {}
+}
+
+fn main() {}

@@ -1,0 +1,21 @@
+use hyperstar_process::{State, hyperapp};
+
+#[derive(Default, State)]
+struct App {
+    count: u32,
+}
+
+#[hyperapp(name = "App")]
+impl App {
+    #[http(GET, "/")]
+    fn get(&self) -> u32 {
+        self.count
+    }
+
+    #[view("/")]
+    fn page(&self) -> String {
+        String::new()
+    }
+}
+
+fn main() {}

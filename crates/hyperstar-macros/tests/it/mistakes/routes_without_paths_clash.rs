@@ -1,0 +1,21 @@
+use hyperstar_process::{State, hyperapp};
+
+#[derive(Default, State)]
+struct App {
+    count: u32,
+}
+
+#[hyperapp(name = "App")]
+impl App {
+    #[http(GET)]
+    fn get(&self) -> u32 {
+        self.count
+    }
+
+    #[http(GET)]
+    fn other(&self) -> u32 {
+        self.count
+    }
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+use hyperstar_process::{State, hyperapp};
+
+#[derive(Default, State)]
+struct App {
+    count: u32,
+}
+
+#[hyperapp(name = "App")]
+impl App {
+    #[local]
+    fn count(self: Box<Self>) -> u32 {
+        self.count
+    }
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use hyperstar_process::State;
+
+#[derive(Default, State)]
+struct App {
+    job: Option<fn()>,
+}
+
+fn main() {}

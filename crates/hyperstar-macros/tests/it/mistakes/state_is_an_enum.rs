@@ -1,0 +1,9 @@
+use hyperstar_process::State;
+
+#[derive(Default, State)]
+enum App {
+    #[default]
+    Empty,
+}
+
+fn main() {}

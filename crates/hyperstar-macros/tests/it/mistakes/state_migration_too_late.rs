@@ -1,0 +1,9 @@
+use hyperstar_process::State;
+
+#[derive(Default, State)]
+#[state(version = 1, migrate(1 = |_| Ok(())))]
+struct App {
+    count: u32,
+}
+
+fn main() {}

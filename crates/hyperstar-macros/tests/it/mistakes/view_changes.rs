@@ -1,0 +1,17 @@
+use hyperstar_process::{Html, State, hyperapp};
+
+#[derive(Default, State)]
+struct App {
+    count: u32,
+}
+
+#[hyperapp(name = "App")]
+impl App {
+    #[view("/")]
+    fn page(&mut self) -> Html {
+        self.count += 1;
+        Html::text("")
+    }
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use hyperstar_process::Wire;
+
+#[derive(Wire)]
+pub enum Nothing {}
+
+fn main() {}

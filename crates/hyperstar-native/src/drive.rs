@@ -1,0 +1,402 @@
+//! Carries out what the kernel decides.
+//!
+//! One step of the kernel gives effects; those that take time are jobs, and a job ends with the next step. A
+//! chain of jobs runs on one task for as long as each step gives one: a call from process to process and back
+//! changes no thread. What else a step gives runs on tasks of its own.
+
+use std::sync::Arc;
+
+use hyperstar_kernel::{
+    Effect, Event, Exclusive, ExitReason, Incarnation, Input, Next, Outcome, Record, Room,
+};
+use hyperstar_process::abi::{self, Response, Turn};
+use hyperstar_process::sys::Level;
+
+use crate::convert::{self, Frame, Payload};
+use crate::host::Host;
+use crate::instance::Crash;
+use crate::mail::{self, MailError};
+use crate::place::check_change;
+use crate::process::{Flight, Living, Process, Status};
+
+/// A process with more room than this for notices is not told how much; by itself it sends no more in a turn.
+const ROOM_UNSAID: usize = 256;
+
+/// Something that takes time.
+pub(crate) enum Job {
+    Start(Arc<Process>, Incarnation),
+    Turn(
+        Arc<Process>,
+        Incarnation,
+        Vec<Event<Payload, Response>>,
+        Room,
+    ),
+    Commit(Arc<Process>, Incarnation, Box<Record<Payload, Response>>),
+}
+
+impl Host {
+    /// Tells the kernel, and sees to it that what follows is done.
+    pub(crate) fn tell(&self, input: Input<Payload, Response>) {
+        for job in self.step(input) {
+            self.spawn(job);
+        }
+    }
+
+    fn spawn(&self, job: Job) {
+        let host = self.clone();
+        self.tasks().spawn(async move { host.drive(job).await });
+    }
+
+    /// Runs a job and what follows from it.
+    async fn drive(self, first: Job) {
+        let mut next = Some(first);
+        while let Some(job) = next.take() {
+            let inputs = match job {
+                Job::Start(process, incarnation) => self.start(&process, incarnation).await,
+                Job::Turn(process, incarnation, events, room) => {
+                    self.turn(&process, incarnation, events, room).await
+                }
+                Job::Commit(process, incarnation, record) => {
+                    self.commit(&process, incarnation, &record).await
+                }
+            };
+            for job in self.step(inputs) {
+                match next {
+                    None => next = Some(job),
+                    Some(_) => self.spawn(job),
+                }
+            }
+            // A chain without an end must let others have the thread.
+            tokio::task::coop::consume_budget().await;
+        }
+    }
+
+    /// One step of the kernel. What takes no time is done when this returns.
+    fn step(&self, input: Input<Payload, Response>) -> Vec<Job> {
+        let ended = match &input {
+            Input::Started {
+                name, incarnation, ..
+            }
+            | Input::TurnEnded {
+                name, incarnation, ..
+            } => Some((name.clone(), *incarnation)),
+            _ => None,
+        };
+        let effects = self.decide(input);
+        let mut jobs = Vec::new();
+        let mut waits = false;
+        for effect in effects {
+            if let Effect::Commit { name, .. } = &effect
+                && ended.as_ref().is_some_and(|(ended, _)| ended == name)
+            {
+                waits = true;
+            }
+            jobs.extend(self.carry_out(effect));
+        }
+        // Nothing is to be kept: whoever waited to look may.
+        if let Some((name, incarnation)) = ended
+            && !waits
+            && let Some(process) = self.process(&name)
+            && let Some(flight) = process.take_flight(incarnation)
+        {
+            self.land(&process, flight);
+        }
+        jobs
+    }
+
+    fn carry_out(&self, effect: Effect<Payload, Response>) -> Option<Job> {
+        match effect {
+            Effect::Start { name, incarnation } => {
+                Some(Job::Start(self.process(&name)?, incarnation))
+            }
+            Effect::Turn {
+                name,
+                incarnation,
+                events,
+                room,
+            } => Some(Job::Turn(self.process(&name)?, incarnation, events, room)),
+            Effect::Commit {
+                name,
+                incarnation,
+                record,
+            } => Some(Job::Commit(
+                self.process(&name)?,
+                incarnation,
+                Box::new(record),
+            )),
+            Effect::Kill { name, incarnation } => {
+                self.kill(&self.process(&name)?, incarnation);
+                None
+            }
+            Effect::Answer { ticket, result } => {
+                self.answer(ticket, result);
+                None
+            }
+            Effect::Exited { name, reason, next } => {
+                self.exited(&name, &reason, next);
+                None
+            }
+            Effect::Log { name, text } => {
+                self.log(&name, Level::Warn, &text);
+                None
+            }
+            Effect::Farewell { name, to, reason } => {
+                self.farewell(&name, &to, &reason);
+                None
+            }
+            Effect::GrantRefused { id, reason } => {
+                tracing::error!(grant = id.0, reason, "a grant was refused");
+                None
+            }
+            _ => None,
+        }
+    }
+
+    async fn start(
+        &self,
+        process: &Arc<Process>,
+        incarnation: Incarnation,
+    ) -> Input<Payload, Response> {
+        let end = process.begin(incarnation);
+        let started = tokio::select! {
+            started = self.make(process, incarnation) => started,
+            () = end.cancelled() => Err(Crash::Host("it was stopped while it started".to_owned())),
+        };
+        let result = match started {
+            Ok(done) => {
+                process.set_status(Status::Running);
+                self.hub().notify(process.topic());
+                Ok(done)
+            }
+            Err(crash) => Err(crash.to_string()),
+        };
+        Input::Started {
+            name: process.name().clone(),
+            incarnation,
+            result,
+        }
+    }
+
+    /// Makes an instance from what is durable. What its first turn wants kept waits for the kernel's record.
+    async fn make(
+        &self,
+        process: &Arc<Process>,
+        incarnation: Incarnation,
+    ) -> Result<Outcome<Payload, Response>, Crash> {
+        let start = self.start_of(process)?;
+        let program = process.program();
+        let (instance, turn) = program
+            .start(start, process.reach.clone(), process.limits.clone())
+            .await?;
+        let mut slot = process.slot.clone().lock_owned().await;
+        *slot = Some(Living {
+            incarnation,
+            instance,
+        });
+        take(process, incarnation, slot, turn)
+    }
+
+    async fn turn(
+        &self,
+        process: &Arc<Process>,
+        incarnation: Incarnation,
+        events: Vec<Event<Payload, Response>>,
+        room: Room,
+    ) -> Input<Payload, Response> {
+        let told = (room.messages < ROOM_UNSAID).then(|| abi::Event::Room {
+            notices: room.messages as u64,
+            bytes: room.weight_bytes,
+        });
+        let events = events.into_iter().filter_map(convert::event);
+        let events: Vec<abi::Event> = told.into_iter().chain(events).collect();
+        let outcome = match self.run(process, incarnation, events).await {
+            Ok(outcome) => outcome,
+            Err(crash) => {
+                process
+                    .logs
+                    .add(self.now_ms(), Level::Error, &crash.to_string());
+                Outcome::Crashed {
+                    reason: crash.to_string(),
+                }
+            }
+        };
+        Input::TurnEnded {
+            name: process.name().clone(),
+            incarnation,
+            outcome,
+        }
+    }
+
+    async fn run(
+        &self,
+        process: &Arc<Process>,
+        incarnation: Incarnation,
+        events: Vec<abi::Event>,
+    ) -> Result<Outcome<Payload, Response>, Crash> {
+        let killed = || Crash::Host("it was stopped".to_owned());
+        let end = process.end_of(incarnation).ok_or_else(killed)?;
+        let mut slot = process.slot.clone().lock_owned().await;
+        let turned = {
+            let living = slot
+                .as_mut()
+                .filter(|living| living.incarnation == incarnation)
+                .ok_or_else(killed)?;
+            tokio::select! {
+                turned = living.instance.turn(events) => turned,
+                () = end.cancelled() => Err(killed()),
+            }
+        };
+        let taken = turned.and_then(|turn| take(process, incarnation, slot, turn));
+        if taken.is_err() {
+            // The guard is gone, so that this waits for nobody but a render.
+            process
+                .slot
+                .lock()
+                .await
+                .take_if(|living| living.incarnation == incarnation);
+        }
+        taken
+    }
+
+    async fn commit(
+        &self,
+        process: &Arc<Process>,
+        incarnation: Incarnation,
+        record: &Record<Payload, Response>,
+    ) -> Input<Payload, Response> {
+        let flight = process.take_flight(incarnation);
+        let changes = flight.as_ref().map_or(&[][..], |flight| &flight.changes);
+        let committed = self.keep(process, changes, record).await;
+        let result = match committed {
+            Ok(()) => {
+                if let Some(flight) = flight {
+                    self.land(process, flight);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let text = format!("its state could not be kept: {error}");
+                process.logs.add(self.now_ms(), Level::Error, &text);
+                if let Some(mut flight) = flight {
+                    *flight.slot = None;
+                }
+                Err(text)
+            }
+        };
+        Input::Committed {
+            name: process.name().clone(),
+            incarnation,
+            result,
+        }
+    }
+
+    async fn keep(
+        &self,
+        process: &Process,
+        changes: &[abi::Change],
+        record: &Record<Payload, Response>,
+    ) -> Result<(), MailError> {
+        let place = process.place();
+        let ((), pending) = self.store().submit(|tx| {
+            for change in changes {
+                let path = place.of_state(&change.path);
+                match &change.value {
+                    Some(value) => tx.set_bytes(&path, value.clone())?,
+                    None => {
+                        tx.remove(&path)?;
+                    }
+                }
+            }
+            mail::write(tx, place, record)
+        })?;
+        pending.await?;
+        Ok(())
+    }
+
+    /// A turn is done: what it says to browsers goes out, and others may look.
+    fn land(&self, process: &Process, flight: Flight) {
+        for frame in flight.frames {
+            match frame {
+                Frame::Push {
+                    channel,
+                    binary,
+                    body,
+                } => self.channels().push(process.id(), channel, binary, body),
+                Frame::Close(channel) => self.channels().close(process.id(), channel),
+            }
+        }
+        drop(flight.slot);
+        // What was kept is announced by the store.
+        if flight.touched && flight.changes.is_empty() {
+            self.hub().notify(process.topic());
+        }
+    }
+
+    fn kill(&self, process: &Arc<Process>, incarnation: Incarnation) {
+        if let Some(end) = process.end_of(incarnation) {
+            end.cancel();
+        }
+        drop(process.take_flight(incarnation));
+        let process = process.clone();
+        self.tasks().spawn(async move {
+            let mut slot = process.slot.lock().await;
+            slot.take_if(|living| living.incarnation == incarnation);
+        });
+    }
+
+    fn exited(&self, name: &Arc<str>, reason: &ExitReason, next: Next) {
+        let Some(process) = self.process(name) else {
+            return;
+        };
+        self.channels().close_all(name);
+        let text = convert::reason_of(reason);
+        let (level, status) = match (reason, next) {
+            (_, Next::RestartsAt { at_ms }) => (
+                Level::Error,
+                Status::Restarting {
+                    reason: text.clone(),
+                    at_ms,
+                },
+            ),
+            (ExitReason::Crashed(_), _) => (
+                Level::Error,
+                Status::Failed {
+                    reason: text.clone(),
+                },
+            ),
+            _ => (Level::Info, Status::Stopped),
+        };
+        process.logs.add(self.now_ms(), level, &text);
+        process.set_status(status);
+        self.hub().notify(process.topic());
+    }
+}
+
+/// Takes what a turn wants done, if it makes sense.
+fn take(
+    process: &Process,
+    incarnation: Incarnation,
+    slot: tokio::sync::OwnedMutexGuard<Option<Living>>,
+    turn: Turn,
+) -> Result<Outcome<Payload, Response>, Crash> {
+    for change in &turn.changes {
+        check_change(change)?;
+    }
+    let asked = convert::actions(turn.actions);
+    let outcome = Outcome::Done {
+        actions: asked.actions,
+        is_changed: !turn.changes.is_empty(),
+        exclusive: match turn.exclusive {
+            true => Exclusive::Process,
+            false => Exclusive::No,
+        },
+    };
+    process.set_flight(Flight {
+        incarnation,
+        slot,
+        changes: turn.changes,
+        frames: asked.frames,
+        touched: turn.touched,
+    });
+    Ok(outcome)
+}

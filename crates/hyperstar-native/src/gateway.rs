@@ -1,0 +1,202 @@
+//! A process as a live app: its pages, actions, HTTP handlers and WebSockets.
+
+mod http;
+mod ws;
+
+use std::sync::Arc;
+
+use ::http::StatusCode;
+use ::http::header::{CONTENT_TYPE, REFERER};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hyperstar::{ActionCx, ActionError, App, Cx, Html, Reply, View, ViewError};
+use hyperstar_interface::{Audience as Shown, Trigger};
+use hyperstar_process::abi::{ActionHead, Audience, CallError, Origin, RenderRequest, Viewer};
+use sha2::{Digest, Sha256};
+
+use crate::host::{Ask, Host, Process};
+
+pub(crate) use ws::Channels;
+
+/// How long an action and a request may take, in milliseconds.
+const ANSWER_MS: u64 = 30_000;
+
+/// The app through which browsers reach a process.
+pub(crate) fn app(host: &Host, process: &Arc<Process>) -> App {
+    let program = process.program();
+    let interface = program.interface();
+    let mut app = App::new(host.hub())
+        .name(&process.id().replace(':', "-"))
+        .title(&interface.name)
+        .sessions_in(host.store(), &process.place().sessions());
+    for (number, view) in interface.views.iter().enumerate() {
+        let mut page = page(host, process, number as u32, view.audience);
+        if let Some(title) = &view.title {
+            page = page.title(title.as_str());
+        }
+        if let Some(frame_ms) = view.frame_ms {
+            page = page.frame_ms(frame_ms);
+        }
+        app = app.page(&view.path, page);
+    }
+    for handler in &interface.handlers {
+        if handler.triggers.contains(&Trigger::Action) {
+            let (host, process) = (host.clone(), process.clone());
+            let name = handler.name.clone();
+            app = app.action(&handler.name, move |cx: ActionCx| {
+                let (host, process, name) = (host.clone(), process.clone(), name.clone());
+                async move { act(&host, &process, name, &cx).await }
+            });
+        }
+    }
+    let (host, process) = (host.clone(), process.clone());
+    app.fallback(move |visitor, request| {
+        let (host, process) = (host.clone(), process.clone());
+        async move { http::answer(&host, &process, &visitor, request).await }
+    })
+}
+
+fn page(host: &Host, process: &Arc<Process>, view: u32, shown: Shown) -> View {
+    let (host, process) = (host.clone(), process.clone());
+    let rendered = move |cx: Cx, audience: Audience| {
+        let (host, process) = (host.clone(), process.clone());
+        async move { render(&host, &process, view, &cx, audience).await }
+    };
+    match shown {
+        Shown::Everyone => View::shared(move |cx: Cx| rendered(cx, Audience::Everyone)),
+        Shown::Session => View::per_session(move |cx: Cx, who: hyperstar::Session| {
+            let session = session_name("", who.id());
+            rendered(cx, Audience::Session(session))
+        }),
+        Shown::Viewer => View::per_viewer(move |cx: Cx, who: hyperstar::Viewer| {
+            rendered(cx, Audience::Viewer(viewer_of(&who)))
+        }),
+    }
+}
+
+async fn render(
+    host: &Host,
+    process: &Arc<Process>,
+    view: u32,
+    cx: &Cx,
+    audience: Audience,
+) -> Result<Html, ViewError> {
+    // What is not kept, and whether it runs at all.
+    cx.track(process.topic());
+    let store = host.store().id();
+    cx.track_store(store, &process.place().of_state("f"));
+    let request = RenderRequest {
+        view,
+        path: cx.path().to_owned(),
+        params: cx.params().to_vec(),
+        query: cx.queries().to_vec(),
+        audience,
+        base: cx.base().to_owned(),
+    };
+    let rendered = host.render(process, request).await;
+    for path in &rendered.reads {
+        cx.track_store(store, path);
+    }
+    let page = match rendered.page {
+        Ok(page) => page,
+        Err(error) => {
+            return Err(match (error.location, error.internal) {
+                (Some(location), _) => ViewError::redirect(location),
+                (None, true) => ViewError::from(Failed(error.message)),
+                (None, false) => ViewError::status_with(status(error.status), error.message),
+            });
+        }
+    };
+    let mut html = Html::raw(page.html);
+    if let Some(title) = page.title {
+        html = html.title(title);
+    }
+    if let Some(code) = page.status {
+        html = html.status(status(code));
+    }
+    Ok(html)
+}
+
+/// A status that a process named; what is none is its mistake.
+fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Failed(String);
+
+async fn act(
+    host: &Host,
+    process: &Process,
+    name: String,
+    cx: &ActionCx,
+) -> Result<Reply, ActionError> {
+    let mut arguments = cx.arguments().to_vec();
+    let headers = cx.headers();
+    let text = |name| headers.get(name)?.to_str().ok();
+    let is_form = text(CONTENT_TYPE)
+        .is_some_and(|kind: &str| kind.starts_with("application/x-www-form-urlencoded"));
+    let body = if is_form {
+        arguments.extend(cx.form::<Vec<(String, String)>>()?);
+        Vec::new()
+    } else {
+        let signals: serde_json::Value = cx.signals()?;
+        signals.to_string().into_bytes()
+    };
+    let path = text(REFERER)
+        .and_then(|referer| referer.parse::<::http::Uri>().ok())
+        .map_or_else(String::new, |uri| uri.path().to_owned());
+    let origin = Origin::Action(ActionHead {
+        viewer: viewer_of(cx.viewer()),
+        path,
+        arguments,
+    });
+    let ask = Ask {
+        origin,
+        handler: name,
+        body,
+        timeout_ms: ANSWER_MS,
+        key: cx.key(),
+    };
+    let response = host.ask(process.id(), ask).await.map_err(refused)?;
+    let _ = response;
+    Ok(Reply::new())
+}
+
+fn refused(error: CallError) -> ActionError {
+    let text = error.to_string();
+    ActionError::status_with(status_of(&error), text)
+}
+
+/// How HTTP says why a call has no answer.
+fn status_of(error: &CallError) -> StatusCode {
+    match error {
+        CallError::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        CallError::Malformed(_) => StatusCode::BAD_REQUEST,
+        CallError::NoHandler(_) => StatusCode::NOT_FOUND,
+        CallError::Denied(_) => StatusCode::FORBIDDEN,
+        CallError::Busy | CallError::NoProcess(_) | CallError::Offline => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// A browser as a process may know it: the same for as long as its cookie lasts, and of no use anywhere
+/// else. The session's own id is half of that cookie.
+fn session_name(salt: &str, id: &str) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(b"hyperstar session\0");
+    hasher.update(salt.as_bytes());
+    hasher.update([0]);
+    hasher.update(id.as_bytes());
+    URL_SAFE_NO_PAD.encode(&hasher.finalize()[..16])
+}
+
+fn viewer_of(who: &hyperstar::Viewer) -> Viewer {
+    Viewer {
+        session: session_name("", who.session().id()),
+        tab: session_name("tab", who.id()),
+    }
+}

@@ -1,0 +1,221 @@
+//! Requests that are no page's: a process's HTTP handlers, its WebSockets, `/our.js`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use hyperstar::Visitor;
+use hyperstar_interface::Trigger;
+use hyperstar_process::abi::{self, HttpHead, Origin};
+
+use super::{ANSWER_MS, session_name, status, status_of, ws};
+use crate::host::{Ask, Host, Process};
+
+/// The largest body of a request.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Headers that say something of one connection, or that the server itself writes.
+const NOT_ITS_OWN: &[&str] = &[
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-authenticate",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+pub(super) async fn answer(
+    host: &Host,
+    process: &Arc<Process>,
+    visitor: &Visitor,
+    request: Request,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let path = match percent_decoded(parts.uri.path()) {
+        Some(path) => path,
+        None => {
+            return text(
+                StatusCode::BAD_REQUEST,
+                "the path is not UTF-8 once decoded",
+            );
+        }
+    };
+    if path == "/our.js" {
+        return our_js(host, process, &parts.method);
+    }
+    let viewer = visitor.session().map(|session| abi::Viewer {
+        session: session_name("", session.id()),
+        tab: String::new(),
+    });
+    let program = process.program();
+    let interface = program.interface();
+    let triggers = || {
+        interface
+            .handlers
+            .iter()
+            .flat_map(|handler| &handler.triggers)
+    };
+    if ws::is_upgrade(&parts)
+        && triggers().any(|trigger| matches!(trigger, Trigger::Ws(at) if *at == path))
+    {
+        return ws::accept(host, process, path, viewer, &mut parts);
+    }
+    if !triggers().any(|trigger| matches!(trigger, Trigger::Http(_))) {
+        return text(
+            StatusCode::NOT_FOUND,
+            &format!("there is nothing at {path}"),
+        );
+    }
+    let body = match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
+        Ok(body) => body.to_vec(),
+        Err(_) => {
+            let message = format!("the body is cut short, or has more than {BODY_BYTES_MAX} bytes");
+            return text(StatusCode::PAYLOAD_TOO_LARGE, &message);
+        }
+    };
+    let head = HttpHead {
+        method: parts.method.as_str().to_owned(),
+        path,
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: headers_for(&parts.headers),
+        viewer,
+    };
+    let key = parts
+        .headers
+        .get("idempotency-key")
+        .and_then(|key| key.to_str().ok())
+        .map(|key| format!("http-{key}"));
+    let ask = Ask {
+        origin: Origin::Http(head),
+        handler: String::new(),
+        body,
+        timeout_ms: ANSWER_MS,
+        key,
+    };
+    match host.ask(process.id(), ask).await {
+        Ok(response) => own(response),
+        Err(error) => {
+            let body = serde_json::json!({ "error": error.to_string() }).to_string();
+            let kind = [(CONTENT_TYPE, "application/json")];
+            (status_of(&error), kind, body).into_response()
+        }
+    }
+}
+
+/// What a process may see of a request: everything but what would let it act as the browser elsewhere.
+fn headers_for(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "cookie" | "authorization"))
+        .filter_map(|(name, value)| {
+            let value = value.to_str().ok()?;
+            Some((name.as_str().to_owned(), value.to_owned()))
+        })
+        .collect()
+}
+
+/// A process's answer, without what is not its to say.
+fn own(response: abi::Response) -> Response {
+    let mut answer = Response::new(Body::from(response.body));
+    *answer.status_mut() = status(response.status);
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS || answer.status().is_informational() {
+        *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    for (name, value) in response.headers {
+        if NOT_ITS_OWN.contains(&name.to_ascii_lowercase().as_str()) {
+            continue;
+        }
+        let (Ok(name), Ok(value)) = (
+            HeaderName::try_from(name.as_str()),
+            HeaderValue::try_from(value.as_str()),
+        ) else {
+            continue;
+        };
+        if name == SET_COOKIE && !is_own_cookie(&value) {
+            continue;
+        }
+        answer.headers_mut().append(name, value);
+    }
+    answer
+}
+
+/// A cookie for this host alone, and not the session's.
+fn is_own_cookie(value: &HeaderValue) -> bool {
+    let Ok(text) = value.to_str() else {
+        return false;
+    };
+    let text = text.to_ascii_lowercase();
+    let name = text.trim_start();
+    !name.starts_with("hs-")
+        && !name.starts_with("__host-hs-")
+        && !text
+            .split(';')
+            .skip(1)
+            .any(|part| part.trim_start().starts_with("domain"))
+}
+
+/// What a page learns of where it is: `window.our`.
+fn our_js(host: &Host, process: &Process, method: &Method) -> Response {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD")]).into_response();
+    }
+    let our = serde_json::json!({ "node": host.node(), "process": process.id() });
+    // JSON is JavaScript; `<` could end a script that this is pasted into.
+    let our = our.to_string().replace('<', "\\u003c");
+    let headers = [
+        (CONTENT_TYPE, "text/javascript; charset=utf-8"),
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    (headers, format!("window.our = {our};\n")).into_response()
+}
+
+fn text(status: StatusCode, message: &str) -> Response {
+    let kind = [(CONTENT_TYPE, "text/plain; charset=utf-8")];
+    (status, kind, message.to_owned()).into_response()
+}
+
+fn percent_decoded(path: &str) -> Option<String> {
+    let bytes: Vec<u8> = percent_encoding::percent_decode_str(path).collect();
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_stays_with_its_host_and_is_not_the_sessions() {
+        let check = |cookie: &str, expected: bool| {
+            let value = HeaderValue::try_from(cookie).expect("a value");
+            assert_eq!(is_own_cookie(&value), expected, "{cookie}");
+        };
+        check("theme=dark; Path=/", true);
+        check("domain=x", true);
+        check("theme=dark; Domain=localhost", false);
+        check("theme=dark;domain=localhost", false);
+        check("hs-chat=1", false);
+        check("__Host-hs-chat=1; Secure", false);
+    }
+
+    #[test]
+    fn an_answer_says_nothing_of_the_connection() {
+        let response = abi::Response {
+            status: 101,
+            headers: vec![
+                ("Connection".to_owned(), "upgrade".to_owned()),
+                ("transfer-encoding".to_owned(), "chunked".to_owned()),
+                ("x-tea".to_owned(), "a\nb".to_owned()),
+                ("x-cake".to_owned(), "yes".to_owned()),
+            ],
+            body: Vec::new(),
+        };
+        let answer = own(response);
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let names: Vec<&str> = answer.headers().keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["x-cake"]);
+    }
+}

@@ -1,0 +1,104 @@
+//! What processes say, kept for whoever asks later.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use hyperstar_process::sys::Level;
+use tokio::sync::broadcast;
+
+/// Lines that are kept for a process; the oldest goes first.
+pub const LOG_LINES_MAX: usize = 1_000;
+/// The longest line, in bytes; the rest is left out.
+pub const LOG_LINE_BYTES_MAX: usize = 4_096;
+
+/// A line of a process's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// Counts up from 1 for each process.
+    pub number: u64,
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// How important it is.
+    pub level: Level,
+    /// What it says.
+    pub text: String,
+}
+
+/// The log of one process.
+#[derive(Debug)]
+pub(crate) struct Logs {
+    process: String,
+    kept: Mutex<Kept>,
+    news: broadcast::Sender<LogLine>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    last: u64,
+    lines: VecDeque<LogLine>,
+}
+
+impl Logs {
+    pub(crate) fn new(process: &str) -> Self {
+        Self {
+            process: process.to_owned(),
+            kept: Mutex::default(),
+            news: broadcast::channel(256).0,
+        }
+    }
+
+    pub(crate) fn add(&self, at_ms: u64, level: Level, text: &str) {
+        let end = text.floor_char_boundary(LOG_LINE_BYTES_MAX);
+        let text = text[..end].to_owned();
+        match level {
+            Level::Error => tracing::error!(process = self.process, "{text}"),
+            Level::Warn => tracing::warn!(process = self.process, "{text}"),
+            Level::Info => tracing::info!(process = self.process, "{text}"),
+            Level::Debug => tracing::debug!(process = self.process, "{text}"),
+        }
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.last += 1;
+        let line = LogLine {
+            number: kept.last,
+            at_ms,
+            level,
+            text,
+        };
+        if kept.lines.len() >= LOG_LINES_MAX {
+            kept.lines.pop_front();
+        }
+        kept.lines.push_back(line.clone());
+        // Nobody may be listening.
+        let _ = self.news.send(line);
+    }
+
+    /// The last lines, at most `most`, and what comes after them. Who listens too slowly misses some: the
+    /// numbers show it.
+    pub(crate) fn follow(&self, most: usize) -> (Vec<LogLine>, broadcast::Receiver<LogLine>) {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let skipped = kept.lines.len().saturating_sub(most);
+        let lines = kept.lines.iter().skip(skipped).cloned().collect();
+        (lines, self.news.subscribe())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_last_lines_are_kept_and_news_follow() {
+        let logs = Logs::new("a");
+        for n in 0..LOG_LINES_MAX + 2 {
+            logs.add(n as u64, Level::Info, &n.to_string());
+        }
+        let (lines, mut news) = logs.follow(2);
+        let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(texts, ["1000", "1001"]);
+        assert_eq!(logs.follow(usize::MAX).0.len(), LOG_LINES_MAX);
+        logs.add(7, Level::Warn, &"é".repeat(LOG_LINE_BYTES_MAX));
+        let line = news.recv().await.expect("a line");
+        assert_eq!((line.number, line.at_ms), (LOG_LINES_MAX as u64 + 3, 7));
+        assert_eq!(line.text.len(), LOG_LINE_BYTES_MAX);
+    }
+}

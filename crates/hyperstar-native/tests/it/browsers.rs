@@ -1,0 +1,271 @@
+//! Pages, actions, requests and sockets of a process, over real connections.
+
+use futures_util::{SinkExt, StreamExt};
+use hyperstar::test::Browser;
+use hyperstar::{Server, action};
+use hyperstar_native::Host;
+use hyperstar_process::abi::{Action, Origin, WsKind};
+use hyperstar_store::Store;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::scripted::{Scripted, answer, ask, start, within};
+
+const APP: &str = "app:app:me";
+
+async fn served(host: &Host) -> std::net::SocketAddr {
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let address = server.local_addr().unwrap();
+    let app = host.app(APP).unwrap();
+    tokio::spawn(server.serve(app));
+    address
+}
+
+/// The status and the whole answer.
+async fn send(address: std::net::SocketAddr, request: &str) -> (u16, String) {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let request = format!("{request}host: {address}\r\nconnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    within(socket.read_to_string(&mut answer)).await.unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer)
+}
+
+#[tokio::test]
+async fn a_page_follows_what_is_kept_and_comes_back_after_a_crash() {
+    let host = Host::new("me", &Store::memory());
+    start(&host, APP, Scripted::counter()).await;
+    let browser = Browser::new(host.app(APP).unwrap()).unwrap();
+    let mut page = browser.open("/").await.unwrap();
+    page.wait_for("p", "count=0").await.unwrap();
+    ask(&host, APP, "").await.unwrap();
+    page.wait_for("p", "count=1").await.unwrap();
+    // A render that crashes ends the process; its policy brings it back, and the pages with it.
+    assert!(browser.open("/?crash").await.is_err());
+    within(async {
+        while ask(&host, APP, "").await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    page.wait_for("p", "count=2").await.unwrap();
+    host.stop_process(APP).unwrap();
+    page.wait_for("main", "This app is stopped.").await.unwrap();
+    within(host.start_process(APP)).await.unwrap();
+    page.wait_for("p", "count=2").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_reaches_the_handler_without_what_is_the_hosts() {
+    let host = Host::new("me", &Store::memory());
+    let telling = Scripted::new(|_, message, turn| {
+        let Origin::Http(head) = &message.origin else {
+            answer(turn, message.task, "no request");
+            return Ok(());
+        };
+        let text = format!(
+            "{} {} ?{} {:?} {:?}",
+            head.method, head.path, head.query, head.headers, head.viewer
+        );
+        turn.actions.push(Action::Respond {
+            task: message.task,
+            outcome: Ok(hyperstar_process::abi::Response {
+                status: 201,
+                headers: vec![
+                    ("x-tea".to_owned(), "green".to_owned()),
+                    ("set-cookie".to_owned(), "a=1; Domain=localhost".to_owned()),
+                ],
+                body: text.into_bytes(),
+            }),
+        });
+        Ok(())
+    });
+    start(&host, APP, telling).await;
+    let address = served(&host).await;
+    let request = "GET /a%20b/c?d=e%20f HTTP/1.1\r\nx-cake: yes\r\ncookie: secret=1\r\nauthorization: Bearer x\r\n";
+    let (status, answer) = send(address, request).await;
+    assert_eq!(status, 201);
+    assert!(answer.contains("GET /a b/c ?d=e%20f"), "{answer}");
+    assert!(
+        answer.contains("x-tea: green") && answer.contains("x-cake"),
+        "{answer}"
+    );
+    assert!(
+        !answer.contains("secret") && !answer.contains("Bearer"),
+        "{answer}"
+    );
+    assert!(!answer.to_lowercase().contains("domain"), "{answer}");
+    let (status, _) = send(address, "PUT / HTTP/1.1\r\nsec-fetch-site: cross-site\r\n").await;
+    assert_eq!(status, 403, "another site may not");
+    let large = format!(
+        "POST /x HTTP/1.1\r\ncontent-length: {}\r\n",
+        2 * 1024 * 1024
+    );
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let head = format!("{large}host: {address}\r\nconnection: close\r\n\r\n");
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let _ = socket.write_all(&vec![b'x'; 2 * 1024 * 1024]).await;
+    let mut answer = Vec::new();
+    let _ = within(socket.read_to_end(&mut answer)).await;
+    assert!(String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 413"));
+}
+
+#[tokio::test]
+async fn a_page_learns_where_it_is() {
+    let host = Host::new("me<", &Store::memory());
+    start(&host, APP, Scripted::counter()).await;
+    let address = served(&host).await;
+    let (status, answer) = send(address, "GET /our.js HTTP/1.1\r\n").await;
+    assert_eq!(status, 200);
+    assert!(answer.contains("text/javascript"), "{answer}");
+    assert!(
+        answer.contains(r#"window.our = {"node":"me\u003c","process":"app:app:me"};"#),
+        "{answer}"
+    );
+}
+
+/// Repeats on a socket what comes on it; `close` closes it.
+fn echo() -> Scripted {
+    Scripted::new(|state, message, turn| {
+        if let Origin::Ws(head) = &message.origin {
+            match head.kind {
+                WsKind::Opened => {
+                    state.add(turn, "open", 1);
+                }
+                WsKind::Closed => {
+                    state.add(turn, "open", -1);
+                }
+                _ if message.body == b"close" => turn.actions.push(Action::Close(head.channel)),
+                _ => turn.actions.push(Action::Push {
+                    channel: head.channel,
+                    binary: head.kind == WsKind::Binary,
+                    body: message.body.clone(),
+                }),
+            }
+        }
+        let open = state.get("open");
+        answer(turn, message.task, &open.to_string());
+        Ok(())
+    })
+}
+
+#[tokio::test]
+async fn a_socket_reaches_the_process_and_back() {
+    let host = Host::new("me", &Store::memory());
+    start(&host, APP, echo()).await;
+    let address = served(&host).await;
+    let connect = async |origin: &str| {
+        let socket = TcpStream::connect(address).await.unwrap();
+        let request = tokio_tungstenite::tungstenite::http::Request::builder()
+            .uri(format!("ws://{address}/ws"))
+            .header("host", address.to_string())
+            .header("origin", origin)
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .body(())
+            .unwrap();
+        tokio_tungstenite::client_async(request, socket).await
+    };
+    assert!(connect("http://elsewhere.example").await.is_err());
+    let own = format!("http://{address}");
+    let (mut socket, _) = connect(&own).await.unwrap();
+    socket.send(Message::text("tea")).await.unwrap();
+    assert_eq!(
+        within(socket.next()).await.unwrap().unwrap(),
+        Message::text("tea")
+    );
+    socket.send(Message::binary(vec![0, 255])).await.unwrap();
+    let answer = within(socket.next()).await.unwrap().unwrap();
+    assert_eq!(answer, Message::binary(vec![0, 255]));
+    assert_eq!(ask(&host, APP, "").await.unwrap(), "1");
+    socket.send(Message::text("close")).await.unwrap();
+    let answer = within(socket.next()).await.unwrap().unwrap();
+    assert!(answer.is_close(), "{answer}");
+    drop(socket);
+    // Another one that just goes away.
+    let (socket, _) = connect(&own).await.unwrap();
+    drop(socket);
+    within(async {
+        while ask(&host, APP, "").await.unwrap() != "0" {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_process_reaches_only_its_own_sockets() {
+    let host = Host::new("me", &Store::memory());
+    start(&host, APP, echo()).await;
+    let meddling = Scripted::new(|_, message, turn| {
+        for channel in 0..100 {
+            turn.actions.push(Action::Push {
+                channel,
+                binary: false,
+                body: b"spam".to_vec(),
+            });
+            turn.actions.push(Action::Close(channel));
+        }
+        answer(turn, message.task, "done");
+        Ok(())
+    });
+    start(&host, "bad:bad:me", meddling).await;
+    let address = served(&host).await;
+    let socket = TcpStream::connect(address).await.unwrap();
+    let (mut socket, _) = tokio_tungstenite::client_async(format!("ws://{address}/ws"), socket)
+        .await
+        .unwrap();
+    socket.send(Message::text("a")).await.unwrap();
+    assert_eq!(
+        within(socket.next()).await.unwrap().unwrap(),
+        Message::text("a")
+    );
+    ask(&host, "bad:bad:me", "").await.unwrap();
+    socket.send(Message::text("b")).await.unwrap();
+    assert_eq!(
+        within(socket.next()).await.unwrap().unwrap(),
+        Message::text("b")
+    );
+}
+
+#[tokio::test]
+async fn an_action_reaches_the_handler_with_its_arguments_and_signals() {
+    let host = Host::new("me", &Store::memory());
+    let telling = Scripted::new(|state, message, turn| {
+        if let Origin::Action(head) = &message.origin {
+            assert_eq!(head.arguments, [("n".to_owned(), "a b".to_owned())]);
+            assert_eq!(message.handler, "any");
+            assert_eq!(message.body, br#"{"text":"tea"}"#);
+            assert_eq!(head.viewer.session.len(), 22);
+            state.add(turn, "count", 1);
+        }
+        answer(turn, message.task, "");
+        Ok(())
+    });
+    start(&host, APP, telling).await;
+    let address = served(&host).await;
+    let action = action("any").arg("n", "a b").to_string();
+    let path = action.split('\'').nth(1).unwrap();
+    for _ in 0..2 {
+        let body = r#"{"text":"tea"}"#;
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        within(socket.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    }
+    let count: i64 = host
+        .store()
+        .get("apps/me/app/app/state/f/count")
+        .unwrap()
+        .unwrap();
+    assert_eq!(count, 2);
+}

@@ -1,0 +1,120 @@
+//! What a runtime and the contexts of its handlers share.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use crate::abi::{Action, CallError};
+use crate::app::Task;
+use crate::cx::Asked;
+use crate::memory::Memory;
+
+/// One process in one life.
+pub(crate) struct Process {
+    /// Its own address.
+    pub(crate) address: String,
+    pub(crate) memory: Rc<Memory>,
+    /// `Place<A>`: the contexts of handlers do not all know the app's type.
+    pub(crate) state: Rc<dyn Any>,
+    /// What the running turn does.
+    pub(crate) actions: RefCell<Vec<Action>>,
+    /// Futures that are to become tasks.
+    pub(crate) spawned: RefCell<Vec<(Task<()>, Rc<Asked>)>>,
+    /// How many tasks of its own the process has, those in `spawned` included.
+    pub(crate) spawned_count: Cell<usize>,
+    pub(crate) calls: Expected<Result<Vec<u8>, CallError>>,
+    pub(crate) timers: Expected<()>,
+    last_id: Cell<u64>,
+}
+
+/// Where the state is, unless an exclusive handler has it.
+pub(crate) struct Place<A>(pub(crate) RefCell<Option<Box<A>>>);
+
+impl Process {
+    pub(crate) fn new(address: String, memory: Rc<Memory>, state: Rc<dyn Any>) -> Self {
+        Self {
+            address,
+            memory,
+            state,
+            actions: RefCell::default(),
+            spawned: RefCell::default(),
+            spawned_count: Cell::new(0),
+            calls: Expected::default(),
+            timers: Expected::default(),
+            last_id: Cell::new(0),
+        }
+    }
+
+    /// An id that no call and no timer of this life has.
+    pub(crate) fn next_id(&self) -> u64 {
+        let id = self.last_id.get() + 1;
+        self.last_id.set(id);
+        id
+    }
+
+    pub(crate) fn act(&self, action: Action) {
+        self.actions.borrow_mut().push(action);
+    }
+}
+
+/// What futures wait for, by id.
+pub(crate) struct Expected<T>(RefCell<BTreeMap<u64, Waiting<T>>>);
+
+struct Waiting<T> {
+    outcome: Option<T>,
+    waker: Waker,
+}
+
+impl<T> Default for Expected<T> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<T> Expected<T> {
+    pub(crate) fn expect(&self, id: u64, cx: &Context<'_>) {
+        let waiting = Waiting {
+            outcome: None,
+            waker: cx.waker().clone(),
+        };
+        self.0.borrow_mut().insert(id, waiting);
+    }
+
+    /// Hands over what came for `id`, and tells whether somebody waits for it.
+    pub(crate) fn fulfil(&self, id: u64, outcome: T) -> bool {
+        let waker = match self.0.borrow_mut().get_mut(&id) {
+            Some(waiting) if waiting.outcome.is_none() => {
+                waiting.outcome = Some(outcome);
+                waiting.waker.clone()
+            }
+            _ => return false,
+        };
+        waker.wake();
+        true
+    }
+
+    pub(crate) fn poll(&self, id: u64, cx: &Context<'_>) -> Poll<T> {
+        let mut all = self.0.borrow_mut();
+        let Some(waiting) = all.get_mut(&id) else {
+            return Poll::Pending;
+        };
+        match waiting.outcome.take() {
+            Some(outcome) => {
+                all.remove(&id);
+                Poll::Ready(outcome)
+            }
+            None => {
+                waiting.waker.clone_from(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Waits no longer, and tells whether nothing had come yet.
+    pub(crate) fn forget(&self, id: u64) -> bool {
+        let waiting = self.0.borrow_mut().remove(&id);
+        waiting.is_some_and(|waiting| waiting.outcome.is_none())
+    }
+}

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyperstar_interface::Interface;
-use hyperstar_process::abi::Start;
+use hyperstar_process::abi::{Start, Turn};
 use hyperstar_process::sys::Level;
 
 use crate::bindings::ProcessPre;
 use crate::check::LoadError;
 use crate::engine::Engine;
 use crate::guest::Guest;
-use crate::instance::{BoxFuture, HostSys, Instance, Limits, Program, Started};
 use crate::process::{self, Process};
+use hyperstar_native::instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program};
 
 /// A description is read whole.
 const DESCRIPTION_BYTES_MAX: usize = 1 << 20;
@@ -74,7 +74,7 @@ impl Program for Component {
         start: Start,
         sys: Arc<dyn HostSys>,
         limits: Limits,
-    ) -> BoxFuture<'a, Started> {
+    ) -> BoxFuture<'a, Result<(Box<dyn Instance>, Turn), Crash>> {
         Box::pin(async move {
             let pre = self.pre.clone();
             let store = process::store(&self.engine, sys, limits);
@@ -93,7 +93,9 @@ impl HostSys for Nothing {
         0
     }
 
-    fn random(&self, _bytes: &mut [u8]) {}
+    fn random(&self, _bytes: &mut [u8]) -> Result<(), String> {
+        Ok(())
+    }
 
     fn log(&self, level: Level, text: &str) {
         tracing::debug!(?level, text, "a component describes itself");

@@ -3,7 +3,7 @@
 use hyperstar_process::abi;
 
 use crate::bindings::hyperstar::process::types as wit;
-use crate::instance::Crash;
+use hyperstar_native::instance::Crash;
 
 pub(crate) fn start(start: abi::Start) -> wit::Start {
     let fields = start.fields.into_iter();
@@ -37,6 +37,12 @@ fn event(event: abi::Event) -> Result<wit::Event, Crash> {
             };
             wit::Event::Reply(wit::Reply { call, outcome })
         }
+        abi::Event::Undelivered { to, error } => {
+            let error = call_error_in(error)?;
+            wit::Event::Undelivered(wit::Undelivered { to, error })
+        }
+        abi::Event::Ended { process, reason } => wit::Event::Ended(wit::Ended { process, reason }),
+        abi::Event::Room { notices, bytes } => wit::Event::Room(wit::Room { notices, bytes }),
         abi::Event::Timer(id) => wit::Event::Timer(id),
         abi::Event::Cancel(task) => wit::Event::Cancel(task),
         abi::Event::Stop => wit::Event::Stop,
@@ -103,6 +109,7 @@ fn call_error_in(error: abi::CallError) -> Result<wit::CallError, Crash> {
         abi::CallError::NoProcess(text) => wit::CallError::NoProcess(text),
         abi::CallError::NoHandler(text) => wit::CallError::NoHandler(text),
         abi::CallError::Denied(text) => wit::CallError::Denied(text),
+        abi::CallError::Stopped => wit::CallError::Stopped,
         abi::CallError::Busy => wit::CallError::Busy,
         abi::CallError::Cycle => wit::CallError::Cycle,
         abi::CallError::Crashed => wit::CallError::Crashed,
@@ -200,6 +207,7 @@ fn call_error_out(error: wit::CallError) -> abi::CallError {
         wit::CallError::NoProcess(text) => abi::CallError::NoProcess(text),
         wit::CallError::NoHandler(text) => abi::CallError::NoHandler(text),
         wit::CallError::Denied(text) => abi::CallError::Denied(text),
+        wit::CallError::Stopped => abi::CallError::Stopped,
         wit::CallError::Busy => abi::CallError::Busy,
         wit::CallError::Cycle => abi::CallError::Cycle,
         wit::CallError::Crashed => abi::CallError::Crashed,

@@ -7,15 +7,16 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::apps::{self, Apps};
 use crate::bindings;
 use crate::cache::{Cache, CacheError};
 use crate::check::{self, LoadError};
 use crate::compile::Compiler;
 use crate::component::{self, Component};
 use crate::guest::Guest;
-use crate::instance::Limits;
 use crate::slices::{SlowLane, Ticker};
 use crate::wasi;
+use hyperstar_native::instance::Limits;
 
 /// What an engine may use.
 #[derive(Clone, Debug)]
@@ -27,7 +28,7 @@ pub struct EngineConfig {
     pub cache_bytes_max: u64,
     /// How many processes may live at once. Each reserves 4 GiB of addresses, which cost nothing.
     pub instances_max: u32,
-    /// The most that the [`Limits`](crate::Limits) of a process may give it in memory.
+    /// The most that the [`Limits`] of a process may give it in memory.
     pub memory_bytes_max: usize,
     /// The most that the limits of a process may give it in one table.
     pub table_elements_max: usize,
@@ -81,6 +82,8 @@ pub struct LoadOptions {
     /// Its WASI imports are met by stubs that grant nothing. For components of other languages, whose
     /// runtimes import WASI whether they use it or not.
     pub stub_wasi: bool,
+    /// Other apps that it may call by their WIT, if any.
+    pub apps: Option<Apps>,
     /// What it may use while it describes itself.
     pub limits: Limits,
 }
@@ -166,6 +169,9 @@ impl Engine {
         if options.stub_wasi {
             wasi::link(&mut linker, &compiled, &shared.wasmtime)
                 .map_err(|error| LoadError::Interface(format!("{error:#}")))?;
+        }
+        if let Some(apps) = &options.apps {
+            apps::link(&mut linker, &compiled, &shared.wasmtime, apps)?;
         }
         let pre = linker.instantiate_pre(&compiled);
         let pre = pre.and_then(bindings::ProcessPre::new);

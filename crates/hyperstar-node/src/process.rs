@@ -12,8 +12,8 @@ use crate::convert;
 use crate::crash::crash;
 use crate::engine::Engine;
 use crate::guest::Guest;
-use crate::instance::{BoxFuture, Crash, HostSys, Instance, Limits};
 use crate::slices::{Meter, SLICE_TICKS};
+use hyperstar_native::instance::{BoxFuture, Crash, HostSys, Instance, Limits};
 
 /// The handles of resources that a guest may hold. Ours need none; other languages' runtimes a few.
 const HANDLES_MAX: usize = 1_000;
@@ -48,8 +48,8 @@ pub(crate) fn store(engine: &Engine, sys: Arc<dyn HostSys>, limits: Limits) -> S
 }
 
 /// Before each call into the guest.
-fn begin(store: &mut Store<Guest>, budget_ms: u64) {
-    store.data_mut().begin(budget_ms);
+fn begin(store: &mut Store<Guest>, budget_ms: u64, may_call: bool) {
+    store.data_mut().begin(budget_ms, may_call);
     store.set_epoch_deadline(SLICE_TICKS);
 }
 
@@ -75,8 +75,8 @@ pub(crate) async fn describe(
     pre: ProcessPre<Guest>,
 ) -> Result<String, Crash> {
     let meter = store.data().meter.clone();
-    let init_ms_max = store.data().limits.init_ms_max;
-    begin(&mut store, init_ms_max);
+    let start_ms_max = store.data().limits.start_ms_max;
+    begin(&mut store, start_ms_max, false);
     let call = async move {
         let described = async {
             let exports = pre.instantiate_async(&mut store).await?;
@@ -98,7 +98,8 @@ impl Process {
     ) -> Result<(Self, abi::Turn), Crash> {
         let meter = store.data().meter.clone();
         let limits = store.data().limits.clone();
-        begin(&mut store, limits.init_ms_max);
+        store.data_mut().name(&start.process);
+        begin(&mut store, limits.start_ms_max, true);
         let call = async move {
             let start = convert::start(start);
             let started = async {
@@ -128,6 +129,7 @@ impl Process {
     async fn call<R, F>(
         &mut self,
         budget_ms: u64,
+        may_call: bool,
         work: impl FnOnce(Box<Living>) -> F,
     ) -> Result<R, Crash>
     where
@@ -139,7 +141,7 @@ impl Process {
                 "the process has crashed, or a call into it was dropped; start it anew".into(),
             ));
         };
-        begin(&mut living.store, budget_ms);
+        begin(&mut living.store, budget_ms, may_call);
         let work = work(living);
         let call = async move {
             match work.await {
@@ -156,11 +158,11 @@ impl Process {
 }
 
 impl Instance for Process {
-    fn turn<'a>(&'a mut self, events: Vec<Event>) -> BoxFuture<'a, Result<abi::Turn, Crash>> {
+    fn turn(&mut self, events: Vec<Event>) -> BoxFuture<'_, Result<abi::Turn, Crash>> {
         Box::pin(async move {
             let events = convert::events(events)?;
             let budget_ms = self.limits.turn_ms_max;
-            let turn = self.call(budget_ms, |mut living| async move {
+            let turn = self.call(budget_ms, true, |mut living| async move {
                 let turn = living.exports.call_turn(&mut living.store, &events);
                 let turn = turn.await;
                 (living, turn)
@@ -174,14 +176,14 @@ impl Instance for Process {
         })
     }
 
-    fn render<'a>(
-        &'a mut self,
+    fn render(
+        &mut self,
         request: RenderRequest,
-    ) -> BoxFuture<'a, Result<Result<Page, RenderError>, Crash>> {
+    ) -> BoxFuture<'_, Result<Result<Page, RenderError>, Crash>> {
         Box::pin(async move {
             let request = convert::render_request(request);
             let budget_ms = self.limits.render_ms_max;
-            let page = self.call(budget_ms, |mut living| async move {
+            let page = self.call(budget_ms, false, |mut living| async move {
                 let page = living.exports.call_render(&mut living.store, &request);
                 let page = page.await;
                 (living, page)
@@ -204,7 +206,7 @@ fn checked(turn: wit::Turn, limits: &Limits) -> Result<abi::Turn, Crash> {
     ] {
         if count > limits.actions_max {
             return Err(Crash::Protocol(format!(
-                "it answered {count} {what} in one turn, and may answer {}; do less in one turn",
+                "{count} {what} in one turn; at most {} are allowed, so do less in one turn",
                 limits.actions_max
             )));
         }

@@ -167,12 +167,12 @@ impl Call {
                     .into());
                 }
                 let mut random = vec![0; usize::try_from(*bytes)?];
-                cx.data().fill_random(&mut random);
+                cx.data().fill_random(&mut random)?;
                 Val::List(random.into_iter().map(Val::U8).collect())
             }
             (Call::RandomNumber, _) => {
                 let mut random = [0; 8];
-                cx.data().fill_random(&mut random);
+                cx.data().fill_random(&mut random)?;
                 Val::U64(u64::from_le_bytes(random))
             }
             (Call::Stderr, _) => stub(cx, STDERR)?,

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use hyperstar_node::{Component, Engine, EngineConfig, EngineError, LoadOptions, Program};
+use hyperstar_native::instance::Program;
+use hyperstar_node::{Component, Engine, EngineConfig, EngineError, LoadOptions};
 use tempfile::TempDir;
 
 use crate::handmade::Handmade;

@@ -1,6 +1,7 @@
 //! Components of other languages, whose imports of WASI are met by stubs that grant nothing.
 
-use hyperstar_node::{Component, Crash, LoadError, LoadOptions};
+use hyperstar_native::instance::Crash;
+use hyperstar_node::{Component, LoadError, LoadOptions};
 use hyperstar_process::sys::Level;
 use tokio::sync::OnceCell;
 

@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use hyperstar_build::{BuildOptions, Entry, build};
-use hyperstar_node::{
-    Component, Crash, Engine, EngineConfig, HostSys, Instance, Limits, LoadOptions, Program,
-};
+use hyperstar_native::instance::{Crash, HostSys, Instance, Limits, Program};
+use hyperstar_node::{Component, Engine, EngineConfig, LoadOptions};
 use hyperstar_process::abi::{Action, Event, Message, Origin, Start, Turn};
 use hyperstar_process::sys::Level;
 use tokio::sync::OnceCell;
@@ -79,8 +78,9 @@ impl HostSys for Host {
         1_700_000_000_000
     }
 
-    fn random(&self, bytes: &mut [u8]) {
+    fn random(&self, bytes: &mut [u8]) -> Result<(), String> {
         bytes.fill(4);
+        Ok(())
     }
 
     fn log(&self, level: Level, text: &str) {

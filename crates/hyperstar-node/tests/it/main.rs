@@ -1,5 +1,6 @@
 //! Tests of the engine, with guests that are good and guests that are not.
 
+mod apps;
 mod cache;
 mod foreign;
 mod handmade;

@@ -17,8 +17,7 @@ wit_bindgen::generate!({
 struct Foreign;
 export!(Foreign);
 
-const INTERFACE: &str = r#"{"name":"Foreign","icon":null,"widget":false,"wit_world":null,
-    "save":"EveryMessage","state_version":1,"views":[],"handlers":[],"types":[]}"#;
+const INTERFACE: &str = include_str!("../../interface.json");
 
 impl Guest for Foreign {
     fn describe() -> String {

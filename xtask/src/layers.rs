@@ -15,11 +15,17 @@ use crate::tree::{self, Features, Package};
 /// What each crate under `crates/` may use of this workspace. Dev-dependencies count too.
 const EDGES: &[(&str, Uses)] = &[
     ("hyperstar-sse", Uses::Only(&[])),
-    ("hyperstar-store", Uses::Only(&[])),
-    ("hyperstar-kernel", Uses::Only(&[])),
     ("hyperstar-collections", Uses::Only(&[])),
+    ("hyperstar-kernel", Uses::Only(&[])),
+    ("hyperstar-interface", Uses::Only(&[])),
+    ("hyperstar-build", Uses::Only(&[])),
     ("hyperstar-store", Uses::Only(&["hyperstar-collections"])),
     ("hyperstar-datastar", Uses::Only(&["hyperstar-sse"])),
+    // The process is where expansions compile: the macros' tests need it, the macros do not.
+    (
+        "hyperstar-macros",
+        Uses::Only(&["hyperstar-interface", "hyperstar-process"]),
+    ),
     (
         "hyperstar-process",
         // The store is for its tests: what a process writes, the owner reads there.
@@ -27,6 +33,7 @@ const EDGES: &[(&str, Uses)] = &[
             "hyperstar-collections",
             "hyperstar-datastar",
             "hyperstar-interface",
+            "hyperstar-macros",
             "hyperstar-store",
         ]),
     ),
@@ -39,54 +46,94 @@ const EDGES: &[(&str, Uses)] = &[
             "hyperstar-store",
         ]),
     ),
-    ("hyperstar-interface", Uses::Only(&[])),
-    // The process is where expansions compile: the macros' tests need it, the macros do not.
     (
-        "hyperstar-macros",
-        Uses::Only(&["hyperstar-interface", "hyperstar-process"]),
-    ),
-    (
-        "hyperstar-process",
+        "hyperstar-native",
         Uses::Only(&[
+            "hyperstar",
             "hyperstar-interface",
-            "hyperstar-macros",
-            "hyperstar-datastar",
+            "hyperstar-kernel",
+            "hyperstar-process",
+            "hyperstar-store",
         ]),
     ),
-    ("hyperstar-cli", Uses::Only(&["hyperstar-store"])),
+    // The build is for its tests, which build the guests that they run.
+    (
+        "hyperstar-node",
+        Uses::Only(&[
+            "hyperstar",
+            "hyperstar-build",
+            "hyperstar-interface",
+            "hyperstar-native",
+            "hyperstar-process",
+            "hyperstar-store",
+        ]),
+    ),
+    (
+        "hyperstar-cli",
+        Uses::Only(&[
+            "hyperstar-build",
+            "hyperstar-interface",
+            "hyperstar-node",
+            "hyperstar-store",
+        ]),
+    ),
     ("hyperstar-bench", Uses::Anything),
     ("hyperstar-e2e", Uses::Anything),
     ("xtask", Uses::Only(&[])),
 ];
 
 /// What an app may use of this workspace: what its reader could use too, and other apps.
-const APP_EDGES: &[&str] = &["hyperstar", "hyperstar-datastar", "hyperstar-store"];
+const APP_EDGES: &[&str] = &[
+    "hyperstar",
+    "hyperstar-datastar",
+    "hyperstar-native",
+    "hyperstar-process",
+    "hyperstar-store",
+];
 
 /// Crates that may not depend directly on a package, unless they are its one place.
-const ONE_PLACE: &[OnePlace] = &[OnePlace {
-    package: "redb",
-    allowed: &["hyperstar-store", "hyperstar-bench"],
-    why: "the store hides its backend, so that it can be swapped and made to fail",
-}];
+const ONE_PLACE: &[OnePlace] = &[
+    OnePlace {
+        package: "redb",
+        allowed: &["hyperstar-store", "hyperstar-bench"],
+        why: "the store hides its backend, so that it can be swapped and made to fail",
+    },
+    OnePlace {
+        package: "wasmtime",
+        allowed: &["hyperstar-node", "hyperstar-bench"],
+        why: "a host drives programs, whatever they are made of",
+    },
+];
 
 /// What the whole tree of a crate must be free of.
 const ABSENCES: &[Absence] = &[
     Absence {
-        crates: Crates::AllNamedHyperstar,
+        crates: &[
+            "hyperstar",
+            "hyperstar-collections",
+            "hyperstar-datastar",
+            "hyperstar-interface",
+            "hyperstar-kernel",
+            "hyperstar-macros",
+            "hyperstar-native",
+            "hyperstar-process",
+            "hyperstar-sse",
+            "hyperstar-store",
+        ],
         features: Features::All,
         packages: &["wasmtime", "iroh"],
         tokio: &[],
         why: "the framework compiles without a WebAssembly host and without a peer-to-peer network",
     },
     Absence {
-        crates: Crates::These(&["hyperstar-sse", "hyperstar-datastar", "hyperstar-store"]),
+        crates: &["hyperstar-sse", "hyperstar-datastar", "hyperstar-store"],
         features: Features::Default,
         packages: &["axum", "hyper", "hyper-util", "mio", "socket2"],
         tokio: OS_FEATURES,
         why: "the lower layers know no server and open no sockets",
     },
     Absence {
-        crates: Crates::These(&["hyperstar-kernel"]),
+        crates: &["hyperstar-kernel"],
         features: Features::All,
         packages: &["tokio", "getrandom", "tracing"],
         tokio: &[],
@@ -102,7 +149,7 @@ pub(crate) fn run() -> Result<()> {
     let crates = read_workspace()?;
     let mut broken = check_edges(&crates);
     for absence in ABSENCES {
-        for name in absence.crates.among(&crates) {
+        for name in absence.crates.iter().copied() {
             let packages = tree::packages(name, absence.features)?;
             broken.extend(check_absence(absence, name, &packages));
         }
@@ -130,30 +177,11 @@ struct OnePlace {
 }
 
 struct Absence {
-    crates: Crates,
+    crates: &'static [&'static str],
     features: Features,
     packages: &'static [&'static str],
     tokio: &'static [&'static str],
     why: &'static str,
-}
-
-enum Crates {
-    AllNamedHyperstar,
-    These(&'static [&'static str]),
-}
-
-impl Crates {
-    fn among<'a>(&self, crates: &'a [Crate]) -> Vec<&'a str> {
-        let names = crates.iter().map(|one| one.name.as_str());
-        match self {
-            Crates::AllNamedHyperstar => names.filter(|name| is_hyperstar(name)).collect(),
-            Crates::These(these) => names.filter(|name| these.contains(name)).collect(),
-        }
-    }
-}
-
-fn is_hyperstar(name: &str) -> bool {
-    name == "hyperstar" || name.starts_with("hyperstar-")
 }
 
 /// A crate of the workspace and what its manifest declares.

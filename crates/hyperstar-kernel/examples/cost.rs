@@ -13,7 +13,7 @@ use hyperstar_kernel::{
 
 type Bench = Kernel<u64, u64>;
 
-const ROUNDS: u64 = 300_000;
+const ROUNDS: u64 = 19_200;
 
 fn main() {
     println!("a request and its answer, one at a time, nothing to commit");
@@ -34,12 +34,16 @@ fn main() {
     print_cost(&mut Node::new(Acknowledge::Commit, Work::Notify), 64, 2);
 }
 
+/// Prints the least of twenty rounds: whatever else the machine does can only add.
 fn print_cost(node: &mut Node, in_flight: u64, messages: u64) {
-    node.rounds(ROUNDS / 10, in_flight);
-    let start = Instant::now();
-    node.rounds(ROUNDS, in_flight);
-    let ns = start.elapsed().as_nanos() as f64 / (ROUNDS * messages) as f64;
-    println!("  {ns:.0} ns a message and its answer");
+    let mut least_ns = f64::MAX;
+    for _ in 0..20 {
+        let start = Instant::now();
+        node.rounds(ROUNDS, in_flight);
+        let ns = start.elapsed().as_nanos() as f64 / (ROUNDS * messages) as f64;
+        least_ns = least_ns.min(ns);
+    }
+    println!("  {least_ns:.0} ns a message and its answer");
 }
 
 /// What A does with a request.
@@ -147,7 +151,7 @@ impl Node {
                     Effect::Start { name, incarnation } => self.step(Input::Started {
                         name,
                         incarnation,
-                        result: Ok(()),
+                        result: Ok(Outcome::nothing()),
                     }),
                     Effect::Commit {
                         name,

@@ -63,8 +63,7 @@ pub enum Input<M, R> {
         /// The request.
         ticket: Ticket,
     },
-    /// A turn has ended. An instance that is lost between turns is told of by
-    /// [`Outcome::Crashed`], as if it had had one.
+    /// A turn has ended as it should.
     TurnEnded {
         /// Which process.
         name: Name,
@@ -190,6 +189,17 @@ pub enum Outcome<M, R> {
         /// What is told to people.
         reason: String,
     },
+}
+
+impl<M, R> Outcome<M, R> {
+    /// Of a turn that asks for nothing and changed nothing.
+    pub fn nothing() -> Self {
+        Outcome::Done {
+            actions: Vec::new(),
+            is_changed: false,
+            exclusive: Exclusive::No,
+        }
+    }
 }
 
 /// Whether an exclusive handler awaits something. Until it does no more, only replies, timers, cancels

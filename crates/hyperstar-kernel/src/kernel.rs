@@ -58,6 +58,8 @@ pub struct Kernel<M, R> {
     agenda: Agenda<Due>,
     grants: Grants,
     processes: usize,
+    /// How many lives have begun.
+    lives: u64,
     /// The last number of a notification.
     sequence: u64,
     /// Tells one setting of a timer, or one wait for an outcome, from another.
@@ -165,6 +167,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             agenda: Agenda::new(),
             grants: Grants::new(seed),
             processes: 0,
+            lives: 0,
             sequence: 0,
             version: 0,
             ready: VecDeque::new(),

@@ -21,7 +21,7 @@
 //! }), &mut effects);
 //! while !effects.is_empty() {
 //!     let input = match effects.remove(0) {
-//!         Effect::Start { name, incarnation } => Input::Started { name, incarnation, result: Ok(()) },
+//!         Effect::Start { name, incarnation } => Input::Started { name, incarnation, result: Ok(Outcome::nothing()) },
 //!         Effect::Commit { name, incarnation, .. } => Input::Committed { name, incarnation, result: Ok(()) },
 //!         Effect::Turn { name, incarnation, events, .. } => {
 //!             let actions = events.into_iter().filter_map(|event| match event {

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use hyperstar::{App, Hub, Platform};
-use hyperstar_interface::{Interface, Save};
+use hyperstar_interface::{Access, Interface, Save};
 use hyperstar_kernel::{
     Acknowledge, Effect, ExitPolicy, ExitReason, Grant, GrantId, Handlers, Input, Kernel,
-    KernelLimits, Name, Origin as From, Outcome, Request, Restart, Spec, Target, Ticket,
+    KernelLimits, Name, Origin as From, Request, Restart, Spec, Target, Ticket,
 };
 use hyperstar_process::abi::{
     CallError, Origin, Page, RenderError, RenderRequest, Response, Start,
@@ -442,12 +442,10 @@ impl Host {
                 *slot = None;
                 drop(slot);
                 if let Some(Err(crash)) = failed {
-                    self.tell(Input::TurnEnded {
+                    self.tell(Input::Lost {
                         name: process.name().clone(),
                         incarnation,
-                        outcome: Outcome::Crashed {
-                            reason: crash.to_string(),
-                        },
+                        reason: crash.to_string(),
                     });
                 }
                 Err(why_not(&process.status()))
@@ -757,7 +755,12 @@ fn spec_of(interface: &Interface, options: &Options) -> Spec {
         },
         turn_actions_max: options.limits.actions_max,
         exit: options.exit.clone(),
-        public: Vec::new(),
+        public: interface
+            .handlers
+            .iter()
+            .filter(|handler| handler.access == Access::Public)
+            .map(|handler| Name::from(handler.name.as_str()))
+            .collect(),
         ..Spec::default()
     }
 }

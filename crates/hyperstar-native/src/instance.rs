@@ -1,4 +1,4 @@
-//! How a host drives processes, whatever they are made of.
+//! What a host drives: programs, and the processes that are made of them.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,64 +6,74 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyperstar_interface::Interface;
-use hyperstar_process::abi::{Event, Page, RenderError, RenderRequest, Start, Turn};
+use hyperstar_process::abi::{Asset, Event, Page, RenderError, RenderRequest, Start, Turn};
 use hyperstar_process::sys::Level;
 
-/// A future that may be polled on any thread.
+/// A future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What processes are made of: a struct of this binary, or a compiled component.
+/// A new process and what its first turn says is to be done, or why there is none.
+pub type Started = Result<(Box<dyn Instance>, Turn), Crash>;
+
+/// A program that processes are made of: a native struct or a compiled component.
 pub trait Program: Send + Sync {
     /// What it is and can be asked.
     fn interface(&self) -> &Interface;
 
-    /// Makes an instance and begins its life. What the first turn wants kept is in the answer.
+    /// The files that its pages use.
+    fn assets(&self) -> &[Asset] {
+        &[]
+    }
+
+    /// Makes an instance and begins its life.
     ///
-    /// # Cancel safety
-    /// If the future is dropped, nothing has happened.
+    /// # Errors
+    /// [`Crash::Refused`] if the program says that it cannot start; another [`Crash`] if it failed to.
     fn start<'a>(
         &'a self,
         start: Start,
         sys: Arc<dyn HostSys>,
         limits: Limits,
-    ) -> BoxFuture<'a, Result<(Box<dyn Instance>, Turn), Crash>>;
+    ) -> BoxFuture<'a, Started>;
 }
 
-/// A living process. After a [`Crash`], or after a future of it was dropped, it is of no use any more: drop it.
+/// A living process. After a [`Crash`], or a call that was dropped before it ended, it is of no use any
+/// more: drop it.
 pub trait Instance: Send {
-    /// Gives it what happened, and takes what it wants done.
-    fn turn(&mut self, events: Vec<Event>) -> BoxFuture<'_, Result<Turn, Crash>>;
+    /// Takes what happened and says what is to be done.
+    fn turn<'a>(&'a mut self, events: Vec<Event>) -> BoxFuture<'a, Result<Turn, Crash>>;
 
-    /// Renders a page. A view that fails is no crash.
-    fn render(
-        &mut self,
+    /// Renders a page; changes nothing.
+    fn render<'a>(
+        &'a mut self,
         request: RenderRequest,
-    ) -> BoxFuture<'_, Result<Result<Page, RenderError>, Crash>>;
+    ) -> BoxFuture<'a, Result<Result<Page, RenderError>, Crash>>;
 
-    /// How much memory it has; 0 where that is not known.
+    /// The memory that it has taken, in bytes. What it never touched counts too.
     fn memory_bytes(&self) -> usize;
 }
 
-/// What an instance reaches of its host, tied to one process's part of the store. An error ends the process.
+/// What an instance reaches of its host, which ties it to one process's part of the store.
 pub trait HostSys: Send + Sync {
     /// Milliseconds since 1970, UTC.
     fn now_ms(&self) -> u64;
-    /// Fills `bytes`.
+    /// Fills `bytes`, which are at most 4,096.
     ///
     /// # Errors
-    /// The system has no randomness.
+    /// There is no randomness; the process crashes with the message.
     fn random(&self, bytes: &mut [u8]) -> Result<(), String>;
     /// A line for the process's log.
     fn log(&self, level: Level, text: &str);
-    /// A value of the process's state, as it was last kept.
+    /// A value of the process's own state, as it was last kept.
     ///
     /// # Errors
-    /// The path is none, or the store failed.
+    /// The store failed; the process crashes with the message.
     fn get(&self, path: &str) -> Result<Option<Bytes>, String>;
-    /// Values from `at_or_after` on and before `before` (empty: to the end), from the end if `back`.
+    /// Values from `at_or_after` on and before `before`, in the order of their paths, from the end if
+    /// `back`: at most `most` and at most 1 MiB, at least one if there is one.
     ///
     /// # Errors
-    /// As [`HostSys::get`].
+    /// As [`get`](Self::get).
     fn scan(
         &self,
         at_or_after: &str,
@@ -74,82 +84,84 @@ pub trait HostSys: Send + Sync {
     /// How many values are below a path.
     ///
     /// # Errors
-    /// As [`HostSys::get`].
+    /// As [`get`](Self::get).
     fn count(&self, prefix: &str) -> Result<u64, String>;
 }
 
-/// What one process may use. Past any of them it crashes, and only it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What one process may use. Past a limit it crashes, and the others notice nothing.
+#[derive(Clone, Debug)]
 pub struct Limits {
-    /// Linear memory, in bytes (16 MiB).
+    /// All its memories together.
     pub memory_bytes_max: usize,
-    /// Elements of all tables (20,000).
+    /// All its tables together.
     pub table_elements_max: usize,
-    /// Processor time of a turn, in milliseconds (1,000).
+    /// The processor time of one turn.
     pub turn_ms_max: u64,
-    /// Processor time of a render, in milliseconds (1,000).
+    /// The processor time of one render.
     pub render_ms_max: u64,
-    /// Processor time of a start, in milliseconds (5,000).
-    pub start_ms_max: u64,
-    /// What it may log in a turn, in bytes (64 KiB); the rest is left out, which the log says.
-    pub log_bytes_max: usize,
-    /// Actions of a turn (10,000).
+    /// The processor time of a start.
+    pub init_ms_max: u64,
+    /// What it may log in one turn; the rest is left out, and the log says so.
+    pub log_bytes_per_turn_max: usize,
+    /// Actions of one turn, and changes of one turn.
     pub actions_max: usize,
-    /// All bytes that come out of a turn (16 MiB).
+    /// What one turn or render may answer, and what one call of `sys` may be given.
     pub turn_bytes_max: usize,
 }
 
 impl Default for Limits {
+    /// 16 MiB of memory, 20,000 table elements, a second for a turn and for a render, five for a start,
+    /// 64 KiB of log, 10,000 actions and 8 MiB a turn.
     fn default() -> Self {
         Self {
-            memory_bytes_max: 16 * 1024 * 1024,
+            memory_bytes_max: 16 << 20,
             table_elements_max: 20_000,
             turn_ms_max: 1_000,
             render_ms_max: 1_000,
-            start_ms_max: 5_000,
-            log_bytes_max: 64 * 1024,
+            init_ms_max: 5_000,
+            log_bytes_per_turn_max: 64 << 10,
             actions_max: 10_000,
-            turn_bytes_max: 16 * 1024 * 1024,
+            turn_bytes_max: 8 << 20,
         }
     }
 }
 
-/// Why a process ended in the midst of something.
+/// Why a process is no more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Crash {
-    /// It panicked or trapped.
-    #[error("it failed: {message}")]
+    /// It failed by itself: a panic, a division by zero, an access outside of its memory.
+    #[error("{message}")]
     Trap {
-        /// What it said, or where it was.
+        /// What failed.
         message: String,
+        /// Where, innermost first, a line a frame; empty if that is not known.
+        backtrace: String,
     },
-    /// It ran for too long.
-    #[error(
-        "it ran for more than {ms_max} ms without an end; let long work wait in between (`cx.sleep(0).await`), or raise `turn_ms_max`"
-    )]
+    /// It computed for too long.
+    #[error("it computed for more than {ms} ms in one go; do less in one turn, or raise its limit")]
     OutOfTime {
-        /// What was allowed.
-        ms_max: u64,
+        /// What it was allowed.
+        ms: u64,
     },
-    /// It took too much memory.
+    /// It asked for too much memory.
     #[error(
-        "it took more than {bytes_max} bytes of memory; keep large data in `Map`, `List` or `Log`, or raise `memory_bytes_max`"
+        "it asked for more than {bytes_max} bytes of memory; keep less in memory, or raise its limit"
     )]
     OutOfMemory {
-        /// What was allowed.
+        /// What it was allowed.
         bytes_max: usize,
     },
     /// It called itself too often.
-    #[error("its calls are nested too deeply; look for a recursion without an end")]
+    #[error("its calls nested too deeply; a function that calls itself may not end")]
     StackOverflow,
-    /// It would not start.
-    #[error("it would not start: {0}")]
+    /// It says that it cannot start.
+    #[error("{0}")]
     Refused(String),
-    /// What it answered makes no sense.
-    #[error("what it answered cannot be: {0}")]
+    /// What it did or answered is not allowed.
+    #[error("{0}")]
     Protocol(String),
-    /// The host could not serve it.
-    #[error("the host could not serve it: {0}")]
+    /// The host failed it.
+    #[error("{0}")]
     Host(String),
 }

@@ -8,12 +8,12 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use hyperstar_interface::Interface;
-use hyperstar_process::abi::{Event, Page, RenderError, RenderRequest, Start, Turn};
+use hyperstar_process::abi::{Asset, Event, Page, RenderError, RenderRequest, Start, Turn};
 use hyperstar_process::sys::{self, Level, Sys};
 use hyperstar_process::{Guest, Hyperapp, Runtime};
 use tokio::sync::oneshot;
 
-use crate::instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program};
+use crate::instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program, Started};
 
 /// An app of this binary as a [`Program`].
 ///
@@ -25,6 +25,7 @@ use crate::instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program};
 /// as they may in a component; and one that blocks delays nobody else.
 pub struct Native<A> {
     interface: Interface,
+    assets: Vec<Asset>,
     app: PhantomData<fn() -> A>,
 }
 
@@ -33,6 +34,7 @@ impl<A: Hyperapp> Native<A> {
     pub fn new() -> Self {
         Self {
             interface: A::interface(),
+            assets: Runtime::<A>::new().assets(),
             app: PhantomData,
         }
     }
@@ -49,12 +51,16 @@ impl<A: Hyperapp> Program for Native<A> {
         &self.interface
     }
 
+    fn assets(&self) -> &[Asset] {
+        &self.assets
+    }
+
     fn start<'a>(
         &'a self,
         start: Start,
         sys: Arc<dyn HostSys>,
         _limits: Limits,
-    ) -> BoxFuture<'a, Result<(Box<dyn Instance>, Turn), Crash>> {
+    ) -> BoxFuture<'a, Started> {
         Box::pin(async move {
             let (jobs, inbox) = mpsc::channel();
             let (started, begun) = oneshot::channel();
@@ -168,6 +174,8 @@ fn crash_of(panic: &(dyn Any + Send)) -> Crash {
         .or_else(|| panic.downcast_ref::<String>().cloned());
     Crash::Trap {
         message: message.unwrap_or_else(|| "a panic without a message".to_owned()),
+        // The panic hook has printed it.
+        backtrace: String::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyperstar_interface::Interface;
-use hyperstar_process::abi::{Start, Turn};
+use hyperstar_process::abi::{Asset, Start};
 use hyperstar_process::sys::Level;
 
 use crate::bindings::ProcessPre;
@@ -13,10 +13,10 @@ use crate::check::LoadError;
 use crate::engine::Engine;
 use crate::guest::Guest;
 use crate::process::{self, Process};
-use hyperstar_native::instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program};
+use hyperstar_native::instance::{BoxFuture, HostSys, Instance, Limits, Program, Started};
 
-/// A description is read whole.
-const DESCRIPTION_BYTES_MAX: usize = 1 << 20;
+/// A description is read whole, and so are the files of the pages.
+const DESCRIPTION_BYTES_MAX: usize = 32 << 20;
 
 /// A compiled component. Clones share the code.
 #[derive(Clone)]
@@ -24,6 +24,7 @@ pub struct Component {
     pub(crate) engine: Engine,
     pub(crate) pre: ProcessPre<Guest>,
     pub(crate) interface: Arc<Interface>,
+    pub(crate) assets: Arc<[Asset]>,
     pub(crate) content_hash: [u8; 32],
     pub(crate) is_from_cache: bool,
 }
@@ -53,15 +54,17 @@ pub(crate) async fn describe(
     engine: &Engine,
     pre: &ProcessPre<Guest>,
     limits: Limits,
-) -> Result<Interface, LoadError> {
+) -> Result<(Interface, Vec<Asset>), LoadError> {
     let limits = Limits {
         turn_bytes_max: DESCRIPTION_BYTES_MAX,
         ..limits
     };
     let store = process::store(engine, Arc::new(Nothing), limits);
-    let text = process::describe(engine, store, pre.clone()).await;
-    let text = text.map_err(|crash| LoadError::Describe(crash.to_string()))?;
-    serde_json::from_str(&text).map_err(|error| LoadError::Describe(error.to_string()))
+    let described = process::describe(engine, store, pre.clone()).await;
+    let (text, assets) = described.map_err(|crash| LoadError::Describe(crash.to_string()))?;
+    let interface =
+        serde_json::from_str(&text).map_err(|error| LoadError::Describe(error.to_string()))?;
+    Ok((interface, assets))
 }
 
 impl Program for Component {
@@ -69,12 +72,16 @@ impl Program for Component {
         &self.interface
     }
 
+    fn assets(&self) -> &[Asset] {
+        &self.assets
+    }
+
     fn start<'a>(
         &'a self,
         start: Start,
         sys: Arc<dyn HostSys>,
         limits: Limits,
-    ) -> BoxFuture<'a, Result<(Box<dyn Instance>, Turn), Crash>> {
+    ) -> BoxFuture<'a, Started> {
         Box::pin(async move {
             let pre = self.pre.clone();
             let store = process::store(&self.engine, sys, limits);

@@ -37,10 +37,10 @@ fn event(event: abi::Event) -> Result<wit::Event, Crash> {
             };
             wit::Event::Reply(wit::Reply { call, outcome })
         }
-        abi::Event::Undelivered { to, error } => {
-            let error = call_error_in(error)?;
-            wit::Event::Undelivered(wit::Undelivered { to, error })
-        }
+        abi::Event::Undelivered { to, error } => wit::Event::Undelivered(wit::Undelivered {
+            to,
+            error: call_error_in(error)?,
+        }),
         abi::Event::Ended { process, reason } => wit::Event::Ended(wit::Ended { process, reason }),
         abi::Event::Room { notices, bytes } => wit::Event::Room(wit::Room { notices, bytes }),
         abi::Event::Timer(id) => wit::Event::Timer(id),
@@ -175,6 +175,7 @@ fn action(action: wit::Action) -> abi::Action {
             task: answer.task,
             outcome: answer.outcome.map(response).map_err(call_error_out),
         },
+        wit::Action::Defer(task) => abi::Action::Defer(task),
         wit::Action::SetTimer(timer) => abi::Action::SetTimer {
             id: timer.id,
             after_ms: timer.after_ms,
@@ -212,6 +213,13 @@ fn call_error_out(error: wit::CallError) -> abi::CallError {
         wit::CallError::Cycle => abi::CallError::Cycle,
         wit::CallError::Crashed => abi::CallError::Crashed,
         wit::CallError::Malformed(text) => abi::CallError::Malformed(text),
+    }
+}
+
+pub(crate) fn asset(asset: wit::Asset) -> abi::Asset {
+    abi::Asset {
+        name: asset.name,
+        body: asset.body,
     }
 }
 

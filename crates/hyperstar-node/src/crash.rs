@@ -5,8 +5,9 @@ use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use crate::guest::{Guest, Stop};
 use hyperstar_native::instance::Crash;
 
-/// How much of the way to a failure is told.
-const FRAMES_MAX: usize = 6;
+/// The bytes of a backtrace that are kept: names in it are the guest's.
+const BACKTRACE_BYTES_MAX: usize = 4_096;
+/// Longer names are not shown.
 const NAME_BYTES_MAX: usize = 512;
 
 /// Why a call into a guest failed.
@@ -14,13 +15,13 @@ pub(crate) fn crash(error: &wasmtime::Error, guest: &Guest) -> Crash {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return match stop {
             Stop::OutOfTime => Crash::OutOfTime {
-                ms_max: guest.budget_ms,
+                ms: guest.budget_ms,
             },
             Stop::OutOfMemory => Crash::OutOfMemory {
                 bytes_max: guest.limits.memory_bytes_max,
             },
             Stop::OutOfTable => Crash::Protocol(format!(
-                "more than {} elements of tables; raise `table_elements_max`",
+                "it asked for more than {} table elements; raise its limit",
                 guest.limits.table_elements_max
             )),
             Stop::Forbidden(text) => Crash::Protocol(text.clone()),
@@ -36,41 +37,35 @@ pub(crate) fn crash(error: &wasmtime::Error, guest: &Guest) -> Crash {
         Some(Trap::StackOverflow) => Crash::StackOverflow,
         Some(trap) => Crash::Trap {
             message: match &guest.last_words {
-                Some(words) => words.clone(),
-                None => format!("{trap}{}", place(error)),
+                Some(words) => format!("{words} ({trap})"),
+                None => trap.to_string(),
             },
+            backtrace: backtrace(error),
         },
         // What a guest answered could not be read.
-        None => Crash::Protocol(format!("{error:#}")),
+        None => Crash::Protocol(format!("what it answered cannot be read: {error:#}")),
     }
 }
 
-/// Where it was, innermost first. The names come from the guest: long ones are not shown, since a short
-/// mangled name may stand for a very long one.
-fn place(error: &wasmtime::Error) -> String {
-    let mut text = String::new();
+/// A line a frame, innermost first. The names come from the guest: long ones stay as they are, since a
+/// short mangled name may stand for a very long one.
+fn backtrace(error: &wasmtime::Error) -> String {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
-        return text;
+        return String::new();
     };
-    for (place, frame) in backtrace.frames().iter().take(FRAMES_MAX).enumerate() {
+    let mut lines = String::new();
+    for frame in backtrace.frames() {
         let name = match frame.func_name() {
             Some(name) if name.len() <= NAME_BYTES_MAX => {
                 format!("{:#}", rustc_demangle::demangle(name))
             }
             _ => format!("function {}", frame.func_index()),
         };
-        if name.len() > NAME_BYTES_MAX {
+        if lines.len() + name.len() >= BACKTRACE_BYTES_MAX {
             break;
         }
-        text.push_str(if place == 0 {
-            ", in `"
-        } else {
-            "`, called by `"
-        });
-        text.push_str(&name);
+        lines.push_str(&name);
+        lines.push('\n');
     }
-    if !text.is_empty() {
-        text.push('`');
-    }
-    text
+    lines
 }

@@ -28,7 +28,7 @@ pub struct EngineConfig {
     pub cache_bytes_max: u64,
     /// How many processes may live at once. Each reserves 4 GiB of addresses, which cost nothing.
     pub instances_max: u32,
-    /// The most that the [`Limits`] of a process may give it in memory.
+    /// The most that the [`Limits`](crate::Limits) of a process may give it in memory.
     pub memory_bytes_max: usize,
     /// The most that the limits of a process may give it in one table.
     pub table_elements_max: usize,
@@ -176,11 +176,12 @@ impl Engine {
         let pre = linker.instantiate_pre(&compiled);
         let pre = pre.and_then(bindings::ProcessPre::new);
         let pre = pre.map_err(|error| LoadError::Interface(format!("{error:#}")))?;
-        let interface = component::describe(self, &pre, options.limits).await?;
+        let (interface, assets) = component::describe(self, &pre, options.limits).await?;
         Ok(Component {
             engine: self.clone(),
             pre,
             interface: Arc::new(interface),
+            assets: assets.into(),
             content_hash,
             is_from_cache,
         })

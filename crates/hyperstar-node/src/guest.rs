@@ -65,7 +65,7 @@ impl std::error::Error for Stop {}
 impl Guest {
     pub(crate) fn new(sys: Arc<dyn HostSys>, limits: Limits) -> Self {
         Self {
-            log_bytes_left: limits.log_bytes_max,
+            log_bytes_left: limits.log_bytes_per_turn_max,
             limits,
             memory_bytes: 0,
             table_elements: 0,
@@ -99,7 +99,7 @@ impl Guest {
         self.may_call = may_call;
         self.budget_ms = budget_ms;
         self.meter.reset();
-        self.log_bytes_left = self.limits.log_bytes_max;
+        self.log_bytes_left = self.limits.log_bytes_per_turn_max;
         self.log_is_cut = false;
         self.last_words = None;
     }
@@ -127,7 +127,7 @@ impl Guest {
         self.sys.log(level, shown);
         if shown.len() < text.len() || self.log_bytes_left == 0 {
             self.log_is_cut = true;
-            let most = self.limits.log_bytes_max;
+            let most = self.limits.log_bytes_per_turn_max;
             let text = format!("the rest of this turn's log is left out: it is over {most} bytes");
             self.sys.log(Level::Warn, &text);
         }

@@ -73,19 +73,24 @@ pub(crate) async fn describe(
     engine: &Engine,
     mut store: Store<Guest>,
     pre: ProcessPre<Guest>,
-) -> Result<String, Crash> {
+) -> Result<(String, Vec<abi::Asset>), Crash> {
     let meter = store.data().meter.clone();
-    let start_ms_max = store.data().limits.start_ms_max;
-    begin(&mut store, start_ms_max, false);
+    let init_ms_max = store.data().limits.init_ms_max;
+    begin(&mut store, init_ms_max, false);
     let call = async move {
         let described = async {
             let exports = pre.instantiate_async(&mut store).await?;
-            exports.call_describe(&mut store).await
+            let description = exports.call_describe(&mut store).await?;
+            Ok((description, exports.call_assets(&mut store).await?))
         };
         let described = described.await;
         described.map_err(|error| crash(&error, store.data()))
     };
-    Ok(run(engine, &meter, false, call).await?.0)
+    let (description, assets) = run(engine, &meter, false, call).await?.0;
+    Ok((
+        description,
+        assets.into_iter().map(convert::asset).collect(),
+    ))
 }
 
 impl Process {
@@ -99,7 +104,7 @@ impl Process {
         let meter = store.data().meter.clone();
         let limits = store.data().limits.clone();
         store.data_mut().name(&start.process);
-        begin(&mut store, limits.start_ms_max, true);
+        begin(&mut store, limits.init_ms_max, true);
         let call = async move {
             let start = convert::start(start);
             let started = async {
@@ -158,7 +163,7 @@ impl Process {
 }
 
 impl Instance for Process {
-    fn turn(&mut self, events: Vec<Event>) -> BoxFuture<'_, Result<abi::Turn, Crash>> {
+    fn turn<'a>(&'a mut self, events: Vec<Event>) -> BoxFuture<'a, Result<abi::Turn, Crash>> {
         Box::pin(async move {
             let events = convert::events(events)?;
             let budget_ms = self.limits.turn_ms_max;
@@ -176,10 +181,10 @@ impl Instance for Process {
         })
     }
 
-    fn render(
-        &mut self,
+    fn render<'a>(
+        &'a mut self,
         request: RenderRequest,
-    ) -> BoxFuture<'_, Result<Result<Page, RenderError>, Crash>> {
+    ) -> BoxFuture<'a, Result<Result<Page, RenderError>, Crash>> {
         Box::pin(async move {
             let request = convert::render_request(request);
             let budget_ms = self.limits.render_ms_max;
@@ -206,7 +211,7 @@ fn checked(turn: wit::Turn, limits: &Limits) -> Result<abi::Turn, Crash> {
     ] {
         if count > limits.actions_max {
             return Err(Crash::Protocol(format!(
-                "{count} {what} in one turn; at most {} are allowed, so do less in one turn",
+                "it answered {count} {what} in one turn, and may answer {}; do less in one turn",
                 limits.actions_max
             )));
         }

@@ -24,8 +24,7 @@ pub(crate) struct Process {
     pub(crate) spawned: RefCell<Vec<(Task<()>, Rc<Asked>)>>,
     /// How many tasks of its own the process has, those in `spawned` included.
     pub(crate) spawned_count: Cell<usize>,
-    pub(crate) calls: Expected<Result<Vec<u8>, CallError>>,
-    pub(crate) timers: Expected<()>,
+    pub(crate) expected: Expected,
     last_id: Cell<u64>,
 }
 
@@ -41,8 +40,7 @@ impl Process {
             actions: RefCell::default(),
             spawned: RefCell::default(),
             spawned_count: Cell::new(0),
-            calls: Expected::default(),
-            timers: Expected::default(),
+            expected: Expected::default(),
             last_id: Cell::new(0),
         }
     }
@@ -59,21 +57,20 @@ impl Process {
     }
 }
 
-/// What futures wait for, by id.
-pub(crate) struct Expected<T>(RefCell<BTreeMap<u64, Waiting<T>>>);
+/// What futures wait for, by the id of the call or timer. One table for both: ids are never equal, and a
+/// second one would be as much code again in each component.
+#[derive(Default)]
+pub(crate) struct Expected(RefCell<BTreeMap<u64, Waiting>>);
 
-struct Waiting<T> {
-    outcome: Option<T>,
+struct Waiting {
+    outcome: Option<Arrived>,
     waker: Waker,
 }
 
-impl<T> Default for Expected<T> {
-    fn default() -> Self {
-        Self(RefCell::default())
-    }
-}
+/// The answer to a call; of a timer, nothing.
+type Arrived = Result<Vec<u8>, CallError>;
 
-impl<T> Expected<T> {
+impl Expected {
     pub(crate) fn expect(&self, id: u64, cx: &Context<'_>) {
         let waiting = Waiting {
             outcome: None,
@@ -83,7 +80,7 @@ impl<T> Expected<T> {
     }
 
     /// Hands over what came for `id`, and tells whether somebody waits for it.
-    pub(crate) fn fulfil(&self, id: u64, outcome: T) -> bool {
+    pub(crate) fn fulfil(&self, id: u64, outcome: Arrived) -> bool {
         let waker = match self.0.borrow_mut().get_mut(&id) {
             Some(waiting) if waiting.outcome.is_none() => {
                 waiting.outcome = Some(outcome);
@@ -95,7 +92,7 @@ impl<T> Expected<T> {
         true
     }
 
-    pub(crate) fn poll(&self, id: u64, cx: &Context<'_>) -> Poll<T> {
+    pub(crate) fn poll(&self, id: u64, cx: &Context<'_>) -> Poll<Arrived> {
         let mut all = self.0.borrow_mut();
         let Some(waiting) = all.get_mut(&id) else {
             return Poll::Pending;

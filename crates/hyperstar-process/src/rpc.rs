@@ -85,12 +85,12 @@ impl Future for RawCall {
                     timeout_ms,
                     body: std::mem::take(body),
                 });
-                process.calls.expect(id, cx);
+                process.expected.expect(id, cx);
                 this.stage = Stage::Sent(id);
                 return Poll::Pending;
             }
         };
-        let polled = process.calls.poll(id, cx);
+        let polled = process.expected.poll(id, cx);
         if polled.is_ready() {
             this.stage = Stage::Ended;
         }
@@ -101,7 +101,7 @@ impl Future for RawCall {
 impl Drop for RawCall {
     fn drop(&mut self) {
         if let Stage::Sent(id) = self.stage
-            && self.asked.process.calls.forget(id)
+            && self.asked.process.expected.forget(id)
         {
             self.asked.process.act(Action::CancelCall(id));
         }
@@ -150,17 +150,17 @@ impl Future for Sleep {
                 id,
                 after_ms: self.after_ms,
             });
-            self.process.timers.expect(id, cx);
+            self.process.expected.expect(id, cx);
             return Poll::Pending;
         };
-        self.process.timers.poll(id, cx)
+        self.process.expected.poll(id, cx).map(drop)
     }
 }
 
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some(id) = self.id
-            && self.process.timers.forget(id)
+            && self.process.expected.forget(id)
         {
             self.process.act(Action::CancelTimer(id));
         }

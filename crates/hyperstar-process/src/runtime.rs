@@ -9,8 +9,8 @@ use std::sync::Arc;
 use hyperstar_interface::Interface;
 
 use self::life::Life;
-use crate::abi::{Action, CallError, Event, Page, RenderError, RenderRequest, Start, Turn};
-use crate::app::{Guest, Hyperapp};
+use crate::abi::{self, Action, CallError, Event, Page, RenderError, RenderRequest, Start, Turn};
+use crate::app::{Asset, Guest, Hyperapp};
 use crate::base;
 use crate::view::{ViewCall, ViewCx};
 
@@ -25,7 +25,9 @@ use crate::view::{ViewCall, ViewCx};
 /// # Design
 /// A handler with `&mut self` that awaits takes the state along, in a box. Until it ends, messages wait
 /// here and no other task is polled, so that nothing can come between its awaits; pages are rendered from
-/// a copy of the state as it was at the last await. That needs no lock and no `unsafe`.
+/// a copy of the state as it was at the last await, and if the handler is cancelled, that is the state from
+/// then on. That needs no lock and no `unsafe`. Its price: fields that are not kept have their defaults in
+/// that copy.
 pub struct Runtime<A: Hyperapp> {
     interface: Rc<Interface>,
     life: Option<Life<A>>,
@@ -62,7 +64,15 @@ impl<A: Hyperapp> Default for Runtime<A> {
 
 impl<A: Hyperapp> Guest for Runtime<A> {
     fn interface(&self) -> Interface {
-        (*self.interface).clone()
+        A::interface()
+    }
+
+    fn assets(&self) -> Vec<abi::Asset> {
+        let owned = |asset: &Asset| abi::Asset {
+            name: asset.name.to_owned(),
+            body: asset.body.to_vec(),
+        };
+        A::ASSETS.iter().map(owned).collect()
     }
 
     fn start(&mut self, start: Start) -> Result<Turn, String> {

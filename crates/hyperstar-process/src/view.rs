@@ -1,6 +1,6 @@
 //! What a view knows: the address of the page, and who looks where it says that it depends on that.
 
-use crate::abi::{Audience, Page, RenderError, RenderRequest};
+use crate::abi::{self, Audience, Page, RenderError, RenderRequest};
 pub use crate::html::{Html, ViewError};
 
 /// A browser, for as long as its cookie lasts.
@@ -48,8 +48,8 @@ impl Viewer {
     }
 }
 
-impl From<crate::abi::Viewer> for Viewer {
-    fn from(viewer: crate::abi::Viewer) -> Self {
+impl From<abi::Viewer> for Viewer {
+    fn from(viewer: abi::Viewer) -> Self {
         Self::new(Session::new(viewer.session), viewer.tab)
     }
 }

@@ -77,7 +77,10 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         process.forgetting = std::mem::take(&mut process.forgotten);
         record.seen_forgotten = process.forgetting.clone();
         for pair in unrecorded.iter().filter_map(|key| pairs.get(*key)) {
-            if let Some(sender) = parties.get(pair.from) {
+            // After a failed commit there may be nothing to record.
+            if pair.seen_with_taken() > 0
+                && let Some(sender) = parties.get(pair.from)
+            {
                 let name = Name::clone(&sender.name);
                 record.seen_forgotten.retain(|forgotten| *forgotten != name);
                 record.seen.push((name, pair.seen_with_taken()));
@@ -257,11 +260,11 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         let is_unwanted = matches!(task.asker, Asker::Nobody);
         self.take_from_running(to, place);
         self.offer(given.pair);
-        if is_unwanted {
-            self.abandon(given.task, effects);
-        } else if let Err(error) = self.check_allowed(from, to, &handler) {
-            // Its grant was revoked while the turn had it.
+        // Its grant may have been revoked while the turn had it, and whoever asked may have gone.
+        if let Err(error) = self.check_allowed(from, to, &handler) {
             self.fail(given.task, error, effects);
+        } else if is_unwanted {
+            self.abandon(given.task, effects);
         }
     }
 

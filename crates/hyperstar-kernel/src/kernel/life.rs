@@ -83,11 +83,13 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
     /// Begins a next life.
     pub(super) fn launch(&mut self, party: PartyKey, effects: &mut Effects<M, R>) {
         let name = self.name_of(party);
+        // Also one that was removed and comes back has a life of its own.
+        self.lives += 1;
+        let incarnation = Incarnation(self.lives);
         if let Some(process) = self.process(party) {
             process.phase = Phase::Starting;
             process.stop = Stop::No;
-            process.incarnation = Incarnation(process.incarnation.0 + 1);
-            let incarnation = process.incarnation;
+            process.incarnation = incarnation;
             effects.push(Effect::Start { name, incarnation });
         }
     }

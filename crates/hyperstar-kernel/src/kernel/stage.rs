@@ -21,15 +21,14 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         let Some(party) = self.find_life(name, incarnation) else {
             return;
         };
-        let phase = self.process_ref(party).map(|one| one.phase);
+        if self
+            .process_ref(party)
+            .is_none_or(|one| one.phase != Phase::Turn)
+        {
+            return;
+        }
         let (actions, is_changed, exclusive) = match outcome {
-            Outcome::Crashed { reason } => {
-                if matches!(phase, Some(Phase::Turn | Phase::Idle)) {
-                    self.crash(party, reason, effects);
-                }
-                return;
-            }
-            _ if phase != Some(Phase::Turn) => return,
+            Outcome::Crashed { reason } => return self.crash(party, reason, effects),
             Outcome::Done {
                 actions,
                 is_changed,

@@ -122,6 +122,32 @@ fn a_revoked_grant_stops_what_is_deferred() {
     host.check(&[&format!("turn a: reply 7 {DENIED}")]);
 }
 
+/// The same, and whoever asked has gone, but somebody else waits for the outcome.
+#[test]
+fn a_revoked_grant_stops_what_is_deferred_for_whoever_joined() {
+    let mut host = strangers();
+    let from_far = |ticket| {
+        Input::Request(Request {
+            origin: Origin::Process("far".into()),
+            key: Some("k".into()),
+            ..request(ticket, "b", "x")
+        })
+    };
+    host.feed(Input::GrantAdd(grant(1, "far", target("b"))));
+    host.ask(2, "b", "first");
+    host.feed(from_far(3));
+    host.feed(from_far(4));
+    host.ask(5, "b", "second");
+    host.unchanged("b", vec![host.respond(1, "ok")]);
+    host.skip();
+    host.feed(Input::GrantRevoke(GrantId(1)));
+    host.cancel(3);
+    host.check(&[]);
+    let defer = hyperstar_kernel::Action::Defer { task: host.task(2) };
+    host.done("b", vec![defer], false, Exclusive::Task(host.task(3)));
+    host.check(&["answer 4: Denied(\"`far` may not send `do` to `b`: grant it\")"]);
+}
+
 #[test]
 fn a_grant_ends_by_itself() {
     let mut host = strangers();

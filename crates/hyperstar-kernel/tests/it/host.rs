@@ -174,7 +174,7 @@ impl Host {
         match effect {
             Effect::Start { name, incarnation } if self.starts_by_itself => {
                 self.lines.push(format!("start {name}"));
-                let result = Ok(());
+                let result = Ok(Outcome::nothing());
                 self.feed(Input::Started {
                     name,
                     incarnation,

@@ -1,6 +1,8 @@
 //! How processes start, stop, crash, come again and go.
 
-use hyperstar_kernel::{Action, ExitPolicy, Input, Link, OnEnd, Restart, Spec};
+use hyperstar_kernel::{
+    Action, Exclusive, ExitPolicy, Input, Link, OnEnd, Outcome, Restart, Spec, TimerId,
+};
 
 use crate::host::{Host, notify};
 
@@ -29,12 +31,46 @@ fn messages_wait_until_the_process_has_started() {
     host.ask(1, "a", "x");
     host.check(&["start a"]);
     let incarnation = host.kernel.load("a").unwrap().incarnation;
-    let (name, result) = ("a".into(), Ok(()));
+    let (name, result) = ("a".into(), Ok(Outcome::nothing()));
     host.feed(Input::Started {
         name,
         incarnation,
         result,
     });
+    host.check(&["turn a: t0 do `x` from outside"]);
+}
+
+#[test]
+fn what_a_start_does_is_a_turn_and_leaves_once_it_is_durable() {
+    let mut host = Host::new();
+    host.starts_by_itself = false;
+    host.commits_by_itself = false;
+    host.add("a", Spec::default());
+    host.start("a");
+    host.ask(1, "a", "x");
+    host.check(&["start a"]);
+    let incarnation = host.kernel.load("a").unwrap().incarnation;
+    let timer = Action::SetTimer {
+        id: TimerId(7),
+        after_ms: 5,
+    };
+    host.feed(Input::Started {
+        name: "a".into(),
+        incarnation,
+        result: Ok(Outcome::Done {
+            actions: vec![timer],
+            is_changed: true,
+            exclusive: Exclusive::No,
+        }),
+    });
+    host.check(&["commit a"]);
+    assert_eq!(host.kernel.next_wake_ms(), Some(30_000), "no timer is set");
+    host.feed(Input::Committed {
+        name: "a".into(),
+        incarnation,
+        result: Ok(()),
+    });
+    assert_eq!(host.kernel.next_wake_ms(), Some(5));
     host.check(&["turn a: t0 do `x` from outside"]);
 }
 
@@ -299,6 +335,16 @@ fn a_removed_process_is_known_no_more() {
     host.remove("b");
     let census = host.kernel.census();
     assert_eq!((census.processes, census.pairs, census.tasks), (0, 0, 0));
+}
+
+#[test]
+fn a_process_that_comes_back_is_another_life() {
+    let mut host = Host::with(&[("a", Spec::default())]);
+    let before = host.kernel.load("a").unwrap().incarnation;
+    host.remove("a");
+    host.add("a", Spec::default());
+    host.start("a");
+    assert!(host.kernel.load("a").unwrap().incarnation > before);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Notifications: durable, in order, once, or back.
 
-use hyperstar_kernel::{Memory, OutboxLimits, Record, Spec};
+use hyperstar_kernel::{GrantId, Input, Memory, OutboxLimits, Record, Spec};
 
 use crate::host::{Host, notify};
 
@@ -149,6 +149,42 @@ fn what_nobody_can_take_comes_back() {
     host.check(&["commit a -1"]);
     assert_eq!(host.kernel.load("a").unwrap().outbox, 0);
     assert_eq!(host.kernel.census().pairs, 1);
+}
+
+/// The process is its own sender, and hears of the return in its next life.
+#[test]
+fn what_a_process_crashed_over_itself_comes_back_once() {
+    let mut host = Host::with(&[("a", Spec::default())]);
+    host.ask(1, "a", "go");
+    host.changed("a", vec![host.respond(0, "ok"), notify(5, "a", "bad")]);
+    for _ in 0..4 {
+        host.traps("a");
+        host.start("a");
+    }
+    assert_eq!(
+        host.lines().last().unwrap(),
+        "turn a: note 5 to a back: Crashed"
+    );
+    host.skip();
+    host.unchanged("a", vec![]);
+    host.check(&["commit a -1"]);
+}
+
+#[test]
+fn what_was_seen_does_not_come_back_when_its_grant_is_revoked() {
+    let host = notified(&["x"]);
+    let sender = outbox(&host);
+    let receiver = Memory {
+        seen: vec![("a".into(), 1)],
+        ..Memory::default()
+    };
+    let mut host = Host::new();
+    host.restore("b", Spec::default(), receiver);
+    host.restore("a", Spec::default(), sender);
+    host.grant_all("a");
+    host.start("a");
+    host.feed(Input::GrantRevoke(GrantId(1)));
+    host.check(&["start a"]);
 }
 
 #[test]

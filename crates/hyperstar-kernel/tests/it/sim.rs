@@ -7,13 +7,19 @@
 //! `HYPERSTAR_KERNEL_SEEDS` is how many seeds are run, `HYPERSTAR_KERNEL_SEED` the first.
 
 mod app;
+mod checks;
+mod deeds;
 mod grants;
+mod host;
+mod outside;
+mod plan;
 mod random;
 mod script;
 mod store;
 mod watch;
 mod world;
 
+use deeds::Deeds;
 use world::World;
 
 const SEEDS: &str = "HYPERSTAR_KERNEL_SEEDS";
@@ -28,7 +34,7 @@ fn number(name: &str) -> Option<u64> {
 fn nothing_is_lost_doubled_or_seen_too_early() {
     let first = number(SEED).unwrap_or(1);
     let seeds = number(SEEDS).unwrap_or(400);
-    let mut deeds = world::Deeds::default();
+    let mut deeds = Deeds::default();
     for seed in first..first + seeds {
         let run = std::panic::catch_unwind(|| World::new(seed).run());
         match run {

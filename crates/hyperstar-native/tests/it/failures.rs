@@ -26,6 +26,7 @@ fn bad() -> Scripted {
             "trap" => {
                 return Err(Crash::Trap {
                     message: "as told".to_owned(),
+                    backtrace: String::new(),
                 });
             }
             "path" => turn

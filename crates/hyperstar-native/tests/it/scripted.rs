@@ -177,6 +177,7 @@ impl Instance for Living {
             if request.query.iter().any(|(name, _)| name == "crash") {
                 return Err(Crash::Trap {
                     message: "asked to".to_owned(),
+                    backtrace: String::new(),
                 });
             }
             let html = format!("<p>count={}</p>", self.state.get("count"));

@@ -4,8 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use hyperstar_native::instance::Program;
-use hyperstar_node::{Component, Engine, EngineConfig, EngineError, LoadOptions};
+use hyperstar_node::{Component, Engine, EngineConfig, EngineError, LoadOptions, Program};
 use tempfile::TempDir;
 
 use crate::handmade::Handmade;

@@ -31,7 +31,8 @@ impl Default for Handmade<'_> {
 }
 
 impl Handmade<'_> {
-    /// At 32 lies what `describe` returns, at 64 an empty turn, at 128 a start that succeeded.
+    /// At 32 lies what `describe` returns, at 64 an empty turn, at 96 an
+    /// empty list, at 128 a start that succeeded.
     pub(crate) fn component(&self) -> Vec<u8> {
         let Handmade {
             memory,
@@ -50,6 +51,7 @@ impl Handmade<'_> {
                 (data (i32.const 1024) "{interface}")
                 {items}
                 (func (export "describe") (result i32) {describe})
+                (func (export "assets") (result i32) (i32.const 96))
                 (func (export "init") (param i32 i32 i32 i32 i32 i32 i32) (result i32)
                     (i32.const 128))
                 (func $turn (export "turn") (param i32 i32) (result i32) {turn})

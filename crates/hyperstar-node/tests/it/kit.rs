@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use hyperstar_build::{BuildOptions, Entry, build};
-use hyperstar_native::instance::{Crash, HostSys, Instance, Limits, Program};
-use hyperstar_node::{Component, Engine, EngineConfig, LoadOptions};
+use hyperstar_node::{
+    Component, Crash, Engine, EngineConfig, HostSys, Instance, Limits, LoadOptions, Program,
+};
 use hyperstar_process::abi::{Action, Event, Message, Origin, Start, Turn};
 use hyperstar_process::sys::Level;
 use tokio::sync::OnceCell;

@@ -1,6 +1,6 @@
 //! Whatever a process does wrong ends it, with a reason, and the others go on.
 
-use hyperstar_native::instance::{Crash, Limits};
+use hyperstar_node::{Crash, Limits};
 use hyperstar_process::abi::Start;
 use hyperstar_process::sys::Level;
 
@@ -32,11 +32,12 @@ async fn is_over(process: &mut Process) {
 #[tokio::test]
 async fn a_panic_says_what_and_where() {
     let crash = crash_of("panic", "no bread", Limits::default()).await;
-    let Crash::Trap { message } = crash else {
+    let Crash::Trap { message, backtrace } = crash else {
         panic!("{crash:?}");
     };
     assert!(message.contains("no bread"), "{message}");
     assert!(message.contains("probe/src/lib.rs"), "{message}");
+    assert!(backtrace.contains("probe::Probe"), "{backtrace}");
 }
 
 #[tokio::test]
@@ -46,7 +47,7 @@ async fn an_endless_loop_runs_out_of_time() {
         ..Limits::default()
     };
     let crash = crash_of("spin", "", limits).await;
-    assert_eq!(crash, Crash::OutOfTime { ms_max: 20 });
+    assert_eq!(crash, Crash::OutOfTime { ms: 20 });
 }
 
 #[tokio::test]
@@ -84,12 +85,12 @@ async fn too_much_in_one_answer_is_refused() {
         (
             "many",
             "101",
-            "102 actions in one turn; at most 100 are allowed",
+            "it answered 102 actions in one turn, and may answer 100",
         ),
         (
             "changes",
             "101",
-            "101 changes in one turn; at most 100 are allowed",
+            "it answered 101 changes in one turn, and may answer 100",
         ),
         (
             "random",
@@ -127,7 +128,7 @@ async fn as_much_as_is_allowed_passes() {
 #[tokio::test]
 async fn a_flood_of_log_lines_is_cut_off_for_one_turn() {
     let limits = Limits {
-        log_bytes_max: 100,
+        log_bytes_per_turn_max: 100,
         ..Limits::default()
     };
     let mut process = start_within(&probe().await, limits).await;
@@ -155,13 +156,13 @@ async fn a_flood_of_log_lines_is_cut_off_for_one_turn() {
 async fn a_start_that_fails_says_why() {
     let program = probe().await;
     let limits = Limits {
-        start_ms_max: 20,
+        init_ms_max: 20,
         ..Limits::default()
     };
     for (node, expected) in [
         ("refuse", "there is no database"),
         ("trap", "the start fails"),
-        ("spin", "it ran for more than 20 ms"),
+        ("spin", "it computed for more than 20 ms"),
     ] {
         let start = Start {
             node: node.into(),
@@ -184,7 +185,7 @@ async fn a_page_that_fails_ends_the_process() {
     };
     for (path, expected) in [
         ("/trap", "the page fails"),
-        ("/spin", "it ran for more than 20 ms"),
+        ("/spin", "it computed for more than 20 ms"),
     ] {
         let mut process = start_within(&program, limits.clone()).await;
         let crash = process.instance.render(request(path)).await.unwrap_err();

@@ -8,5 +8,6 @@ mod hostile;
 mod kit;
 mod limits;
 mod load;
+mod node;
 mod slow;
 mod turns;

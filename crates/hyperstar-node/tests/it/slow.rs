@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyperstar_native::instance::{Crash, Limits};
+use hyperstar_node::{Crash, Limits};
 
 use crate::kit::{Process, message, probe, start, start_within};
 
@@ -51,7 +51,7 @@ async fn a_spinning_process_leaves_the_thread_to_others() {
         }
         turns
     });
-    assert_eq!(crash, Err(Crash::OutOfTime { ms_max: 300 }));
+    assert_eq!(crash, Err(Crash::OutOfTime { ms: 300 }));
     assert_eq!(turns, 1_000);
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hyperstar_interface::Interface;
 
-use hyperstar_native::instance::{Crash, Limits, Program};
+use hyperstar_node::{Crash, Limits, Program};
 use hyperstar_process::abi::{
     Action, ActionHead, Audience, CallError, Change, Event, HttpHead, Message, Origin, Page,
     RenderError, RenderRequest, Start, Viewer, WsHead, WsKind,
@@ -26,7 +26,12 @@ fn the_guests_description_is_an_interface() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests/interface.json");
     let there = fs::read_to_string(&file).unwrap_or_default();
     let interface = serde_json::to_string(&Interface::new("Guest")).unwrap();
-    assert_eq!(there.trim_end(), interface, "write this into {}", file.display());
+    assert_eq!(
+        there.trim_end(),
+        interface,
+        "write this into {}",
+        file.display()
+    );
 }
 
 #[tokio::test]

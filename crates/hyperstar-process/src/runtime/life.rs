@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use hyperstar_interface::{Interface, Router, Trigger};
 
 use super::saving::Saving;
-use crate::sys::Level;
 use crate::abi::{Action, CallError, Event, Message, Origin, Start, Turn};
 use crate::app::{Alone, Hyperapp, Outcome, Run, Task};
 use crate::call::Call;
@@ -20,13 +19,14 @@ use crate::fields::Fields;
 use crate::memory::{self, Memory};
 use crate::process::{Place, Process};
 use crate::state::{self, StateError};
+use crate::sys::Level;
 
 pub(super) struct Life<A: Hyperapp> {
     interface: Rc<Interface>,
     router: Router,
     process: Rc<Process>,
     place: Rc<Place<A>>,
-    tasks: BTreeMap<Key, Running<A>>,
+    tasks: BTreeMap<Key, Box<Running<A>>>,
     woken: Woken,
     /// The task that has the state to itself.
     alone: Option<Key>,
@@ -143,9 +143,10 @@ impl<A: Hyperapp> Life<A> {
 
     fn take(&mut self, event: Event) {
         match event {
+            Event::Message(message) if self.alone.is_none() => self.run_message(message),
             Event::Message(message) => self.waiting.push_back(Waiting::Message(message)),
             Event::Reply { call, outcome } => {
-                self.process.calls.fulfil(call, outcome);
+                self.process.expected.fulfil(call, outcome);
             }
             Event::Timer(id) => self.take_timer(id),
             Event::Cancel(task) => self.cancel(task),
@@ -163,7 +164,7 @@ impl<A: Hyperapp> Life<A> {
     }
 
     fn take_timer(&mut self, id: u64) {
-        if self.process.timers.fulfil(id, ()) || self.saving.take_timer(id) {
+        if self.process.expected.fulfil(id, Ok(Vec::new())) || self.saving.take_timer(id) {
             return;
         }
         let every = self.every.iter_mut().position(|every| every.timer == id);
@@ -194,31 +195,33 @@ impl<A: Hyperapp> Life<A> {
 
     fn run_waiting(&mut self, waiting: Waiting) {
         match waiting {
-            Waiting::Message(message) => {
-                let Message {
-                    task,
-                    origin,
-                    handler,
-                    deadline_ms,
-                    body,
-                } = message;
-                if self.tasks.contains_key(&Key::Message(task)) {
-                    // Two answers to one task would help nobody.
-                    return crate::error!("the host gave the number {task} to two messages");
-                }
-                let asked = Asked::new(self.process.clone(), origin, task, deadline_ms);
-                let asked = Rc::new(asked);
-                let cx = Cx::new(asked.clone());
-                match Call::find(&self.router, cx, &handler, body) {
-                    Ok((place, call)) => self.run(place, call, asked, Cause::Message(task)),
-                    Err(outcome) => self.ended(&asked, Cause::Message(task), outcome),
-                }
-            }
+            Waiting::Message(message) => self.run_message(message),
             Waiting::Every(place) => {
                 let asked = Rc::new(Asked::own(self.process.clone(), Origin::Timer));
                 let call = Call::own(Cx::new(asked.clone()));
                 self.run(self.every[place].handler, call, asked, Cause::Every(place));
             }
+        }
+    }
+
+    fn run_message(&mut self, message: Message) {
+        let Message {
+            task,
+            origin,
+            handler,
+            deadline_ms,
+            body,
+        } = message;
+        if self.tasks.contains_key(&Key::Message(task)) {
+            // Two answers to one task would help nobody.
+            return crate::error!("the host gave the number {task} to two messages");
+        }
+        let asked = Asked::new(self.process.clone(), origin, task, deadline_ms);
+        let asked = Rc::new(asked);
+        let cx = Cx::new(asked.clone());
+        match Call::find(&self.router, cx, &handler, body) {
+            Ok((place, call)) => self.run(place, call, asked, Cause::Message(task)),
+            Err(outcome) => self.ended(&asked, Cause::Message(task), outcome),
         }
     }
 
@@ -287,7 +290,7 @@ impl<A: Hyperapp> Life<A> {
             cause,
             bell: self.woken.add(key),
         };
-        self.tasks.insert(key, running);
+        self.tasks.insert(key, Box::new(running));
         key
     }
 
@@ -314,7 +317,7 @@ impl<A: Hyperapp> Life<A> {
             Poll::Ready(outcome) => {
                 let Running {
                     job, asked, cause, ..
-                } = running;
+                } = *running;
                 drop(job);
                 match outcome {
                     Some(outcome) => self.ended(&asked, cause, outcome),
@@ -409,7 +412,7 @@ impl<A: Hyperapp> Life<A> {
     /// Drops a task. If it has the state, that is read as it was at the task's last await: what came after
     /// an await that did not end was never seen by anybody.
     fn abandon(&mut self, key: Key) -> Option<Cause> {
-        let Running { job, cause, .. } = self.tasks.remove(&key)?;
+        let Running { job, cause, .. } = *self.tasks.remove(&key)?;
         if matches!(job, Job::Own(_)) {
             self.forget_spawned();
         }
@@ -464,7 +467,22 @@ impl<A: Hyperapp> Life<A> {
         }
     }
 
+    /// Gives messages back that were not begun: kept here, they would be lost with the process.
+    fn defer(&mut self) {
+        let process = &self.process;
+        self.waiting.retain(|waiting| match waiting {
+            Waiting::Message(message) => {
+                process.act(Action::Defer(message.task));
+                false
+            }
+            Waiting::Every(_) => true,
+        });
+    }
+
     fn end_turn(&mut self) -> Turn {
+        if self.alone.is_some() {
+            self.defer();
+        }
         let memory = self.process.memory.clone();
         let touched = memory.take_touched();
         let mut changes = Vec::new();

@@ -71,15 +71,15 @@ impl<A> ExpectedCall<'_, A> {
 
     /// Answers it later, if it has not timed out by then.
     pub fn reply_after_ms(self, after_ms: u64, answer: &impl Serialize) {
-        let event = self.event(answer);
+        let body = serde_json::to_vec(answer).expect("an answer in a test is JSON");
         let at_ms = self.process.host.at_ms(after_ms);
-        self.process.late.push((at_ms, event));
-        self.process.calls.push_front(self.call);
+        self.process.late.push((at_ms, self.call.id, body));
+        self.lose();
     }
 
     /// Loses the answer: it times out.
     pub fn lose(self) {
-        self.process.calls.push_back(self.call);
+        self.process.taken.push(self.call);
     }
 
     /// Answers it with an error.

@@ -1,6 +1,6 @@
 //! A process and its host, for tests.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::marker::PhantomData;
 use std::rc::Rc;
 
@@ -36,8 +36,11 @@ pub struct Process<A> {
     make: Make,
     last_task: u64,
     pub(super) calls: VecDeque<Outgoing>,
-    pub(super) late: Vec<(u64, Event)>,
-    timers: BTreeMap<(u64, u64), ()>,
+    /// Calls that the test has seen, and whose answer comes late or never.
+    pub(super) taken: Vec<Outgoing>,
+    /// Answers that come late, and when.
+    pub(super) late: Vec<(u64, u64, Vec<u8>)>,
+    timers: BTreeSet<(u64, u64)>,
     answers: BTreeMap<u64, Result<Response, CallError>>,
     open: Vec<u64>,
     notices: Vec<(String, String, Vec<u8>)>,
@@ -45,6 +48,10 @@ pub struct Process<A> {
     commits: Vec<Vec<Change>>,
     exit: Option<String>,
     fails_next: bool,
+    /// A handler that has the state to itself waits.
+    is_exclusive: bool,
+    /// Messages that come in once it has ended.
+    deferred: Vec<Event>,
     app: PhantomData<A>,
 }
 
@@ -103,8 +110,9 @@ impl<A: Hyperapp> Process<A> {
             make,
             last_task: 0,
             calls: VecDeque::new(),
+            taken: Vec::new(),
             late: Vec::new(),
-            timers: BTreeMap::new(),
+            timers: BTreeSet::new(),
             answers: BTreeMap::new(),
             open: Vec::new(),
             notices: Vec::new(),
@@ -112,6 +120,8 @@ impl<A: Hyperapp> Process<A> {
             commits: Vec::new(),
             exit: None,
             fails_next: false,
+            is_exclusive: false,
+            deferred: Vec::new(),
             app: PhantomData,
         };
         process.start()?;
@@ -317,24 +327,34 @@ impl<A> Process<A> {
 
     /// What happens next by itself, until then, and when.
     fn next_event(&mut self, end_ms: u64) -> Option<(u64, Event)> {
-        let timer = self.timers.keys().next().copied();
-        let late = self.late.iter().map(|(at_ms, _)| *at_ms).min();
-        let timeout = self.calls.iter().map(|call| call.deadline_ms).min();
-        let at_ms = [timer.map(|(at_ms, _)| at_ms), late, timeout];
-        let at_ms = at_ms.into_iter().flatten().min()?;
+        let timer = self.timers.first().map(|(at_ms, _)| *at_ms);
+        let late = self.late.iter().map(|(at_ms, ..)| *at_ms).min();
+        let calls = self.calls.iter().chain(&self.taken);
+        let timeout = calls.map(|call| call.deadline_ms).min();
+        let at_ms = [timer, late, timeout].into_iter().flatten().min()?;
         if at_ms > end_ms {
             return None;
         }
-        if let Some(place) = self.late.iter().position(|(at, _)| *at == at_ms) {
-            return Some(self.late.remove(place));
+        if let Some(place) = self.late.iter().position(|(at, ..)| *at == at_ms) {
+            let (_, call, body) = self.late.remove(place);
+            self.forget_call(call);
+            let outcome = Ok(body);
+            return Some((at_ms, Event::Reply { call, outcome }));
         }
-        if let Some(place) = self.calls.iter().position(|call| call.deadline_ms == at_ms) {
-            let call = self.calls.remove(place)?.id;
+        let mut calls = self.calls.iter().chain(&self.taken);
+        if let Some(call) = calls.find(|call| call.deadline_ms == at_ms) {
+            let call = call.id;
+            self.forget_call(call);
             let outcome = Err(CallError::Timeout);
             return Some((at_ms, Event::Reply { call, outcome }));
         }
-        let ((at_ms, id), ()) = self.timers.pop_first()?;
+        let (at_ms, id) = self.timers.pop_first()?;
         Some((at_ms, Event::Timer(id)))
+    }
+
+    fn forget_call(&mut self, id: u64) {
+        self.calls.retain(|call| call.id != id);
+        self.taken.retain(|call| call.id != id);
     }
 
     /// Kills the process, and starts it again from what was kept. Who waits for an answer gets
@@ -416,12 +436,33 @@ impl<A> Process<A> {
     ///
     /// # Panics
     /// If it breaks what it promises its host.
-    pub fn turn(&mut self, events: Vec<Event>) {
-        let turn = self.guest.turn(events);
-        if std::mem::take(&mut self.fails_next) {
-            self.restart();
-        } else {
+    pub fn turn(&mut self, mut events: Vec<Event>) {
+        if self.is_exclusive {
+            let is_message = |event: &mut Event| matches!(event, Event::Message(_));
+            self.deferred.extend(events.extract_if(.., is_message));
+        }
+        loop {
+            if events.is_empty() {
+                return;
+            }
+            let turn = self.guest.turn(events.clone());
+            if std::mem::take(&mut self.fails_next) {
+                return self.restart();
+            }
+            self.is_exclusive = turn.exclusive;
+            let given_back = |event: &Event| {
+                let Event::Message(message) = event else {
+                    return false;
+                };
+                turn.actions.contains(&Action::Defer(message.task))
+            };
+            let given_back = events.into_iter().filter(given_back);
+            self.deferred.extend(given_back);
             self.settle(turn);
+            if self.is_exclusive {
+                return;
+            }
+            events = std::mem::take(&mut self.deferred);
         }
     }
 
@@ -430,8 +471,11 @@ impl<A> Process<A> {
             self.answers.insert(task, Err(CallError::Crashed));
         }
         self.calls.clear();
+        self.taken.clear();
         self.late.clear();
         self.timers.clear();
+        self.deferred.clear();
+        self.is_exclusive = false;
         let make = self.make.clone();
         self.guest = Recorder::new(self.host.clone(), |sys| make(sys));
     }
@@ -479,11 +523,13 @@ impl<A> Process<A> {
                 self.open.remove(place);
                 self.answers.insert(task, outcome);
             }
+            // The turn has taken it back.
+            Action::Defer(_) => {}
             Action::SetTimer { id, after_ms } => {
-                self.timers.insert((now_ms + after_ms, id), ());
+                self.timers.insert((now_ms + after_ms, id));
             }
-            Action::CancelTimer(id) => self.timers.retain(|(_, other), ()| *other != id),
-            Action::CancelCall(id) => self.calls.retain(|call| call.id != id),
+            Action::CancelTimer(id) => self.timers.retain(|(_, other)| *other != id),
+            Action::CancelCall(id) => self.forget_call(id),
             Action::Push {
                 channel,
                 binary,

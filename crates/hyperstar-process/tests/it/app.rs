@@ -75,25 +75,25 @@ impl Hyperapp for Desk {
     const HANDLERS: &'static [Run<Self>] = &[
         Run::Read(|app, _| answer_of(&app.count)),
         Run::Write(|app, call| {
-            app.count += if call.body.is_empty() {
+            app.count += if call.body().is_empty() {
                 1
             } else {
-                parse(&call.body)
+                parse(call.body())
             };
             answer_of(&app.count)
         }),
         Run::Exclusive(|mut app, call| {
             Box::pin(async move {
-                let outcome = app.add_theirs(&call.cx, &call.body).await;
+                let outcome = app.add_theirs(call.cx(), call.body()).await;
                 (app, outcome)
             })
         }),
         Run::Concurrent(|call| {
-            let cx = call.cx.of::<Self>();
+            let cx = call.cx().of::<Self>();
             Box::pin(async move {
                 let before = cx.read(|app| app.count);
                 let answer = cx
-                    .call_raw(&other(), "count", call.body, TIMEOUT_MS)
+                    .call_raw(&other(), "count", call.body().to_vec(), TIMEOUT_MS)
                     .await?;
                 cx.with(|app| app.count = before + parse(&answer));
                 answer_of(&cx.read(|app| app.count))
@@ -101,8 +101,8 @@ impl Hyperapp for Desk {
         }),
         Run::Concurrent(|call| {
             Box::pin(async move {
-                call.cx.sleep(100).await;
-                answer_of(&call.cx.now_ms())
+                call.cx().sleep(100).await;
+                answer_of(&call.cx().now_ms())
             })
         }),
         Run::Write(|app, _| {
@@ -113,7 +113,7 @@ impl Hyperapp for Desk {
         Run::Write(|app, _| {
             app.names.push("opened".to_owned());
             match app.count {
-                -1 => Err(CallError::Malformed("count is -1".to_owned())),
+                -77 => Err(CallError::Malformed("count is -77".to_owned())),
                 _ => answer_of(&()),
             }
         }),
@@ -122,7 +122,7 @@ impl Hyperapp for Desk {
             answer_of(&())
         }),
         Run::Concurrent(|call| {
-            let cx = call.cx.of::<Self>();
+            let cx = call.cx().of::<Self>();
             Box::pin(async move {
                 let spawned = cx.spawn(|cx| async move {
                     cx.sleep(60_000).await;
@@ -134,24 +134,30 @@ impl Hyperapp for Desk {
         }),
         Run::Concurrent(|call| {
             Box::pin(async move {
-                let call = |name| call.cx.call_raw(&other(), name, Vec::new(), TIMEOUT_MS);
+                let call = |name| call.cx().call_raw(&other(), name, Vec::new(), TIMEOUT_MS);
                 let (a, b) = hyperstar_process::join(call("a"), call("b")).await;
                 answer_of(&(parse(&a?), parse(&b?)))
             })
         }),
         Run::Concurrent(|call| {
             Box::pin(async move {
-                let asking = call.cx.call_raw(&other(), "count", Vec::new(), TIMEOUT_MS);
-                match call.cx.timeout(50, asking).await {
+                let asking = call
+                    .cx()
+                    .call_raw(&other(), "count", Vec::new(), TIMEOUT_MS);
+                match call.cx().timeout(50, asking).await {
                     Ok(answer) => answer_of(&parse(&answer?)),
                     Err(elapsed) => Err(CallError::Malformed(elapsed.to_string())),
                 }
             })
         }),
         Run::Read(|_, call| {
-            call.cx.set_status(418);
-            call.cx.set_header("X-Tea", "sencha");
-            answer_of(&(call.cx.method(), call.cx.query(), call.cx.header("ACCEPT")))
+            call.cx().set_status(418);
+            call.cx().set_header("X-Tea", "sencha");
+            answer_of(&(
+                call.cx().method(),
+                call.cx().query(),
+                call.cx().header("ACCEPT"),
+            ))
         }),
         Run::Write(|_, _| panic!("oh no")),
     ];
@@ -168,7 +174,10 @@ impl Hyperapp for Desk {
                 "tick" => Trigger::Every(500),
                 "open" => Trigger::Init,
                 "close" => Trigger::Stop,
-                "teapot" => Trigger::Http(Http::default()),
+                "teapot" => Trigger::Http(Http {
+                    method: Some("GET".to_owned()),
+                    path: Some("/teapot".to_owned()),
+                }),
                 _ => Trigger::Local,
             }];
             interface.handlers.push(handler);

@@ -150,7 +150,7 @@ impl Shop {
 impl Hyperapp for Shop {
     const HANDLERS: &'static [Run<Self>] = &[
         Run::Write(|app, call| {
-            let ops: Vec<Op> = serde_json::from_slice(&call.body).unwrap();
+            let ops: Vec<Op> = serde_json::from_slice(call.body()).unwrap();
             let done = ops.into_iter().try_for_each(|op| app.apply(op));
             result_of(done)
         }),
@@ -348,6 +348,30 @@ fn a_write_costs_the_entry() {
 }
 
 #[test]
+fn what_is_kept_and_what_is_not_yet_is_read_as_one() {
+    let host = Rc::new(Host::new());
+    (0..300).for_each(|n| host.set(&format!("c/stock/k{:03}", 2 * n), "0"));
+    let mut shop: Driver<Shop> = Driver::on(host, Save::EveryNMessages(1_000)).unwrap();
+    let mut expected: BTreeMap<String, u32> =
+        (0..300).map(|n| (format!("k{:03}", 2 * n), 0)).collect();
+    let mut ops = Vec::new();
+    // In places many more are new than are kept, in others fewer.
+    for n in (100..130).chain((400..600).filter(|n| n % 7 == 0)) {
+        ops.push(Op::Insert(format!("k{n:03}"), n));
+        expected.insert(format!("k{n:03}"), n);
+        ops.extend((0..20).map(|more| Op::Insert(format!("k{n:03}-{more:02}"), more)));
+        expected.extend((0..20).map(|more| (format!("k{n:03}-{more:02}"), more)));
+        ops.push(Op::Remove(format!("k{:03}", n - 60)));
+        expected.remove(&format!("k{:03}", n - 60));
+    }
+    let body = serde_json::to_string(&ops).unwrap();
+    let turn = shop.turn(vec![message(1, "apply", &body)]);
+    assert_eq!(shown(&turn), ["1 = null"]);
+    let contents = shop.read(|app| app.contents().unwrap());
+    assert_eq!(contents.stock, expected);
+}
+
+#[test]
 fn what_comes_and_goes_in_one_turn_leaves_no_trace() {
     let mut shop: Driver<Shop> = Driver::with(Save::EveryMessage);
     let ops = [
@@ -438,7 +462,9 @@ fn collections_cannot_change_places() {
         const VIEWS: &'static [ViewFn<Self>] = &[];
         fn interface() -> Interface {
             let mut interface = Interface::new("Pair");
-            interface.handlers.push(Handler::new("swap", Mode::Write));
+            let mut handler = Handler::new("swap", Mode::Write);
+            handler.triggers = vec![Trigger::Local];
+            interface.handlers.push(handler);
             interface
         }
     }

@@ -116,7 +116,7 @@ fn what_is_stored_must_fit_the_app() {
             "the stored state has version 2, and this app reads versions up to 1; install the newer \
              version of the app again",
         ),
-        ("f/count", "-1", "`#[init]` failed: count is -1"),
+        ("f/count", "-77", "`#[init]` failed: count is -77"),
     ];
     for (path, value, expected) in cases {
         let host = Rc::new(Host::new());

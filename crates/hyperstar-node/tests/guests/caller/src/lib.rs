@@ -15,6 +15,10 @@ export!(Caller);
 const INTERFACE: &str = include_str!("../../interface.json");
 
 impl Guest for Caller {
+    fn assets() -> Vec<Asset> {
+        Vec::new()
+    }
+
     fn describe() -> String {
         INTERFACE.to_owned()
     }

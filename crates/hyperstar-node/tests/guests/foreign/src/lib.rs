@@ -20,6 +20,10 @@ export!(Foreign);
 const INTERFACE: &str = include_str!("../../interface.json");
 
 impl Guest for Foreign {
+    fn assets() -> Vec<Asset> {
+        Vec::new()
+    }
+
     fn describe() -> String {
         INTERFACE.to_owned()
     }

@@ -20,6 +20,10 @@ thread_local! {
 const INTERFACE: &str = include_str!("../../interface.json");
 
 impl Guest for Probe {
+    fn assets() -> Vec<Asset> {
+        Vec::new()
+    }
+
     fn describe() -> String {
         INTERFACE.to_owned()
     }

@@ -1,0 +1,632 @@
+//! A node: what is installed, kept over restarts, run in sandboxes, and shown to browsers.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hyperstar::{App, AppError, Hosts, ServeError, Server};
+use hyperstar_interface::Interface;
+use hyperstar_native::instance::{Limits, Program};
+use hyperstar_native::{Host, HostError, Options, Status};
+use hyperstar_store::{Key, Store, StoreError};
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use crate::control::ProcessInfo;
+use crate::home::{Home, HomeError};
+use crate::{Engine, EngineConfig, EngineError, LoadError, LoadOptions, site};
+
+/// Where the registry of what is installed lies in the store.
+const APPS: &str = "node/apps";
+const GRANTS: &str = "node/grants";
+const LAST_GRANT: &str = "node/last-grant";
+/// What a component of another language may have of memory: its runtime is in it.
+const STUBBED_MEMORY_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// How a node is set up.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// Its folder.
+    pub home: PathBuf,
+    /// Its name.
+    pub name: String,
+    /// How it runs components; the cache is in the home folder.
+    pub engine: EngineConfig,
+    /// What a process may use.
+    pub limits: Limits,
+}
+
+impl NodeConfig {
+    /// A node that lives in `home`.
+    pub fn new(home: impl Into<PathBuf>) -> Self {
+        Self {
+            home: home.into(),
+            name: "my.os".to_owned(),
+            engine: EngineConfig::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// A running node.
+///
+/// Guarantee: what is installed, granted and kept is there again after a crash at any moment; nothing that an
+/// app does ends the node or another app.
+#[derive(Clone)]
+pub struct Node {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    home: Home,
+    engine: Engine,
+    host: Host,
+    config: NodeConfig,
+    /// Set once it is served.
+    served: Mutex<Option<Served>>,
+    /// One installation at a time.
+    changing: tokio::sync::Mutex<()>,
+    stopping: CancellationToken,
+}
+
+#[derive(Clone)]
+struct Served {
+    hosts: Hosts,
+    address: SocketAddr,
+    /// Which host name each process has.
+    names: HashMap<String, String>,
+}
+
+/// What is installed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Installed {
+    /// The SHA-256 of the component.
+    component: String,
+    stub_wasi: bool,
+    /// Whether it runs when the node does.
+    runs: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Granted {
+    holder: String,
+    target: String,
+    handlers: Vec<String>,
+}
+
+/// Why a node cannot do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// Its folder.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// Its store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A component.
+    #[error("{name} cannot be installed: {source}")]
+    Load {
+        /// The process.
+        name: String,
+        /// What is wrong with it.
+        source: LoadError,
+    },
+    /// A process.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// The pages of a process.
+    #[error("the pages of {name} cannot be served: {source}")]
+    Pages {
+        /// The process.
+        name: String,
+        /// What is wrong with them.
+        source: AppError,
+    },
+    /// Listening.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// A file.
+    #[error("{path} cannot be read or written: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A name that is several processes', or none's.
+    #[error("{0}")]
+    Which(String),
+}
+
+impl Node {
+    /// Opens a node: everything that is installed is loaded, and what is to run is started. An app that cannot
+    /// be started does not keep the others from it; its status says why.
+    ///
+    /// # Errors
+    /// [`NodeError`] if the folder, the store or the engine cannot be used.
+    pub async fn open(config: NodeConfig) -> Result<Self, NodeError> {
+        let home = Home::open(&config.home)?;
+        let store = Store::open(home.store())?;
+        let mut engine = config.engine.clone();
+        engine.cache = Some(home.cache());
+        let engine = Engine::new(engine)?;
+        let host = Host::new(&config.name, &store);
+        let node = Self {
+            inner: Arc::new(Inner {
+                home,
+                engine,
+                host,
+                config,
+                served: Mutex::new(None),
+                changing: tokio::sync::Mutex::new(()),
+                stopping: CancellationToken::new(),
+            }),
+        };
+        node.boot().await?;
+        Ok(node)
+    }
+
+    /// Serves pages at `address`, and the command line at the socket in its folder, until
+    /// [`Node::stop`] or a signal.
+    ///
+    /// # Errors
+    /// [`NodeError::Serve`].
+    pub async fn serve(&self, server: Server) -> Result<(), NodeError> {
+        let address = server.local_addr().map_err(|source| NodeError::File {
+            path: "the listener".to_owned(),
+            source,
+        })?;
+        let hosts = Hosts::new(site::index(self)).map_err(|source| NodeError::Pages {
+            name: "the home page".to_owned(),
+            source,
+        })?;
+        *self.served() = Some(Served {
+            hosts: hosts.clone(),
+            address,
+            names: HashMap::new(),
+        });
+        for name in self.inner.host.processes() {
+            self.show(&name)?;
+        }
+        let control = crate::serve_control::listen(self)?;
+        let served = server.serve_hosts(hosts).await;
+        control.abort();
+        self.inner.host.stop().await;
+        Ok(served?)
+    }
+
+    /// What ends [`Node::serve`]: give it to [`Server::shutdown`].
+    pub fn stopped(&self) -> CancellationToken {
+        self.inner.stopping.clone()
+    }
+
+    /// Ends the node, after what is under way.
+    pub fn stop(&self) {
+        self.inner.stopping.cancel();
+    }
+
+    /// Installs a component under a name, or upgrades the process that has it, and starts it.
+    ///
+    /// Guarantee: an upgrade that does not run leaves the old one as it was. What this acknowledged is there
+    /// after a crash.
+    ///
+    /// # Errors
+    /// [`NodeError`]; nothing has changed then.
+    pub async fn install(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        stub_wasi: bool,
+        runs: bool,
+    ) -> Result<(), NodeError> {
+        let _changing = self.inner.changing.lock().await;
+        let program = self.load(name, bytes, stub_wasi).await?;
+        // Refused before anything is kept.
+        self.check_pages(name, program.interface())?;
+        let component = self
+            .inner
+            .home
+            .keep(bytes)
+            .map_err(|source| NodeError::File {
+                path: self.inner.home.path().display().to_string(),
+                source,
+            })?;
+        let installed = Installed {
+            component,
+            stub_wasi,
+            runs,
+        };
+        let host = &self.inner.host;
+        let options = self.options(stub_wasi);
+        let is_new = host.status(name).is_err();
+        if is_new {
+            host.add(name, program, &options)?;
+        } else {
+            host.upgrade(name, program, &options).await?;
+        }
+        host.store().set(&registered(name), &installed)?;
+        self.show(name)?;
+        host.hub().notify(site::TOPIC);
+        if runs {
+            host.start_process(name).await?;
+        }
+        self.sweep()?;
+        Ok(())
+    }
+
+    /// Starts a process, now and whenever the node starts.
+    ///
+    /// # Errors
+    /// [`NodeError::Host`].
+    pub async fn start(&self, name: &str) -> Result<(), NodeError> {
+        self.set_runs(name, true)?;
+        Ok(self.inner.host.start_process(name).await?)
+    }
+
+    /// Stops a process, also for when the node starts again.
+    ///
+    /// # Errors
+    /// [`NodeError::Host`].
+    pub fn stop_process(&self, name: &str) -> Result<(), NodeError> {
+        self.set_runs(name, false)?;
+        Ok(self.inner.host.stop_process(name)?)
+    }
+
+    /// Removes a process; with `forget` also what it has kept.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub async fn remove(&self, name: &str, forget: bool) -> Result<(), NodeError> {
+        let _changing = self.inner.changing.lock().await;
+        let host = &self.inner.host;
+        host.store().remove(&registered(name))?;
+        host.remove(name, forget).await?;
+        if let Some(served) = &mut *self.served()
+            && let Some(host_name) = served.names.remove(name)
+        {
+            served.hosts.remove(&host_name);
+        }
+        host.hub().notify(site::TOPIC);
+        self.sweep()
+    }
+
+    /// Lets `holder` message `target`, by the handlers named or by all. It lasts until it is taken back.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn grant(&self, holder: &str, target: &str, handlers: &[String]) -> Result<u64, NodeError> {
+        let store = self.inner.host.store();
+        let granted = Granted {
+            holder: holder.to_owned(),
+            target: target.to_owned(),
+            handlers: handlers.to_vec(),
+        };
+        let (id, _) = store.transaction(|tx| {
+            let id = tx.get::<u64>(LAST_GRANT)?.unwrap_or(0) + 1;
+            tx.set(LAST_GRANT, &id)?;
+            tx.set(&format!("{GRANTS}/{}", u64::encode(id)), &granted)?;
+            Ok::<_, StoreError>(id)
+        })?;
+        self.give(id, &granted);
+        Ok(id)
+    }
+
+    /// Takes a grant back. Says whether there was one.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn revoke(&self, id: u64) -> Result<bool, NodeError> {
+        let store = self.inner.host.store();
+        let path = format!("{GRANTS}/{}", u64::encode(id));
+        let existed = store.contains(&path)?;
+        store.remove(&path)?;
+        self.inner.host.revoke(id);
+        Ok(existed)
+    }
+
+    /// The processes underneath.
+    pub fn host(&self) -> &Host {
+        &self.inner.host
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        self.inner.home.path()
+    }
+
+    /// What people see of all processes.
+    pub(crate) fn processes(&self) -> Vec<ProcessInfo> {
+        let host = &self.inner.host;
+        let names = host.processes();
+        names.iter().filter_map(|name| self.info(name)).collect()
+    }
+
+    fn info(&self, name: &str) -> Option<ProcessInfo> {
+        let host = &self.inner.host;
+        let interface = host.interface(name).ok()?;
+        let (status, reason) = match host.status(name).ok()? {
+            Status::Stopped => ("stopped", None),
+            Status::Starting => ("starting", None),
+            Status::Running => ("running", None),
+            Status::Restarting { reason, .. } => ("restarting", Some(reason)),
+            Status::Failed { reason } => ("failed", Some(reason)),
+            _ => ("unknown", None),
+        };
+        let installed: Option<Installed> = host.store().get(&registered(name)).ok()?;
+        Some(ProcessInfo {
+            name: name.to_owned(),
+            title: interface.name,
+            icon: interface.icon,
+            status: status.to_owned(),
+            reason,
+            memory_bytes: host.memory_bytes(name).unwrap_or(0),
+            url: self.url(name).unwrap_or_default(),
+            version: installed.map_or_else(String::new, |installed| {
+                installed.component.chars().take(8).collect()
+            }),
+        })
+    }
+
+    /// The process that somebody means: a whole name, or as much of its beginning as tells it apart.
+    ///
+    /// # Errors
+    /// [`NodeError::Which`] lists what it may have been.
+    pub(crate) fn which(&self, meant: &str) -> Result<String, NodeError> {
+        let names = self.inner.host.processes();
+        if names.iter().any(|name| name == meant) {
+            return Ok(meant.to_owned());
+        }
+        let found: Vec<&String> = names
+            .iter()
+            .filter(|name| name.split(':').next() == Some(meant) || name.starts_with(meant))
+            .collect();
+        match found[..] {
+            [name] => Ok(name.clone()),
+            [] if names.is_empty() => Err(NodeError::Which(format!(
+                "there is no process `{meant}`: nothing is installed; `hyperstar bs` in an app's folder does it"
+            ))),
+            [] => Err(NodeError::Which(format!(
+                "there is no process `{meant}`; there are {}",
+                names.join(", ")
+            ))),
+            _ => Err(NodeError::Which(format!(
+                "`{meant}` may be {}; say more of it",
+                found
+                    .iter()
+                    .map(|name| name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(" or ")
+            ))),
+        }
+    }
+
+    /// Where the home page is.
+    pub(crate) fn home_url(&self) -> Option<String> {
+        let served = self.served();
+        let address = served.as_ref()?.address;
+        Some(format!("http://localhost:{}/", address.port()))
+    }
+
+    fn url(&self, name: &str) -> Option<String> {
+        let served = self.served();
+        let served = served.as_ref()?;
+        let host_name = served.names.get(name)?;
+        Some(format!("http://{host_name}:{}/", served.address.port()))
+    }
+
+    async fn boot(&self) -> Result<(), NodeError> {
+        let host = &self.inner.host;
+        let store = host.store();
+        let grants = store.entries::<Granted>(GRANTS)?;
+        for (path, granted) in &grants {
+            if let Some(id) = path.rsplit('/').next().and_then(u64::decode) {
+                self.give(id, granted);
+            }
+        }
+        if let Some(last) = store.get::<u64>(LAST_GRANT)? {
+            host.grants_up_to(last);
+        }
+        let mut to_run = Vec::new();
+        for (path, installed) in store.entries::<Installed>(APPS)? {
+            let Some(name) = path.rsplit('/').next().and_then(String::decode) else {
+                continue;
+            };
+            match self.bring(&name, &installed).await {
+                Ok(()) if installed.runs => to_run.push(name),
+                Ok(()) => {}
+                Err(error) => tracing::error!(name, %error, "an app cannot be loaded"),
+            }
+        }
+        // All are known before one runs: what waits for them comes back otherwise.
+        let mut starting = tokio::task::JoinSet::new();
+        for name in to_run {
+            let host = host.clone();
+            starting.spawn(async move {
+                if let Err(error) = host.start_process(&name).await {
+                    tracing::error!(name, %error, "an app does not start");
+                }
+            });
+        }
+        starting.join_all().await;
+        Ok(())
+    }
+
+    async fn bring(&self, name: &str, installed: &Installed) -> Result<(), NodeError> {
+        let bytes = self
+            .inner
+            .home
+            .component_bytes(&installed.component)
+            .map_err(|source| NodeError::File {
+                path: format!("the component {}", installed.component),
+                source,
+            })?;
+        let program = self.load(name, &bytes, installed.stub_wasi).await?;
+        let options = self.options(installed.stub_wasi);
+        Ok(self.inner.host.add(name, program, &options)?)
+    }
+
+    async fn load(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        stub_wasi: bool,
+    ) -> Result<Arc<dyn Program>, NodeError> {
+        let options = LoadOptions {
+            stub_wasi,
+            ..LoadOptions::default()
+        };
+        let loaded = self.inner.engine.load(bytes, options).await;
+        let component = loaded.map_err(|source| NodeError::Load {
+            name: name.to_owned(),
+            source,
+        })?;
+        Ok(Arc::new(component))
+    }
+
+    fn options(&self, stub_wasi: bool) -> Options {
+        let mut limits = self.inner.config.limits.clone();
+        if stub_wasi {
+            limits.memory_bytes_max = limits.memory_bytes_max.max(STUBBED_MEMORY_BYTES_MAX);
+        }
+        Options {
+            limits,
+            ..Options::default()
+        }
+    }
+
+    fn give(&self, id: u64, granted: &Granted) {
+        let handlers: Vec<&str> = granted.handlers.iter().map(String::as_str).collect();
+        self.inner
+            .host
+            .grant(id, &granted.holder, &granted.target, &handlers);
+    }
+
+    fn set_runs(&self, name: &str, runs: bool) -> Result<(), NodeError> {
+        let path = registered(name);
+        self.inner.host.store().transaction(|tx| {
+            if let Some(mut installed) = tx.get::<Installed>(&path)? {
+                installed.runs = runs;
+                tx.set(&path, &installed)?;
+            }
+            Ok::<_, StoreError>(())
+        })?;
+        Ok(())
+    }
+
+    /// Serves the pages of a process under its host name.
+    fn show(&self, name: &str) -> Result<(), NodeError> {
+        let app = self.inner.host.app(name)?;
+        let mut served = self.served();
+        let Some(served) = &mut *served else {
+            return Ok(());
+        };
+        let host_name = match served.names.get(name) {
+            Some(host_name) => host_name.clone(),
+            None => free_host_name(name, |taken| {
+                served.names.values().any(|used| used == taken)
+            }),
+        };
+        served
+            .hosts
+            .set(&host_name, app)
+            .map_err(|source| NodeError::Pages {
+                name: name.to_owned(),
+                source,
+            })?;
+        served.names.insert(name.to_owned(), host_name);
+        Ok(())
+    }
+
+    /// Whether the pages that an app says it has can be served.
+    fn check_pages(&self, name: &str, interface: &Interface) -> Result<(), NodeError> {
+        let app = interface
+            .views
+            .iter()
+            .fold(App::new(self.inner.host.hub()), |app, view| {
+                app.view(&view.path, |_cx| "")
+            });
+        match app.into_router() {
+            Ok(_) => Ok(()),
+            Err(source) => Err(NodeError::Pages {
+                name: name.to_owned(),
+                source,
+            }),
+        }
+    }
+
+    fn sweep(&self) -> Result<(), NodeError> {
+        let installed = self.inner.host.store().entries::<Installed>(APPS)?;
+        let is_named = |hash: &str| installed.iter().any(|(_, app)| app.component == hash);
+        self.inner
+            .home
+            .sweep(is_named)
+            .map_err(|source| NodeError::File {
+                path: self.inner.home.path().display().to_string(),
+                source,
+            })
+    }
+
+    fn served(&self) -> MutexGuard<'_, Option<Served>> {
+        self.inner
+            .served
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("home", &self.home())
+            .field("host", &self.inner.host)
+            .finish_non_exhaustive()
+    }
+}
+
+fn registered(name: &str) -> String {
+    format!("{APPS}/{}", String::encode(name))
+}
+
+/// `process-package-publisher.localhost`: an origin of its own. Names that come out the same get a number.
+fn free_host_name(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let label: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    // A label of DNS has at most 63 characters.
+    let label = &label[..label.len().min(56)];
+    let label = label.trim_end_matches('-');
+    let mut candidate = format!("{label}.localhost");
+    let mut number = 2;
+    while is_taken(&candidate) {
+        candidate = format!("{label}-{number}.localhost");
+        number += 1;
+    }
+    candidate
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_process_has_a_host_name_of_its_own() {
+        let check = |name: &str, taken: &[&str], expected: &str| {
+            assert_eq!(free_host_name(name, |name| taken.contains(&name)), expected);
+        };
+        check(
+            "counter:counter:ann.os",
+            &[],
+            "counter-counter-ann-os.localhost",
+        );
+        check("a-b:c:d", &["a-b-c-d.localhost"], "a-b-c-d-2.localhost");
+        let long = format!("{}:b:c", "a".repeat(63));
+        check(&long, &[], &format!("{}.localhost", "a".repeat(56)));
+    }
+}

@@ -4,6 +4,7 @@ use wasmparser::{Encoding, Parser, Payload};
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
+use crate::apps;
 use crate::engine::LoadOptions;
 
 /// What is taken of each thing in a component, all its modules together. A compiler takes time and memory
@@ -206,7 +207,8 @@ pub(crate) fn imports(
         let is_wasi = name.starts_with("wasi:");
         let is_given = name.starts_with("hyperstar:process/sys@")
             || name.starts_with("hyperstar:process/types@")
-            || (is_wasi && options.stub_wasi);
+            || (is_wasi && options.stub_wasi)
+            || (name.starts_with(apps::PACKAGE) && options.apps.is_some());
         if !is_given {
             return Err(LoadError::Import {
                 name: name.to_owned(),

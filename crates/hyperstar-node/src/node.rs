@@ -472,7 +472,10 @@ impl Node {
         bytes: &[u8],
         stub_wasi: bool,
     ) -> Result<Arc<dyn Program>, NodeError> {
-        let options = LoadOptions { stub_wasi };
+        let options = LoadOptions {
+            stub_wasi,
+            ..LoadOptions::default()
+        };
         let loaded = self.inner.engine.load(bytes, options).await;
         let component = loaded.map_err(|source| NodeError::Load {
             name: name.to_owned(),

@@ -186,7 +186,7 @@ async fn what_goes_wrong_is_an_error_for_the_component() {
         ),
         (
             "huge:a:b",
-            "Orders.place_order answered 20971520 bytes; at most 16777216 are taken",
+            "Orders.place_order answered 20971520 bytes; at most 8388608 are taken",
         ),
     ] {
         let answer = process.ask("place", to).await;

@@ -25,7 +25,7 @@ mod process;
 mod slices;
 
 pub use cache::CacheError;
-pub use control::{Control, ControlError, ProcessInfo, Request, Update};
+pub use control::{Control, ControlError, ProcessInfo, Request, Update, Updates};
 pub use home::HomeError;
 pub use node::{Node, NodeConfig, NodeError};
 pub use check::LoadError;

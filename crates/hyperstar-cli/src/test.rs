@@ -72,10 +72,11 @@ async fn try_out(built: &Built) -> Result<u64> {
     let tried = async {
         node.install(&name, &built.bytes, false, true).await?;
         let views = node.host().interface(&name)?.views;
-        let host = format!("{}.localhost", name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
+        let url = url_of(&node, &name).await;
+        let host = url.trim_start_matches("http://").trim_end_matches('/');
         let mut pages = 0;
         for view in views.iter().filter(|view| !view.path.contains('{')) {
-            load(address, &host, &view.path).await?;
+            load(address, host, &view.path).await?;
             pages += 1;
         }
         Ok(pages)
@@ -84,6 +85,16 @@ async fn try_out(built: &Built) -> Result<u64> {
     node.stop();
     serving.await.context("the node has failed")??;
     tried
+}
+
+/// Where a process's pages are, once the node serves.
+async fn url_of(node: &Node, name: &str) -> String {
+    loop {
+        if let Some(url) = node.url(name) {
+            return url;
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Loads a page as a browser does.

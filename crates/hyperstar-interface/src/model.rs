@@ -172,6 +172,10 @@ pub enum Trigger {
     WsClient,
     /// An event of a chain.
     Eth,
+    /// A tab that opens a page of the app.
+    Join,
+    /// A tab that has left.
+    Leave,
     /// Time: every so many milliseconds.
     Every(u64),
     /// The end of the process.

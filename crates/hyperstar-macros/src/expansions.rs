@@ -70,7 +70,7 @@ fn everything_else() {
             name = "Room",
             features,
             endpoints = ["/api"],
-            ui = "ui",
+            ui = "tests/ui",
             widget = true
         ),
         quote! {

@@ -140,6 +140,7 @@ pub(crate) fn actions(actions: Vec<abi::Action>) -> Asked {
                 task: TaskId(task),
                 result: outcome.map_err(kernel_error),
             },
+            abi::Action::Defer(task) => kernel::Action::Defer { task: TaskId(task) },
             abi::Action::SetTimer { id, after_ms } => kernel::Action::SetTimer {
                 id: TimerId(id),
                 after_ms,

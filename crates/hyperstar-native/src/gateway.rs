@@ -9,12 +9,13 @@ use ::http::StatusCode;
 use ::http::header::{CONTENT_TYPE, REFERER};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hyperstar::{ActionCx, ActionError, App, Cx, Html, Reply, View, ViewError};
+use hyperstar::{ActionCx, ActionError, App, Assets, Cx, Html, Reply, View, ViewError};
 use hyperstar_interface::{Audience as Shown, Trigger};
 use hyperstar_process::abi::{ActionHead, Audience, CallError, Origin, RenderRequest, Viewer};
 use sha2::{Digest, Sha256};
 
 use crate::host::{Ask, Host, Process};
+use crate::instance::Program;
 
 pub(crate) use ws::Channels;
 
@@ -29,8 +30,10 @@ pub(crate) fn app(host: &Host, process: &Arc<Process>) -> App {
         .name(&process.id().replace(':', "-"))
         .title(&interface.name)
         .sessions_in(host.store(), &process.place().sessions());
+    app = files(app, &*program);
     for (number, view) in interface.views.iter().enumerate() {
-        let mut page = page(host, process, number as u32, view.audience);
+        let page = page(host, process, number as u32, view.audience);
+        let mut page = hooks(host, process, page);
         if let Some(title) = &view.title {
             page = page.title(title.as_str());
         }
@@ -54,6 +57,75 @@ pub(crate) fn app(host: &Host, process: &Arc<Process>) -> App {
         let (host, process) = (host.clone(), process.clone());
         async move { http::answer(&host, &process, &visitor, request).await }
     })
+}
+
+/// The files of the app: style sheets and scripts are linked in each page, in the order that it lists them in.
+fn files(mut app: App, program: &dyn Program) -> App {
+    let files = program.assets();
+    for file in files {
+        match file.name.rsplit_once('.') {
+            Some((_, "css")) => app = app.stylesheet(&file.name),
+            Some((_, "js")) => app = app.script(&file.name),
+            _ => {}
+        }
+    }
+    let icon = program.interface().icon.as_deref().unwrap_or("\u{2b50}");
+    let head = maud::html! {
+        meta name="color-scheme" content="light dark";
+        @if icon.chars().count() <= 8 {
+            link rel="icon" href={
+                "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 100 100'>"
+                "<text y='.9em' font-size='90'>" (icon) "</text></svg>"
+            };
+        } @else {
+            link rel="icon" href=(icon);
+        }
+    };
+    let owned = files
+        .iter()
+        .map(|file| (file.name.clone(), file.body.clone()));
+    app.assets(Assets::owned(owned)).head(head)
+}
+
+/// Tells a process who comes and goes, if it wants to know.
+fn hooks(host: &Host, process: &Arc<Process>, mut page: View) -> View {
+    let program = process.program();
+    let handler_of = |trigger: &Trigger| {
+        let handlers = program.interface().handlers.iter();
+        let mut handlers = handlers.filter(|handler| handler.triggers.contains(trigger));
+        handlers.next().map(|handler| handler.name.clone())
+    };
+    let tell = |handler: String| {
+        let (host, process) = (host.clone(), process.clone());
+        move |who: hyperstar::Viewer| {
+            let (host, process, handler) = (host.clone(), process.clone(), handler.clone());
+            let tasks = host.tasks().clone();
+            tasks.spawn(async move {
+                let origin = Origin::Action(ActionHead {
+                    viewer: viewer_of(&who),
+                    path: String::new(),
+                    arguments: Vec::new(),
+                });
+                let ask = Ask {
+                    origin,
+                    handler,
+                    body: b"{}".to_vec(),
+                    timeout_ms: ANSWER_MS,
+                    key: None,
+                };
+                if let Err(error) = host.ask(process.id(), ask).await {
+                    tracing::debug!(process = process.id(), %error, "who came or went is not known");
+                }
+            });
+        }
+    };
+    if let Some(handler) = handler_of(&Trigger::Join) {
+        page = page.on_join(tell(handler));
+    }
+    if let Some(handler) = handler_of(&Trigger::Leave) {
+        page = page.on_leave(tell(handler));
+    }
+    page
 }
 
 fn page(host: &Host, process: &Arc<Process>, view: u32, shown: Shown) -> View {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyperstar_interface::Interface;
-use hyperstar_process::abi::{Event, Page, RenderError, RenderRequest, Start, Turn};
+use hyperstar_process::abi::{Asset, Event, Page, RenderError, RenderRequest, Start, Turn};
 use hyperstar_process::sys::Level;
 
 /// A future that may move between threads.
@@ -19,6 +19,11 @@ pub type Started = Result<(Box<dyn Instance>, Turn), Crash>;
 pub trait Program: Send + Sync {
     /// What it is and can be asked.
     fn interface(&self) -> &Interface;
+
+    /// The files that its pages use.
+    fn assets(&self) -> &[Asset] {
+        &[]
+    }
 
     /// Makes an instance and begins its life.
     ///

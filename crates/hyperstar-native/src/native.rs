@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use hyperstar_interface::Interface;
-use hyperstar_process::abi::{Event, Page, RenderError, RenderRequest, Start, Turn};
+use hyperstar_process::abi::{Asset, Event, Page, RenderError, RenderRequest, Start, Turn};
 use hyperstar_process::sys::{self, Level, Sys};
 use hyperstar_process::{Guest, Hyperapp, Runtime};
 use tokio::sync::oneshot;
@@ -25,6 +25,7 @@ use crate::instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program, Star
 /// as they may in a component; and one that blocks delays nobody else.
 pub struct Native<A> {
     interface: Interface,
+    assets: Vec<Asset>,
     app: PhantomData<fn() -> A>,
 }
 
@@ -33,6 +34,7 @@ impl<A: Hyperapp> Native<A> {
     pub fn new() -> Self {
         Self {
             interface: A::interface(),
+            assets: Runtime::<A>::new().assets(),
             app: PhantomData,
         }
     }
@@ -47,6 +49,10 @@ impl<A: Hyperapp> Default for Native<A> {
 impl<A: Hyperapp> Program for Native<A> {
     fn interface(&self) -> &Interface {
         &self.interface
+    }
+
+    fn assets(&self) -> &[Asset] {
+        &self.assets
     }
 
     fn start<'a>(

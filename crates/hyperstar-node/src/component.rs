@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyperstar_interface::Interface;
-use hyperstar_process::abi::Start;
+use hyperstar_process::abi::{Asset, Start};
 use hyperstar_process::sys::Level;
 
 use crate::bindings::ProcessPre;
 use crate::check::LoadError;
 use crate::engine::Engine;
 use crate::guest::Guest;
-use hyperstar_native::instance::{BoxFuture, HostSys, Instance, Limits, Program, Started};
 use crate::process::{self, Process};
+use hyperstar_native::instance::{BoxFuture, HostSys, Instance, Limits, Program, Started};
 
-/// A description is read whole.
-const DESCRIPTION_BYTES_MAX: usize = 1 << 20;
+/// A description is read whole, and so are the files of the pages.
+const DESCRIPTION_BYTES_MAX: usize = 32 << 20;
 /// The processor time of a description.
 const DESCRIBE_MS_MAX: u64 = 1_000;
 
@@ -26,6 +26,7 @@ pub struct Component {
     pub(crate) engine: Engine,
     pub(crate) pre: ProcessPre<Guest>,
     pub(crate) interface: Arc<Interface>,
+    pub(crate) assets: Arc<[Asset]>,
     pub(crate) content_hash: [u8; 32],
     pub(crate) is_from_cache: bool,
 }
@@ -54,21 +55,27 @@ impl Component {
 pub(crate) async fn describe(
     engine: &Engine,
     pre: &ProcessPre<Guest>,
-) -> Result<Interface, LoadError> {
+) -> Result<(Interface, Vec<Asset>), LoadError> {
     let limits = Limits {
         turn_bytes_max: DESCRIPTION_BYTES_MAX,
         init_ms_max: DESCRIBE_MS_MAX,
         ..Limits::default()
     };
     let store = process::store(engine, Arc::new(Nothing), limits);
-    let text = process::describe(engine, store, pre.clone()).await;
-    let text = text.map_err(|crash| LoadError::Describe(crash.to_string()))?;
-    serde_json::from_str(&text).map_err(|error| LoadError::Describe(error.to_string()))
+    let described = process::describe(engine, store, pre.clone()).await;
+    let (text, assets) = described.map_err(|crash| LoadError::Describe(crash.to_string()))?;
+    let interface =
+        serde_json::from_str(&text).map_err(|error| LoadError::Describe(error.to_string()))?;
+    Ok((interface, assets))
 }
 
 impl Program for Component {
     fn interface(&self) -> &Interface {
         &self.interface
+    }
+
+    fn assets(&self) -> &[Asset] {
+        &self.assets
     }
 
     fn start<'a>(

@@ -191,10 +191,11 @@ impl Control {
     /// # Errors
     /// [`ControlError::NoNode`].
     pub fn connect(home: &Path) -> Result<Self, ControlError> {
-        let stream = UnixStream::connect(socket_path(home)).map_err(|source| ControlError::NoNode {
-            home: home.display().to_string(),
-            source,
-        })?;
+        let stream =
+            UnixStream::connect(socket_path(home)).map_err(|source| ControlError::NoNode {
+                home: home.display().to_string(),
+                source,
+            })?;
         Ok(Self {
             stream: BufReader::new(stream),
         })

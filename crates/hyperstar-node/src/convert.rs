@@ -175,6 +175,7 @@ fn action(action: wit::Action) -> abi::Action {
             task: answer.task,
             outcome: answer.outcome.map(response).map_err(call_error_out),
         },
+        wit::Action::Defer(task) => abi::Action::Defer(task),
         wit::Action::SetTimer(timer) => abi::Action::SetTimer {
             id: timer.id,
             after_ms: timer.after_ms,
@@ -212,6 +213,13 @@ fn call_error_out(error: wit::CallError) -> abi::CallError {
         wit::CallError::Cycle => abi::CallError::Cycle,
         wit::CallError::Crashed => abi::CallError::Crashed,
         wit::CallError::Malformed(text) => abi::CallError::Malformed(text),
+    }
+}
+
+pub(crate) fn asset(asset: wit::Asset) -> abi::Asset {
+    abi::Asset {
+        name: asset.name,
+        body: asset.body,
     }
 }
 

@@ -162,11 +162,12 @@ impl Engine {
         let pre = linker.instantiate_pre(&compiled);
         let pre = pre.and_then(bindings::ProcessPre::new);
         let pre = pre.map_err(|error| LoadError::Interface(format!("{error:#}")))?;
-        let interface = component::describe(self, &pre).await?;
+        let (interface, assets) = component::describe(self, &pre).await?;
         Ok(Component {
             engine: self.clone(),
             pre,
             interface: Arc::new(interface),
+            assets: assets.into(),
             content_hash,
             is_from_cache,
         })

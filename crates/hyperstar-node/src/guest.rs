@@ -8,8 +8,8 @@ use hyperstar_process::sys::Level;
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 
 use crate::bindings::hyperstar::process::{sys, types};
-use hyperstar_native::instance::{HostSys, Limits};
 use crate::slices::Meter;
+use hyperstar_native::instance::{HostSys, Limits};
 
 /// The bytes of randomness that one call gives at most.
 const RANDOM_BYTES_MAX: u32 = 4_096;
@@ -183,9 +183,7 @@ impl sys::Host for Guest {
             .into());
         }
         let mut random = vec![0; bytes as usize];
-        self.sys
-            .random(&mut random)
-            .map_err(wasmtime::Error::msg)?;
+        self.sys.random(&mut random).map_err(wasmtime::Error::msg)?;
         Ok(random)
     }
 

@@ -12,8 +12,8 @@ use crate::convert;
 use crate::crash::crash;
 use crate::engine::Engine;
 use crate::guest::Guest;
-use hyperstar_native::instance::{BoxFuture, Crash, HostSys, Instance, Limits};
 use crate::slices::{Meter, SLICE_TICKS};
+use hyperstar_native::instance::{BoxFuture, Crash, HostSys, Instance, Limits};
 
 /// The handles of resources that a guest may hold. Ours need none; other languages' runtimes a few.
 const HANDLES_MAX: usize = 1_000;
@@ -73,19 +73,24 @@ pub(crate) async fn describe(
     engine: &Engine,
     mut store: Store<Guest>,
     pre: ProcessPre<Guest>,
-) -> Result<String, Crash> {
+) -> Result<(String, Vec<abi::Asset>), Crash> {
     let meter = store.data().meter.clone();
     let init_ms_max = store.data().limits.init_ms_max;
     begin(&mut store, init_ms_max);
     let call = async move {
         let described = async {
             let exports = pre.instantiate_async(&mut store).await?;
-            exports.call_describe(&mut store).await
+            let description = exports.call_describe(&mut store).await?;
+            Ok((description, exports.call_assets(&mut store).await?))
         };
         let described = described.await;
         described.map_err(|error| crash(&error, store.data()))
     };
-    Ok(run(engine, &meter, false, call).await?.0)
+    let (description, assets) = run(engine, &meter, false, call).await?.0;
+    Ok((
+        description,
+        assets.into_iter().map(convert::asset).collect(),
+    ))
 }
 
 impl Process {

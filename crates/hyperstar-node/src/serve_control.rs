@@ -74,7 +74,9 @@ async fn converse(node: &Node, stream: UnixStream) -> io::Result<()> {
                 Err(Stop::HungUp(error)) => return Err(error),
             },
             Err(error) => Update::Failed {
-                reason: format!("the node does not understand this ({error}); it may be of another version"),
+                reason: format!(
+                    "the node does not understand this ({error}); it may be of another version"
+                ),
             },
         };
         caller.tell(&last).await?;

@@ -248,6 +248,8 @@ pub enum Action {
         /// The answer.
         outcome: Result<Response, CallError>,
     },
+    /// A message of this turn was not begun, since an exclusive handler waits: it is to come again, in its place.
+    Defer(u64),
     /// Asks for an [`Event::Timer`].
     SetTimer {
         /// Once in a life of the process.
@@ -335,6 +337,15 @@ pub struct RenderRequest {
     pub audience: Audience,
     /// The path that the app is mounted at; empty at the root.
     pub base: String,
+}
+
+/// A file that the app's pages use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asset {
+    /// By which pages know it: `style.css`. Its ending says what it is.
+    pub name: String,
+    /// What it holds.
+    pub body: Vec<u8>,
 }
 
 /// A rendered page.

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use hyperstar_interface::Interface;
 
-use crate::abi::{CallError, Event, Page, RenderError, RenderRequest, Response, Start, Turn};
+use crate::abi::{self, CallError, Event, Page, RenderError, RenderRequest, Response, Start, Turn};
 use crate::call::Call;
 use crate::state::State;
 use crate::view::{Html, ViewCall, ViewError};
@@ -16,8 +16,19 @@ pub trait Hyperapp: State {
     const HANDLERS: &'static [Run<Self>];
     /// Its views: `Interface::views` has the same order.
     const VIEWS: &'static [ViewFn<Self>];
+    /// The files of its `ui` folders.
+    const ASSETS: &'static [Asset] = &[];
     /// What it is and can be asked.
     fn interface() -> Interface;
+}
+
+/// A file that is compiled into an app.
+#[derive(Clone, Copy, Debug)]
+pub struct Asset {
+    /// Its path below the folder: `style.css`.
+    pub name: &'static str,
+    /// What it holds.
+    pub body: &'static [u8],
 }
 
 /// Renders one view.
@@ -51,6 +62,10 @@ pub enum Run<A> {
 pub trait Guest {
     /// What it is and can be asked.
     fn interface(&self) -> Interface;
+    /// The files that its pages use.
+    fn assets(&self) -> Vec<abi::Asset> {
+        Vec::new()
+    }
     /// Begins a life. An error says why it cannot; nothing is to be kept then.
     ///
     /// # Errors

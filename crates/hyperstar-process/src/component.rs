@@ -57,6 +57,15 @@ impl<A: Hyperapp> bindings::Guest for Exported<A> {
         serde_json::to_string(&interface).expect("an interface has text for keys, so it is JSON")
     }
 
+    fn assets() -> Vec<bindings::Asset> {
+        let assets = with::<A, _>(|guest| guest.assets()).into_iter();
+        let own = |asset: abi::Asset| bindings::Asset {
+            name: asset.name,
+            body: asset.body,
+        };
+        assets.map(own).collect()
+    }
+
     fn init(start: bindings::Start) -> Result<bindings::Turn, String> {
         with::<A, _>(|guest| guest.start(start.into())).map(Into::into)
     }

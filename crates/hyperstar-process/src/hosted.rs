@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use hyperstar_interface::Interface;
 
-use crate::abi::{Event, Page, RenderError, RenderRequest, Start, Turn};
+use crate::abi::{self, Event, Page, RenderError, RenderRequest, Start, Turn};
 use crate::app::Guest;
 use crate::sys::{self, Sys};
 
@@ -50,6 +50,14 @@ impl<G: Guest> Guest for Hosted<G> {
             .as_ref()
             .expect("a guest is there until the drop");
         guest.interface()
+    }
+
+    fn assets(&self) -> Vec<abi::Asset> {
+        let guest = self
+            .guest
+            .as_ref()
+            .expect("a guest is there until the drop");
+        guest.assets()
     }
 
     fn start(&mut self, start: Start) -> Result<Turn, String> {

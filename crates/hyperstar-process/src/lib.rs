@@ -55,7 +55,7 @@ mod ws;
 pub use abi::{CallError, Origin, Response};
 pub use action::{Action, action, action_at};
 pub use address::{Address, AddressError, ProcessId};
-pub use app::{Alone, Guest, Hyperapp, Outcome, Run, Task, ViewFn};
+pub use app::{Alone, Asset, Guest, Hyperapp, Outcome, Run, Task, ViewFn};
 pub use args::File;
 pub use client::Asking;
 pub use clock::{log, now_ms, random};

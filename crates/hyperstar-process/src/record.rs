@@ -124,6 +124,10 @@ impl Guest for Recorder {
         self.guest.interface()
     }
 
+    fn assets(&self) -> Vec<crate::abi::Asset> {
+        self.guest.assets()
+    }
+
     fn start(&mut self, start: Start) -> Result<Turn, String> {
         let result = self.guest.start(start.clone());
         self.add(Input::Start(start), Output::Start(result.clone()));

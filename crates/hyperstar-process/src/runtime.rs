@@ -9,8 +9,8 @@ use std::sync::Arc;
 use hyperstar_interface::Interface;
 
 use self::life::Life;
-use crate::abi::{Action, CallError, Event, Page, RenderError, RenderRequest, Start, Turn};
-use crate::app::{Guest, Hyperapp};
+use crate::abi::{self, Action, CallError, Event, Page, RenderError, RenderRequest, Start, Turn};
+use crate::app::{Asset, Guest, Hyperapp};
 use crate::base;
 use crate::view::{ViewCall, ViewCx};
 
@@ -65,6 +65,14 @@ impl<A: Hyperapp> Default for Runtime<A> {
 impl<A: Hyperapp> Guest for Runtime<A> {
     fn interface(&self) -> Interface {
         A::interface()
+    }
+
+    fn assets(&self) -> Vec<abi::Asset> {
+        let owned = |asset: &Asset| abi::Asset {
+            name: asset.name.to_owned(),
+            body: asset.body.to_vec(),
+        };
+        A::ASSETS.iter().map(owned).collect()
     }
 
     fn start(&mut self, start: Start) -> Result<Turn, String> {

@@ -62,6 +62,16 @@ impl Assets {
         }
     }
 
+    /// Files that were made or read at run time.
+    pub fn owned(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+        let files = files
+            .into_iter()
+            .map(|(name, bytes)| (name, Cow::Owned(bytes), None));
+        Self {
+            files: files.collect(),
+        }
+    }
+
     /// A folder that `#[derive(rust_embed::Embed)]` compiled in. In debug builds it is read from the
     /// disk, and a change reloads the open pages.
     #[cfg(feature = "assets")]

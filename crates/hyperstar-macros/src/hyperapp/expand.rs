@@ -2,8 +2,8 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Ident;
 use syn::spanned::Spanned;
+use syn::{Ident, ReturnType};
 
 use super::marks::Mark;
 use super::params::{Context, Param, Value};
@@ -41,11 +41,20 @@ fn hyperapp(app: &App) -> TokenStream {
         quote!(#(#cfgs)* #run)
     });
     let interface = interface::interface(app);
+    let assets = app.settings.assets.iter().map(|(name, file)| {
+        quote! {
+            ::hyperstar_process::__private::Asset {
+                name: #name,
+                body: ::std::include_bytes!(::std::concat!(::std::env!("CARGO_MANIFEST_DIR"), #file)),
+            }
+        }
+    });
     quote! {
         #[automatically_derived]
         impl ::hyperstar_process::__private::Hyperapp for #own {
             const HANDLERS: &'static [::hyperstar_process::__private::Run<Self>] = &[#(#handlers),*];
             const VIEWS: &'static [::hyperstar_process::__private::ViewFn<Self>] = &[#(#views),*];
+            const ASSETS: &'static [::hyperstar_process::__private::Asset] = &[#(#assets),*];
             fn interface() -> ::hyperstar_process::__private::Interface {
                 #interface
             }
@@ -62,12 +71,14 @@ struct Locals {
 }
 
 impl Locals {
-    fn new() -> Self {
+    fn new(method: &Method) -> Self {
+        // What is wrong with the value is wrong with its type.
+        let place = returned(method).resolved_at(Span::mixed_site());
         Self {
             app: local("app"),
             call: local("call"),
             arguments: local("arguments"),
-            value: local("value"),
+            value: Ident::new("value", place),
         }
     }
 }
@@ -80,7 +91,7 @@ fn local(name: &str) -> Ident {
 fn view(method: &Method) -> TokenStream {
     let Locals {
         app, call, value, ..
-    } = Locals::new();
+    } = Locals::new(method);
     let ident = &method.ident;
     let mut reads = Vec::new();
     let mut passed = Vec::new();
@@ -104,7 +115,7 @@ fn view(method: &Method) -> TokenStream {
             Param::Context(..) => quote!(#call.cx),
         });
     }
-    let into_html = quote_spanned! {located(&method.output)=>
+    let into_html = quote_spanned! {returned(method)=>
         ::hyperstar_process::__private::IntoHtml::into_html(#value)
     };
     quote! {
@@ -118,7 +129,7 @@ fn view(method: &Method) -> TokenStream {
 
 /// An entry of the table of handlers.
 fn run(method: &Method) -> TokenStream {
-    let own = Locals::new();
+    let own = Locals::new(method);
     let Locals {
         app, call, value, ..
     } = &own;
@@ -182,11 +193,15 @@ fn arguments(method: &Method, own: &Locals) -> (TokenStream, TokenStream) {
     let handler = method.name();
     let mut reads = TokenStream::new();
     let names: Vec<String> = method.values().map(Value::name).collect();
-    if !names.is_empty() {
-        reads.extend(or_return(
-            &quote!(let #arguments),
-            &quote!(#call.args(#handler, [#(#names),*])),
-        ));
+    // Who sends arguments to a handler that takes none hears of it.
+    let is_asked = method.is_called() || method.has(|mark| matches!(mark, Mark::Http(_)));
+    if is_asked || !names.is_empty() {
+        let binding = match names.is_empty() {
+            true => quote!(let _),
+            false => quote!(let #arguments),
+        };
+        let read = quote!(#call.args(#handler, [#(#names),*]));
+        reads.extend(or_return(&binding, &read));
     }
     let (channel, message) = (local("channel"), local("message"));
     if method.has(|mark| matches!(mark, Mark::Ws(_) | Mark::WsClient)) {
@@ -244,7 +259,7 @@ fn or_return(binding: &TokenStream, result: &TokenStream) -> TokenStream {
 /// Turns the value into the answer, by who asked.
 fn answer(method: &Method, own: &Locals) -> TokenStream {
     let Locals { call, value, .. } = own;
-    let span = located(&method.output);
+    let span = returned(method);
     let mut arms = Vec::new();
     if method.is_called() {
         let answer = quote_spanned! {span=>
@@ -256,7 +271,7 @@ fn answer(method: &Method, own: &Locals) -> TokenStream {
         let answer = quote_spanned!(span=> ::hyperstar_process::__answer_http!(#value));
         arms.push((quote!(Http), answer));
     }
-    if method.has(|mark| matches!(mark, Mark::Action)) {
+    if method.has(|mark| matches!(mark, Mark::Action | Mark::Join | Mark::Leave)) {
         let answer = quote_spanned!(span=> ::hyperstar_process::__answer_page!(#value));
         arms.push((quote!(Action), answer));
     }
@@ -281,6 +296,14 @@ fn answer(method: &Method, own: &Locals) -> TokenStream {
             #(#arms)*
             _ => ::hyperstar_process::__private::answer::unasked(),
         }
+    }
+}
+
+/// Where the type that a method returns stands.
+fn returned(method: &Method) -> Span {
+    match &method.output {
+        ReturnType::Type(_, ty) => located(ty),
+        ReturnType::Default => located(&method.ident),
     }
 }
 

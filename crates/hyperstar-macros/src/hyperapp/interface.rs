@@ -152,6 +152,8 @@ fn trigger(mark: &Mark) -> Option<TokenStream> {
         Mark::Ws(path) => quote!(__hs::Trigger::Ws(__hs::Into::into(#path))),
         Mark::WsClient => quote!(__hs::Trigger::WsClient),
         Mark::Eth => quote!(__hs::Trigger::Eth),
+        Mark::Join => quote!(__hs::Trigger::Join),
+        Mark::Leave => quote!(__hs::Trigger::Leave),
         Mark::Every(every_ms) => quote!(__hs::Trigger::Every(#every_ms)),
         Mark::Stop => quote!(__hs::Trigger::Stop),
         Mark::Http(http) => {

@@ -20,6 +20,8 @@ pub(super) enum Mark {
     Ws(LitStr),
     WsClient,
     Eth,
+    Join,
+    Leave,
     Every(u64),
     Stop,
     Public,
@@ -38,7 +40,7 @@ pub(super) struct Http {
     pub(super) path: Option<LitStr>,
 }
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 14] = [
     "init",
     "view",
     "action",
@@ -48,6 +50,8 @@ const NAMES: [&str; 12] = [
     "ws",
     "ws_client",
     "eth",
+    "join",
+    "leave",
     "every",
     "stop",
     "public",
@@ -109,6 +113,8 @@ pub(super) fn read(attribute: &Attribute, errors: &mut Errors) -> Option<(Mark, 
                 "remote" => Mark::Remote,
                 "ws_client" => Mark::WsClient,
                 "eth" => Mark::Eth,
+                "join" => Mark::Join,
+                "leave" => Mark::Leave,
                 "stop" => Mark::Stop,
                 _ => Mark::Public,
             }

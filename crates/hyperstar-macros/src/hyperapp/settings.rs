@@ -15,6 +15,8 @@ pub(super) struct Settings {
     pub(super) icon: Option<LitStr>,
     pub(super) widget: bool,
     pub(super) ui: Option<LitStr>,
+    /// The files of the `ui` folders: what each is called, and where it lies below `Cargo.toml`.
+    pub(super) assets: Vec<(String, String)>,
     pub(super) endpoints: Vec<LitStr>,
     pub(super) save: TokenStream,
     pub(super) wit_world: Option<LitStr>,
@@ -68,6 +70,7 @@ impl Settings {
             icon: None,
             widget: false,
             ui: None,
+            assets: Vec::new(),
             endpoints: Vec::new(),
             save: quote!(EveryMessage),
             wit_world: None,
@@ -108,7 +111,12 @@ impl Settings {
                 }
             }
             "icon" => self.icon = text(key, value, errors),
-            "ui" => self.ui = text(key, value, errors),
+            "ui" => {
+                for folder in folders(key, value, errors) {
+                    self.assets.extend(files(&folder, errors));
+                    self.ui.get_or_insert(folder);
+                }
+            }
             "wit_world" => self.wit_world = text(key, value, errors),
             "widget" => self.widget = flag(key, value, errors),
             "features" => self.features = flag(key, value, errors),
@@ -169,6 +177,60 @@ fn flag(key: &Ident, value: &Option<Expr>, errors: &mut Errors) -> bool {
             false
         }
     }
+}
+
+/// The folder, or the folders, of an app's files.
+fn folders(key: &Ident, value: &Option<Expr>, errors: &mut Errors) -> Vec<LitStr> {
+    let Some(Expr::Array(array)) = value else {
+        return text(key, value, errors).into_iter().collect();
+    };
+    let mut folders = Vec::new();
+    for item in &array.elems {
+        match as_text(item) {
+            Some(folder) => folders.push(folder),
+            None => errors.at(item, "a folder is a text: `\"ui\"`"),
+        }
+    }
+    folders
+}
+
+/// The files below a folder of the crate: their paths in it, and below `Cargo.toml`.
+fn files(folder: &LitStr, errors: &mut Errors) -> Vec<(String, String)> {
+    let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let root = std::path::Path::new(&root).join(folder.value());
+    let mut found: Vec<String> = Vec::new();
+    if let Err(error) = walk(&root, "", &mut found) {
+        let text = format!(
+            "the folder `{}` cannot be read: {error}; it is looked for beside `Cargo.toml`",
+            folder.value()
+        );
+        errors.at(folder, text);
+    }
+    found.sort();
+    let own = |name: String| {
+        let path = format!("/{}/{name}", folder.value());
+        (name, path)
+    };
+    found.into_iter().map(own).collect()
+}
+
+fn walk(folder: &std::path::Path, prefix: &str, found: &mut Vec<String>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        if name.starts_with('.') {
+            continue;
+        }
+        let called = format!("{prefix}{name}");
+        if path.is_dir() {
+            walk(&path, &format!("{called}/"), found)?;
+        } else {
+            found.push(called);
+        }
+    }
+    Ok(())
 }
 
 fn texts(key: &Ident, value: &Option<Expr>, errors: &mut Errors) -> Vec<LitStr> {

@@ -6,5 +6,6 @@ mod hostile;
 mod kit;
 mod limits;
 mod load;
+mod node;
 mod slow;
 mod turns;

@@ -67,6 +67,7 @@ impl From<types::CallError> for abi::CallError {
             types::CallError::NoProcess(address) => Self::NoProcess(address),
             types::CallError::NoHandler(text) => Self::NoHandler(text),
             types::CallError::Denied(text) => Self::Denied(text),
+            types::CallError::Stopped => Self::Stopped,
             types::CallError::Busy => Self::Busy,
             types::CallError::Cycle => Self::Cycle,
             types::CallError::Crashed => Self::Crashed,
@@ -83,6 +84,7 @@ impl From<abi::CallError> for types::CallError {
             abi::CallError::NoProcess(address) => Self::NoProcess(address),
             abi::CallError::NoHandler(text) => Self::NoHandler(text),
             abi::CallError::Denied(text) => Self::Denied(text),
+            abi::CallError::Stopped => Self::Stopped,
             abi::CallError::Busy => Self::Busy,
             abi::CallError::Cycle => Self::Cycle,
             abi::CallError::Crashed => Self::Crashed,
@@ -104,6 +106,18 @@ impl From<wit::Event> for abi::Event {
             wit::Event::Reply(reply) => Self::Reply {
                 call: reply.call,
                 outcome: reply.outcome.map_err(Into::into),
+            },
+            wit::Event::Undelivered(note) => Self::Undelivered {
+                to: note.to,
+                error: note.error.into(),
+            },
+            wit::Event::Ended(ended) => Self::Ended {
+                process: ended.process,
+                reason: ended.reason,
+            },
+            wit::Event::Room(room) => Self::Room {
+                notices: room.notices,
+                bytes: room.bytes,
             },
             wit::Event::Timer(id) => Self::Timer(id),
             wit::Event::Cancel(task) => Self::Cancel(task),
@@ -165,6 +179,7 @@ impl From<abi::Action> for types::Action {
                     Err(error) => Err(error.into()),
                 },
             }),
+            abi::Action::Defer(task) => Self::Defer(task),
             abi::Action::SetTimer { id, after_ms } => Self::SetTimer(types::Timer { id, after_ms }),
             abi::Action::CancelTimer(id) => Self::CancelTimer(id),
             abi::Action::CancelCall(id) => Self::CancelCall(id),

@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use hyperstar_interface::{Interface, Router, Trigger};
 
 use super::saving::Saving;
-use crate::sys::Level;
 use crate::abi::{Action, CallError, Event, Message, Origin, Start, Turn};
 use crate::app::{Alone, Hyperapp, Outcome, Run, Task};
 use crate::call::Call;
@@ -20,6 +19,7 @@ use crate::fields::Fields;
 use crate::memory::{self, Memory};
 use crate::process::{Place, Process};
 use crate::state::{self, StateError};
+use crate::sys::Level;
 
 pub(super) struct Life<A: Hyperapp> {
     interface: Rc<Interface>,
@@ -467,7 +467,22 @@ impl<A: Hyperapp> Life<A> {
         }
     }
 
+    /// Gives messages back that were not begun: kept here, they would be lost with the process.
+    fn defer(&mut self) {
+        let process = &self.process;
+        self.waiting.retain(|waiting| match waiting {
+            Waiting::Message(message) => {
+                process.act(Action::Defer(message.task));
+                false
+            }
+            Waiting::Every(_) => true,
+        });
+    }
+
     fn end_turn(&mut self) -> Turn {
+        if self.alone.is_some() {
+            self.defer();
+        }
         let memory = self.process.memory.clone();
         let touched = memory.take_touched();
         let mut changes = Vec::new();

@@ -48,6 +48,10 @@ pub struct Process<A> {
     commits: Vec<Vec<Change>>,
     exit: Option<String>,
     fails_next: bool,
+    /// A handler that has the state to itself waits.
+    is_exclusive: bool,
+    /// Messages that come in once it has ended.
+    deferred: Vec<Event>,
     app: PhantomData<A>,
 }
 
@@ -116,6 +120,8 @@ impl<A: Hyperapp> Process<A> {
             commits: Vec::new(),
             exit: None,
             fails_next: false,
+            is_exclusive: false,
+            deferred: Vec::new(),
             app: PhantomData,
         };
         process.start()?;
@@ -430,12 +436,33 @@ impl<A> Process<A> {
     ///
     /// # Panics
     /// If it breaks what it promises its host.
-    pub fn turn(&mut self, events: Vec<Event>) {
-        let turn = self.guest.turn(events);
-        if std::mem::take(&mut self.fails_next) {
-            self.restart();
-        } else {
+    pub fn turn(&mut self, mut events: Vec<Event>) {
+        if self.is_exclusive {
+            let is_message = |event: &mut Event| matches!(event, Event::Message(_));
+            self.deferred.extend(events.extract_if(.., is_message));
+        }
+        loop {
+            if events.is_empty() {
+                return;
+            }
+            let turn = self.guest.turn(events.clone());
+            if std::mem::take(&mut self.fails_next) {
+                return self.restart();
+            }
+            self.is_exclusive = turn.exclusive;
+            let given_back = |event: &Event| {
+                let Event::Message(message) = event else {
+                    return false;
+                };
+                turn.actions.contains(&Action::Defer(message.task))
+            };
+            let given_back = events.into_iter().filter(given_back);
+            self.deferred.extend(given_back);
             self.settle(turn);
+            if self.is_exclusive {
+                return;
+            }
+            events = std::mem::take(&mut self.deferred);
         }
     }
 
@@ -447,6 +474,8 @@ impl<A> Process<A> {
         self.taken.clear();
         self.late.clear();
         self.timers.clear();
+        self.deferred.clear();
+        self.is_exclusive = false;
         let make = self.make.clone();
         self.guest = Recorder::new(self.host.clone(), |sys| make(sys));
     }
@@ -494,6 +523,8 @@ impl<A> Process<A> {
                 self.open.remove(place);
                 self.answers.insert(task, outcome);
             }
+            // The turn has taken it back.
+            Action::Defer(_) => {}
             Action::SetTimer { id, after_ms } => {
                 self.timers.insert((now_ms + after_ms, id));
             }

@@ -40,6 +40,7 @@ fn an_exclusive_handler_keeps_others_waiting() {
         shown(&turn),
         [
             "1 calls other:desk:tests count() as 2 in 5000",
+            "Defer(2)",
             "f/count <- 1",
             "exclusive"
         ]
@@ -48,12 +49,16 @@ fn an_exclusive_handler_keeps_others_waiting() {
     assert_eq!(desk.render(0).unwrap().html, "1 /here");
     assert_eq!(
         shown(&desk.turn(vec![message(3, "increment", "")])),
-        ["exclusive"]
+        ["Defer(3)", "exclusive"]
     );
-    let turn = desk.turn(vec![reply(2, "40")]);
+    let turn = desk.turn(vec![
+        reply(2, "40"),
+        message(4, "count", ""),
+        message(5, "increment", ""),
+    ]);
     assert_eq!(
         shown(&turn),
-        ["1 = 41", "2 = 41", "3 = 42", "f/count <- 42"]
+        ["1 = 41", "4 = 41", "5 = 42", "f/count <- 42"]
     );
 }
 

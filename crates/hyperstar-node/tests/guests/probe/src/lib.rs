@@ -21,6 +21,10 @@ const INTERFACE: &str = r#"{"name":"Probe","icon":null,"widget":false,"wit_world
     "save":"EveryMessage","state_version":1,"views":[],"handlers":[],"types":[]}"#;
 
 impl Guest for Probe {
+    fn assets() -> Vec<Asset> {
+        Vec::new()
+    }
+
     fn describe() -> String {
         INTERFACE.to_owned()
     }

@@ -42,7 +42,11 @@ pub(crate) fn node(home: &Home, port: Option<u16>) -> Result<Control> {
         }
         let ended = child.try_wait().context("the node cannot be waited for")?;
         if ended.is_some() || since.elapsed() > START {
-            bail!("the node does not start; {} ends so:\n{}", file_name(&log), end_of(&log));
+            bail!(
+                "the node does not start; {} ends so:\n{}",
+                file_name(&log),
+                end_of(&log)
+            );
         }
         thread::sleep(POLL);
     }
@@ -54,7 +58,9 @@ fn spawn(folder: &Path, port: Option<u16>, log: &Path) -> Result<Child> {
         .with_context(|| format!("the folder {} cannot be made", file_name(folder)))?;
     let output = File::options().create(true).append(true).open(log);
     let output = output.with_context(|| format!("{} cannot be written", file_name(log)))?;
-    let errors = output.try_clone().context("the node's log cannot be shared")?;
+    let errors = output
+        .try_clone()
+        .context("the node's log cannot be shared")?;
     let mut command = Command::new(program);
     command.arg("node").arg("--home").arg(folder);
     if let Some(port) = port {

@@ -20,7 +20,9 @@ use crate::{background, build};
 /// If no node runs, one is started in the background. An app that is installed already is upgraded, and keeps its
 /// state.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  hyperstar bs\n  hyperstar bs --watch\n  hyperstar bs apps/chat --name room:chat:ann.os")]
+#[command(
+    after_help = "Examples:\n  hyperstar bs\n  hyperstar bs --watch\n  hyperstar bs apps/chat --name room:chat:ann.os"
+)]
 pub(crate) struct Args {
     /// The app's folder
     #[arg(default_value = ".")]

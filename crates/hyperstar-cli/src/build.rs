@@ -86,7 +86,10 @@ pub(crate) fn component(dir: &Path, release: bool) -> Result<Built> {
         Err(BuildError::Compile(words)) => {
             drop(work);
             compiler_says(&words);
-            bail!("`{}` was not built; the compiler says above why", file_name(dir));
+            bail!(
+                "`{}` was not built; the compiler says above why",
+                file_name(dir)
+            );
         }
         Err(error) => Err(error.into()),
     }

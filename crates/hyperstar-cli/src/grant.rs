@@ -10,7 +10,9 @@ use crate::out::Out;
 ///
 /// Prints the number that `hyperstar revoke` takes it back by.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  hyperstar grant shop bank\n  hyperstar grant shop bank balance transfer")]
+#[command(
+    after_help = "Examples:\n  hyperstar grant shop bank\n  hyperstar grant shop bank balance transfer"
+)]
 pub(crate) struct Grant {
     /// Who may
     holder: String,

@@ -23,7 +23,9 @@ impl Home {
             let data = data.or_else(|| Some(set("HOME")?.join(".local/share")));
             Some(data?.join("hyperstar"))
         });
-        let path = path.context("it is not known where the node lives: `HOME` is not set; say it with `--home DIR`")?;
+        let path = path.context(
+            "it is not known where the node lives: `HOME` is not set; say it with `--home DIR`",
+        )?;
         std::path::absolute(&path).context("the node's folder cannot be found")
     }
 

@@ -54,7 +54,9 @@ impl Args {
         }
         match crate::json::pretty(body.as_bytes()) {
             Some(json) => writeln!(out, "{json}")?,
-            None => body.lines().try_for_each(|line| writeln!(out, "{}", Safe(line)))?,
+            None => body
+                .lines()
+                .try_for_each(|line| writeln!(out, "{}", Safe(line)))?,
         }
         Ok(())
     }

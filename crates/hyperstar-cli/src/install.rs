@@ -15,7 +15,9 @@ use crate::text::Safe;
 ///
 /// An upgrade keeps the app's state. If it fails, the app runs on as it was.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  hyperstar install\n  hyperstar install chat.wasm --name chat:chat:ann.os")]
+#[command(
+    after_help = "Examples:\n  hyperstar install\n  hyperstar install chat.wasm --name chat:chat:ann.os"
+)]
 pub(crate) struct Args {
     /// A component, or the folder of an app, which is built first
     #[arg(default_value = ".")]
@@ -81,7 +83,11 @@ pub(crate) fn install(node: &mut Control, request: &Request) -> Result<ProcessIn
 
 /// `chat:chat:local  running  http://chat-chat-local.localhost:8080/`
 pub(crate) fn show(out: &mut Out, process: &ProcessInfo) -> Result<()> {
-    let (name, status, url) = (Safe(&process.name), Safe(&process.status), Safe(&process.url));
+    let (name, status, url) = (
+        Safe(&process.name),
+        Safe(&process.status),
+        Safe(&process.url),
+    );
     writeln!(out, "{NAME}{name}{NAME:#}  {status}  {url}")?;
     if let Some(reason) = &process.reason {
         writeln!(out, "  {}", Safe(reason))?;

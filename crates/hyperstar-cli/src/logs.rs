@@ -19,7 +19,12 @@ pub(crate) struct Args {
     #[arg(long, short)]
     follow: bool,
     /// So many of the last lines
-    #[arg(short = 'n', long = "lines", value_name = "COUNT", default_value = "100")]
+    #[arg(
+        short = 'n',
+        long = "lines",
+        value_name = "COUNT",
+        default_value = "100"
+    )]
     most: usize,
     /// Print each line as JSON
     #[arg(long)]
@@ -50,7 +55,11 @@ impl Args {
             writeln!(out, "{line}")?;
         } else {
             let at = time::absolute(i64::try_from(at_ms).unwrap_or(i64::MAX));
-            writeln!(out, "{FAINT}{at}{FAINT:#} {style}{word:5}{style:#} {}", Safe(text))?;
+            writeln!(
+                out,
+                "{FAINT}{at}{FAINT:#} {style}{word:5}{style:#} {}",
+                Safe(text)
+            )?;
         }
         match self.follow {
             true => out.finish(),

@@ -17,7 +17,9 @@ use template::Template;
 ///
 /// The folder is called as the app. What is written compiles, runs and is tested as it is.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  hyperstar new counter\n  hyperstar new tea-room --template chat")]
+#[command(
+    after_help = "Examples:\n  hyperstar new counter\n  hyperstar new tea-room --template chat"
+)]
 pub(crate) struct Args {
     /// The app's name: small letters, digits, `-` and `_`
     name: String,
@@ -39,10 +41,19 @@ impl Args {
         let folder = PathBuf::from(&self.name);
         write(&folder, &self.template.files(&name, &sources))?;
         let template = self.template.name();
-        writeln!(out, "made {NAME}{name}{NAME:#}, an app of the template `{template}`\n")?;
+        writeln!(
+            out,
+            "made {NAME}{name}{NAME:#}, an app of the template `{template}`\n"
+        )?;
         writeln!(out, "  cd {name}")?;
-        writeln!(out, "  hyperstar bs      # builds and runs it on your node, and says where")?;
-        writeln!(out, "  hyperstar run     # runs it as a program of its own, and follows changes")?;
+        writeln!(
+            out,
+            "  hyperstar bs      # builds and runs it on your node, and says where"
+        )?;
+        writeln!(
+            out,
+            "  hyperstar run     # runs it as a program of its own, and follows changes"
+        )?;
         Ok(())
     }
 }
@@ -83,7 +94,11 @@ impl Sources {
     /// The checkout that this program was built in, as long as it is there.
     fn own() -> Self {
         let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let version = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+        let version = concat!(
+            env!("CARGO_PKG_VERSION_MAJOR"),
+            ".",
+            env!("CARGO_PKG_VERSION_MINOR")
+        );
         Self::checkout(&checkout).unwrap_or(Self::Published(version))
     }
 
@@ -97,7 +112,9 @@ impl Sources {
             );
         }
         let path = path.canonicalize();
-        Ok(Self::Checkout(path.context("the checkout cannot be found")?))
+        Ok(Self::Checkout(
+            path.context("the checkout cannot be found")?,
+        ))
     }
 
     /// What stands behind `name =` in a manifest.
@@ -107,7 +124,10 @@ impl Sources {
             Self::Checkout(path) => {
                 let path = path.join("crates").join(name);
                 // A string of JSON is one of TOML.
-                format!("path = {}", serde_json::Value::from(path.display().to_string()))
+                format!(
+                    "path = {}",
+                    serde_json::Value::from(path.display().to_string())
+                )
             }
         };
         match features {

@@ -31,8 +31,10 @@ const LOG: &str = "info";
 /// What is installed runs again, with what it has kept. The pages are served on this machine alone, each app
 /// under a host name of its own.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  hyperstar node\n  hyperstar node --home ./ann --port 8090 --name ann.os\n  \
-                  hyperstar node --stop")]
+#[command(
+    after_help = "Examples:\n  hyperstar node\n  hyperstar node --home ./ann --port 8090 --name ann.os\n  \
+                  hyperstar node --stop"
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     home: Home,
@@ -84,9 +86,14 @@ impl Args {
                 None => bind_near(PORT).await,
             };
             let server = server?.shutdown(node.stopped().cancelled_owned());
-            let port = server.local_addr().context("it is not known where the node listens")?.port();
+            let port = server
+                .local_addr()
+                .context("it is not known where the node listens")?
+                .port();
             if self.port.is_none() && port != PORT {
-                say(format_args!("port {PORT} is taken; `--port` chooses another"));
+                say(format_args!(
+                    "port {PORT} is taken; `--port` chooses another"
+                ));
             }
             let url = format!("http://localhost:{port}/");
             if self.json {
@@ -133,7 +140,10 @@ fn stop(home: &Home) -> Result<()> {
     let (home, since) = (home.path()?, Instant::now());
     while Control::connect(&home).is_ok() {
         if since.elapsed() > END {
-            bail!("the node in {} takes long to end; its output says why", file_name(&home));
+            bail!(
+                "the node in {} takes long to end; its output says why",
+                file_name(&home)
+            );
         }
         thread::sleep(POLL);
     }

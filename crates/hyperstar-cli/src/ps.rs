@@ -33,7 +33,9 @@ impl Args {
             return Ok(());
         }
         if processes.is_empty() {
-            say(format_args!("nothing is installed; `hyperstar bs` in an app's folder does it"));
+            say(format_args!(
+                "nothing is installed; `hyperstar bs` in an app's folder does it"
+            ));
         }
         let wide = processes.iter().map(|process| process.name.chars().count());
         let wide = wide.max().unwrap_or(0);

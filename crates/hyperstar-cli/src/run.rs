@@ -89,7 +89,9 @@ impl Args {
         let wanted = self.port.unwrap_or(PORT);
         let port = bind_near(wanted).await?.local_addr()?.port();
         if wanted != 0 && port != wanted {
-            say(format_args!("port {wanted} is taken; `--port` chooses another"));
+            say(format_args!(
+                "port {wanted} is taken; `--port` chooses another"
+            ));
         }
         Ok(port)
     }
@@ -98,7 +100,11 @@ impl Args {
     async fn build(&self) -> Result<PathBuf> {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command
-            .args(["build", "--bins", "--message-format=json-render-diagnostics"])
+            .args([
+                "build",
+                "--bins",
+                "--message-format=json-render-diagnostics",
+            ])
             .current_dir(&self.dir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -107,18 +113,25 @@ impl Args {
             command.arg("--release");
         }
         let child = command.spawn();
-        let mut child = child.context("`cargo` cannot be run; install Rust from https://rustup.rs")?;
+        let mut child =
+            child.context("`cargo` cannot be run; install Rust from https://rustup.rs")?;
         let stdout = child.stdout.take().context("cargo has no output")?;
         let mut lines = BufReader::new(stdout).lines();
         let mut programs = Vec::new();
         while let Some(line) = lines.next_line().await.context("cargo cannot be heard")? {
-            if let Ok(Artifact { executable: Some(executable) }) = serde_json::from_str(&line) {
+            if let Ok(Artifact {
+                executable: Some(executable),
+            }) = serde_json::from_str(&line)
+            {
                 programs.push(executable);
             }
         }
         let status = child.wait().await.context("cargo cannot be waited for")?;
         if !status.success() {
-            bail!("`{}` was not built; cargo says above why", file_name(&self.dir));
+            bail!(
+                "`{}` was not built; cargo says above why",
+                file_name(&self.dir)
+            );
         }
         match <[PathBuf; 1]>::try_from(programs) {
             Ok([program]) => Ok(program),
@@ -158,7 +171,8 @@ impl App {
             .stdin(Stdio::null())
             .kill_on_drop(true);
         let started = command.spawn();
-        self.child = Some(started.with_context(|| format!("`{}` cannot be run", file_name(program)))?);
+        self.child =
+            Some(started.with_context(|| format!("`{}` cannot be run", file_name(program)))?);
         Ok(())
     }
 

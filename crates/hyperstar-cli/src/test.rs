@@ -45,15 +45,22 @@ impl Args {
             .status()
             .with_context(|| format!("the tests of `{}` cannot be run", file_name(&self.dir)))?;
         if !status.success() {
-            bail!("the tests of `{}` fail; they say above why", file_name(&self.dir));
+            bail!(
+                "the tests of `{}` fail; they say above why",
+                file_name(&self.dir)
+            );
         }
         let built = build::component(&self.dir, false)?;
         let work = Work::begin("trying it as a component");
-        let runtime = tokio::runtime::Runtime::new().context("the system refuses what a node needs")?;
+        let runtime =
+            tokio::runtime::Runtime::new().context("the system refuses what a node needs")?;
         let pages = runtime.block_on(try_out(&built))?;
         work.end();
         let pages = count(pages, "page", "pages");
-        writeln!(out, "{ADDED}ok{ADDED:#}: its tests pass; as a component it starts, and shows {pages}")?;
+        writeln!(
+            out,
+            "{ADDED}ok{ADDED:#}: its tests pass; as a component it starts, and shows {pages}"
+        )?;
         Ok(())
     }
 }
@@ -62,8 +69,12 @@ impl Args {
 async fn try_out(built: &Built) -> Result<u64> {
     let home = tempfile::tempdir().context("there is no folder for a node")?;
     let node = Node::open(NodeConfig::new(home.path())).await?;
-    let server = Server::bind("127.0.0.1:0").await?.shutdown(node.stopped().cancelled_owned());
-    let address = server.local_addr().context("it is not known where the node listens")?;
+    let server = Server::bind("127.0.0.1:0")
+        .await?
+        .shutdown(node.stopped().cancelled_owned());
+    let address = server
+        .local_addr()
+        .context("it is not known where the node listens")?;
     let serving = tokio::spawn({
         let node = node.clone();
         async move { node.serve(server).await }

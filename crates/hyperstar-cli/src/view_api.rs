@@ -14,8 +14,10 @@ use crate::text::{Safe, file_name};
 
 /// Show what other apps can ask an app, as WIT
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  hyperstar view-api .\n  hyperstar view-api chat.wasm > chat.wit\n  \
-                  hyperstar view-api chat --json")]
+#[command(
+    after_help = "Examples:\n  hyperstar view-api .\n  hyperstar view-api chat.wasm > chat.wit\n  \
+                  hyperstar view-api chat --json"
+)]
 pub(crate) struct Args {
     /// The folder of an app, which is built first; a component; or the name of an app on the node
     of: String,
@@ -50,7 +52,10 @@ impl Args {
     fn installed(&self) -> Result<Interface> {
         let node = self.home.connect();
         let mut node = node.with_context(|| {
-            format!("`{}` is neither a folder nor a file, and no node can be asked for it", Safe(&self.of))
+            format!(
+                "`{}` is neither a folder nor a file, and no node can be asked for it",
+                Safe(&self.of)
+            )
         })?;
         let name = self.of.clone();
         for update in node.ask(&Request::Describe { name })? {
@@ -58,7 +63,9 @@ impl Args {
                 return Ok(*interface);
             }
         }
-        Err(anyhow!("the node does not say what it is; it may be of another version"))
+        Err(anyhow!(
+            "the node does not say what it is; it may be of another version"
+        ))
     }
 }
 
@@ -67,7 +74,9 @@ fn described(component: &[u8]) -> Result<Interface> {
     let runtime = tokio::runtime::Runtime::new().context("a component cannot be asked")?;
     runtime.block_on(async {
         let engine = Engine::new(EngineConfig::default())?;
-        let loaded = engine.load(component, LoadOptions { stub_wasi: true }).await?;
+        let loaded = engine
+            .load(component, LoadOptions { stub_wasi: true })
+            .await?;
         Ok(loaded.interface().clone())
     })
 }

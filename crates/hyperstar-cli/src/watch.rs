@@ -122,7 +122,11 @@ mod tests {
             ("ui/style.css", true),
         ] {
             file(name);
-            let told = [watch.has_changed(), watch.has_changed(), watch.has_changed()];
+            let told = [
+                watch.has_changed(),
+                watch.has_changed(),
+                watch.has_changed(),
+            ];
             assert_eq!(told, [false, is_news, false], "{name}");
         }
         fs::remove_file(folder.path().join("src/lib.rs")).unwrap();

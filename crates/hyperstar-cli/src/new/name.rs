@@ -11,18 +11,98 @@ const NAME_BYTES_MAX: usize = 40;
 /// Names that crates cannot have: Rust's words, the crates that come with it, folders of cargo's, and what the
 /// templates depend on.
 const RESERVED: &[&str] = &[
-    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
-    "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro",
-    "match", "maud", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "serde", "static",
-    "struct", "super", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where",
-    "while", "yield", "alloc", "build", "core", "deps", "examples", "incremental", "std", "test", "proc_macro",
-    "hyperstar_native", "hyperstar_process",
+    "abstract",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "const",
+    "continue",
+    "crate",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "maud",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "serde",
+    "static",
+    "struct",
+    "super",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
+    "alloc",
+    "build",
+    "core",
+    "deps",
+    "examples",
+    "incremental",
+    "std",
+    "test",
+    "proc_macro",
+    "hyperstar_native",
+    "hyperstar_process",
 ];
 
 /// Types that the templates name.
 const TAKEN: &[&str] = &[
-    "Address", "Ask", "BTreeMap", "Box", "Cx", "Err", "Greeting", "Html", "Log", "Markup", "Message", "None", "Ok",
-    "Option", "Process", "Result", "Self", "Session", "Some", "State", "StateError", "String", "Vec", "Wire",
+    "Address",
+    "Ask",
+    "BTreeMap",
+    "Box",
+    "Cx",
+    "Err",
+    "Greeting",
+    "Html",
+    "Log",
+    "Markup",
+    "Message",
+    "None",
+    "Ok",
+    "Option",
+    "Process",
+    "Result",
+    "Self",
+    "Session",
+    "Some",
+    "State",
+    "StateError",
+    "String",
+    "Vec",
+    "Wire",
 ];
 
 /// The name of a crate.
@@ -45,7 +125,9 @@ impl FromStr for CrateName {
             bail!("`{shown}` is too long; an app's name has at most {NAME_BYTES_MAX} characters");
         }
         if RESERVED.contains(&name.replace('-', "_").as_str()) {
-            bail!("`{name}` means something to Rust or cargo already; take another name, such as `{name}-app`");
+            bail!(
+                "`{name}` means something to Rust or cargo already; take another name, such as `{name}-app`"
+            );
         }
         Ok(Self(name.to_owned()))
     }
@@ -94,7 +176,12 @@ mod tests {
     fn all_names_come_from_one() {
         let name: CrateName = "tea-room_2".parse().unwrap();
         assert_eq!(
-            [name.to_string(), name.in_code(), name.of_struct(), name.title()],
+            [
+                name.to_string(),
+                name.in_code(),
+                name.of_struct(),
+                name.title()
+            ],
             ["tea-room_2", "tea_room_2", "TeaRoom2", "Tea Room 2"]
         );
         let name: CrateName = "state".parse().unwrap();
@@ -104,7 +191,20 @@ mod tests {
     #[test]
     fn names_that_no_crate_can_have_are_refused() {
         let long = "a".repeat(NAME_BYTES_MAX + 1);
-        for name in ["", "Demo", "1st", "-x", "_x", "a b", "../up", "tür", "test", "impl", "proc-macro", &long] {
+        for name in [
+            "",
+            "Demo",
+            "1st",
+            "-x",
+            "_x",
+            "a b",
+            "../up",
+            "tür",
+            "test",
+            "impl",
+            "proc-macro",
+            &long,
+        ] {
             assert!(name.parse::<CrateName>().is_err(), "{name}");
         }
     }

@@ -37,7 +37,11 @@ macro_rules! own {
         }
     };
     ($name:literal, $about:literal) => {
-        own!($name, $about, include_str!(concat!("../../templates/", $name, "/style.css")))
+        own!(
+            $name,
+            $about,
+            include_str!(concat!("../../templates/", $name, "/style.css"))
+        )
     };
 }
 
@@ -52,9 +56,18 @@ impl Template {
     pub(crate) fn files(self, name: &CrateName, sources: &Sources) -> Vec<(&'static str, String)> {
         let own = self.own();
         let manifest = include_str!("../../templates/common/manifest.toml")
-            .replace("HYPERSTAR_PROCESS", &sources.dependency("hyperstar-process", &[]))
-            .replace("HYPERSTAR_NATIVE", &sources.dependency("hyperstar-native", &[]))
-            .replace("HYPERSTAR_TEST", &sources.dependency("hyperstar-process", &["test"]));
+            .replace(
+                "HYPERSTAR_PROCESS",
+                &sources.dependency("hyperstar-process", &[]),
+            )
+            .replace(
+                "HYPERSTAR_NATIVE",
+                &sources.dependency("hyperstar-native", &[]),
+            )
+            .replace(
+                "HYPERSTAR_TEST",
+                &sources.dependency("hyperstar-process", &["test"]),
+            );
         let style = include_str!("../../templates/common/style.css").to_owned() + own.style;
         let readme = include_str!("../../templates/common/README.md").replace("ABOUT", own.about);
         let named = |text: &str| {
@@ -66,9 +79,15 @@ impl Template {
         vec![
             ("Cargo.toml", named(&manifest)),
             ("README.md", named(&readme)),
-            (".gitignore", include_str!("../../templates/common/gitignore").to_owned()),
+            (
+                ".gitignore",
+                include_str!("../../templates/common/gitignore").to_owned(),
+            ),
             ("src/lib.rs", named(own.code)),
-            ("src/main.rs", named(include_str!("../../templates/common/main.rs"))),
+            (
+                "src/main.rs",
+                named(include_str!("../../templates/common/main.rs")),
+            ),
             ("tests/app.rs", named(own.tests)),
             ("ui/style.css", style),
         ]
@@ -104,7 +123,11 @@ mod tests {
     fn outside_of_a_checkout_the_published_versions_are_taken() {
         let name: CrateName = "tea-room".parse().unwrap();
         let files = Template::Blank.files(&name, &Sources::Published("0.1"));
-        let manifest = &files.iter().find(|(file, _)| *file == "Cargo.toml").unwrap().1;
+        let manifest = &files
+            .iter()
+            .find(|(file, _)| *file == "Cargo.toml")
+            .unwrap()
+            .1;
         for line in [
             "name = \"tea-room\"",
             "app = \"TeaRoom\"",

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -91,8 +91,11 @@ impl Workshop {
     /// `hyperstar` with these arguments, which goes on.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let mut command = self.command(arguments);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = lines_of(child.stdout.take().unwrap());
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let (sender, lines) = mpsc::channel();
+        pass_on(child.stdout.take().unwrap(), sender.clone());
+        pass_on(child.stderr.take().unwrap(), sender);
         Running { child, lines }
     }
 }
@@ -111,7 +114,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// The next line that it prints with this in it.
+    /// The next line that it prints, or complains, with this in it.
     pub(crate) fn line_with(&self, part: &str) -> String {
         let end = Instant::now() + DEADLINE;
         loop {
@@ -144,16 +147,14 @@ impl Drop for Running {
     }
 }
 
-fn lines_of(stdout: ChildStdout) -> mpsc::Receiver<String> {
-    let (sender, lines) = mpsc::channel();
+fn pass_on(output: impl Read + Send + 'static, lines: mpsc::Sender<String>) {
     thread::spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if lines.send(line).is_err() {
                 return;
             }
         }
     });
-    lines
 }
 
 /// The answer to a request of `http://host:port/path`.

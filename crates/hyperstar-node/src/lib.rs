@@ -7,6 +7,7 @@
 //!
 //! The crate knows no store, no network and no other process: the host does.
 
+mod apps;
 mod bindings;
 mod cache;
 mod check;
@@ -23,7 +24,9 @@ mod process;
 mod serve_control;
 mod site;
 mod slices;
+mod wasi;
 
+pub use apps::{Apps, HostCalls};
 pub use cache::CacheError;
 pub use check::LoadError;
 pub use component::Component;

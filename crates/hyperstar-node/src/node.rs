@@ -198,6 +198,8 @@ impl Node {
         let control = crate::serve_control::listen(self)?;
         let served = server.serve_hosts(hosts).await;
         control.abort();
+        // The pages hold the node that holds them.
+        *self.served() = None;
         self.inner.host.stop().await;
         Ok(served?)
     }
@@ -406,13 +408,6 @@ impl Node {
         }
     }
 
-    /// Where the home page is.
-    pub(crate) fn home_url(&self) -> Option<String> {
-        let served = self.served();
-        let address = served.as_ref()?.address;
-        Some(format!("http://localhost:{}/", address.port()))
-    }
-
     /// Where the pages of a process are; `None` while they are not served.
     pub fn url(&self, name: &str) -> Option<String> {
         let served = self.served();
@@ -478,7 +473,10 @@ impl Node {
         bytes: &[u8],
         stub_wasi: bool,
     ) -> Result<Arc<dyn Program>, NodeError> {
-        let options = LoadOptions { stub_wasi };
+        let options = LoadOptions {
+            stub_wasi,
+            ..LoadOptions::default()
+        };
         let loaded = self.inner.engine.load(bytes, options).await;
         let component = loaded.map_err(|source| NodeError::Load {
             name: name.to_owned(),

@@ -10,100 +10,15 @@ const NAME_BYTES_MAX: usize = 40;
 
 /// Names that crates cannot have: Rust's words, the crates that come with it, folders of cargo's, and what the
 /// templates depend on.
-const RESERVED: &[&str] = &[
-    "abstract",
-    "as",
-    "async",
-    "await",
-    "become",
-    "box",
-    "break",
-    "const",
-    "continue",
-    "crate",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "gen",
-    "if",
-    "impl",
-    "in",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "maud",
-    "mod",
-    "move",
-    "mut",
-    "override",
-    "priv",
-    "pub",
-    "ref",
-    "return",
-    "self",
-    "serde",
-    "static",
-    "struct",
-    "super",
-    "trait",
-    "true",
-    "try",
-    "type",
-    "typeof",
-    "unsafe",
-    "unsized",
-    "use",
-    "virtual",
-    "where",
-    "while",
-    "yield",
-    "alloc",
-    "build",
-    "core",
-    "deps",
-    "examples",
-    "incremental",
-    "std",
-    "test",
-    "proc_macro",
-    "hyperstar_native",
-    "hyperstar_process",
-];
+const RESERVED: &str = "abstract as async await become box break const continue crate do dyn else enum \
+    extern false final fn for gen if impl in let loop macro match maud mod move mut \
+    override priv pub ref return self serde static struct super trait true try type \
+    typeof unsafe unsized use virtual where while yield alloc build core deps examples \
+    incremental std test proc_macro hyperstar_native hyperstar_process";
 
 /// Types that the templates name.
-const TAKEN: &[&str] = &[
-    "Address",
-    "Ask",
-    "BTreeMap",
-    "Box",
-    "Cx",
-    "Err",
-    "Greeting",
-    "Html",
-    "Log",
-    "Markup",
-    "Message",
-    "None",
-    "Ok",
-    "Option",
-    "Process",
-    "Result",
-    "Self",
-    "Session",
-    "Some",
-    "State",
-    "StateError",
-    "String",
-    "Vec",
-    "Wire",
-];
+const TAKEN: &str = "Address Ask BTreeMap Box Cx Err Greeting Log Markup Message None Ok Option Process \
+    Result Self Session Some State StateError String Vec Wire";
 
 /// The name of a crate.
 #[derive(Debug)]
@@ -124,7 +39,7 @@ impl FromStr for CrateName {
         if name.len() > NAME_BYTES_MAX {
             bail!("`{shown}` is too long; an app's name has at most {NAME_BYTES_MAX} characters");
         }
-        if RESERVED.contains(&name.replace('-', "_").as_str()) {
+        if is_in(RESERVED, &name.replace('-', "_")) {
             bail!(
                 "`{name}` means something to Rust or cargo already; take another name, such as `{name}-app`"
             );
@@ -142,7 +57,7 @@ impl CrateName {
     /// The struct: `TeaRoom`.
     pub(crate) fn of_struct(&self) -> String {
         let name: String = self.words().collect();
-        match TAKEN.contains(&name.as_str()) {
+        match is_in(TAKEN, &name) {
             true => format!("{name}App"),
             false => name,
         }
@@ -166,6 +81,10 @@ impl fmt::Display for CrateName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+fn is_in(words: &str, word: &str) -> bool {
+    words.split(' ').any(|one| one == word)
 }
 
 #[cfg(test)]

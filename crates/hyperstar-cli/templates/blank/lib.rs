@@ -1,7 +1,7 @@
 //! My App: one page.
 
-use hyperstar_process::{Cx, Html, State, hyperapp};
-use maud::html;
+use hyperstar_process::{Cx, State, hyperapp};
+use maud::{Markup, html};
 
 /// What is kept. A field that is added later begins with its default.
 #[derive(Default, State)]
@@ -10,13 +10,12 @@ pub struct MyApp {}
 #[hyperapp(name = "My App")]
 impl MyApp {
     #[view("/", title = "My App")]
-    fn page(&self) -> Html {
-        let page = html! {
+    fn page(&self) -> Markup {
+        html! {
             link rel="stylesheet" href="/style.css";
             h1 { "My App" }
             p { "This page is live. Change " code { "src/lib.rs" } ", and look here again." }
-        };
-        page.into()
+        }
     }
 
     #[http(GET, "/style.css")]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hyperstar_process::{Cx, Html, Log, Session, State, StateError, action, hyperapp};
+use hyperstar_process::{Cx, Log, Session, State, StateError, action, hyperapp};
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 
@@ -35,16 +35,15 @@ struct Message {
 impl MyApp {
     /// Each browser has a page of its own: it knows its name.
     #[view("/", title = "My App")]
-    fn page(&self, who: &Session) -> Result<Html, StateError> {
-        let page = html! {
+    fn page(&self, who: &Session) -> Result<Markup, StateError> {
+        Ok(html! {
             link rel="stylesheet" href="/style.css";
             h1 { "My App" }
             @match self.names.get(who.id()) {
                 Some(name) => (self.room(name)?),
                 None => (door()),
             }
-        };
-        Ok(page.into())
+        })
     }
 
     /// Gives the browser a name.

@@ -1,7 +1,7 @@
 //! My App: a number that everyone who looks shares.
 
-use hyperstar_process::{Cx, Html, State, action, hyperapp};
-use maud::html;
+use hyperstar_process::{Cx, State, action, hyperapp};
+use maud::{Markup, html};
 
 /// What is kept. A field that is added later begins with its default.
 #[derive(Default, State)]
@@ -12,8 +12,8 @@ pub struct MyApp {
 #[hyperapp(name = "My App", icon = "🔢")]
 impl MyApp {
     #[view("/", title = "My App")]
-    fn page(&self) -> Html {
-        let page = html! {
+    fn page(&self) -> Markup {
+        html! {
             link rel="stylesheet" href="/style.css";
             h1 { "My App" }
             p { "Open this page twice: both show the same number." }
@@ -25,8 +25,7 @@ impl MyApp {
                     button .primary data-on:click=(action("increment")) aria-label="One more" { "+" }
                 }
             }
-        };
-        page.into()
+        }
     }
 
     /// One more.

@@ -2,8 +2,8 @@
 //!
 //! Any app that has its client may call it; here it calls others of its own kind.
 
-use hyperstar_process::{Address, Cx, Html, State, Wire, action, hyperapp};
-use maud::html;
+use hyperstar_process::{Address, Cx, State, Wire, action, hyperapp};
+use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 
 /// How long an answer may take, in milliseconds.
@@ -31,8 +31,8 @@ pub struct Greeting {
 #[hyperapp(name = "My App", icon = "📞")]
 impl MyApp {
     #[view("/", title = "My App")]
-    fn page(&self) -> Html {
-        let page = html! {
+    fn page(&self) -> Markup {
+        html! {
             link rel="stylesheet" href="/style.css";
             h1 { "My App" }
             p { "It has greeted " b { (self.greeted) } ". Install it under a second name, and have one greet by the other." }
@@ -46,8 +46,7 @@ impl MyApp {
                 }
             }
             output .answer aria-live="polite" { (self.answer) }
-        };
-        page.into()
+        }
     }
 
     /// Greets somebody. Any app of this node may ask.

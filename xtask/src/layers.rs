@@ -73,6 +73,7 @@ const EDGES: &[(&str, Uses)] = &[
         Uses::Only(&[
             "hyperstar-build",
             "hyperstar-interface",
+            "hyperstar-native",
             "hyperstar-node",
             "hyperstar-store",
         ]),

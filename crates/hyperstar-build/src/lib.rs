@@ -34,7 +34,7 @@ mod toolchain;
 mod wrapper;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -170,4 +170,13 @@ pub fn build(options: &BuildOptions<'_>) -> Result<Built, BuildError> {
         warnings: compiled.warnings,
         took: began.elapsed(),
     })
+}
+
+/// The folders of the crates that an app is built of and that lie on this machine, its own first: a change of
+/// a file there is a reason to build anew.
+///
+/// # Errors
+/// As [`build`], if there is no crate.
+pub fn folders(manifest_dir: &Path) -> Result<Vec<PathBuf>, BuildError> {
+    Ok(app::read(manifest_dir)?.folders)
 }

@@ -69,9 +69,13 @@ mod mail;
 mod native;
 mod place;
 mod process;
+#[cfg(feature = "run")]
+mod run;
 
 pub use host::{Ask, Host, HostError, Options};
 pub use log::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX, LogLine};
 pub use mail::MailError;
 pub use native::Native;
 pub use process::Status;
+#[cfg(feature = "run")]
+pub use run::{PORTS_TRIED, Run, RunError, Running, bind_near, run};

@@ -30,9 +30,10 @@ pub use apps::{Apps, HostCalls};
 pub use cache::CacheError;
 pub use check::LoadError;
 pub use component::Component;
-pub use control::{Control, ControlError, ProcessInfo, Request, Update};
+pub use control::{Control, ControlError, ProcessInfo, Request, Update, Updates};
 pub use engine::{Engine, EngineConfig, EngineError, LoadOptions};
 pub use home::HomeError;
+pub use hyperstar::Server;
 pub use hyperstar_native::instance::{
     BoxFuture, Crash, HostSys, Instance, Limits, Program, Started,
 };

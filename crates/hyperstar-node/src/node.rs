@@ -408,7 +408,8 @@ impl Node {
         }
     }
 
-    fn url(&self, name: &str) -> Option<String> {
+    /// Where the pages of a process are; `None` while they are not served.
+    pub fn url(&self, name: &str) -> Option<String> {
         let served = self.served();
         let served = served.as_ref()?;
         let host_name = served.names.get(name)?;
@@ -516,7 +517,11 @@ impl Node {
 
     /// Serves the pages of a process under its host name.
     fn show(&self, name: &str) -> Result<(), NodeError> {
-        let app = self.inner.host.app(name)?;
+        let host = &self.inner.host;
+        let installed: Option<Installed> = host.store().get(&registered(name))?;
+        let version = installed.map_or_else(String::new, |installed| installed.component);
+        // A page of another component loads itself anew: its files may be other ones.
+        let app = host.app(name)?.version(&version);
         let mut served = self.served();
         let Some(served) = &mut *served else {
             return Ok(());

@@ -6,5 +6,6 @@ mod browsers;
 mod durable;
 mod failures;
 mod native;
+mod running;
 mod scripted;
 mod upgrades;

@@ -328,7 +328,9 @@ async fn the_command_line_reaches_a_node_through_its_folder() {
         let mut told = Vec::new();
         let mut say = |request: Request| {
             let mut answers = Vec::new();
-            let asked = control.ask(&request, |update| answers.push(update));
+            let asked: Result<(), _> = control.ask(&request).and_then(|mut updates| {
+                updates.try_for_each(|update| update.map(|update| answers.push(update)))
+            });
             told.push((asked.map_err(|error| error.to_string()), answers));
         };
         say(Request::Install {

@@ -75,7 +75,13 @@ fn described(component: &[u8]) -> Result<Interface> {
     runtime.block_on(async {
         let engine = Engine::new(EngineConfig::default())?;
         let loaded = engine
-            .load(component, LoadOptions { stub_wasi: true })
+            .load(
+                component,
+                LoadOptions {
+                    stub_wasi: true,
+                    ..LoadOptions::default()
+                },
+            )
             .await?;
         Ok(loaded.interface().clone())
     })

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use hyperstar_native::bind_near;
-use hyperstar_node::{Control, Node, NodeConfig, Request, Server};
+use hyperstar_node::{ControlError, Node, NodeConfig, Request, Server, is_inhabited};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -136,9 +136,13 @@ async fn end_on_signals(node: &Node) -> io::Result<()> {
 }
 
 fn stop(home: &Home) -> Result<()> {
-    home.tell(&Request::Shutdown)?;
+    match home.tell(&Request::Shutdown) {
+        // It has ended before it could say so.
+        Err(error) if matches!(error.downcast_ref(), Some(ControlError::HungUp(_))) => {}
+        told => told?,
+    }
     let (home, since) = (home.path()?, Instant::now());
-    while Control::connect(&home).is_ok() {
+    while is_inhabited(&home) {
         if since.elapsed() > END {
             bail!(
                 "the node in {} takes long to end; its output says why",

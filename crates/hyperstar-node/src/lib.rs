@@ -32,7 +32,7 @@ pub use check::LoadError;
 pub use component::Component;
 pub use control::{Control, ControlError, ProcessInfo, Request, Update, Updates};
 pub use engine::{Engine, EngineConfig, EngineError, LoadOptions};
-pub use home::HomeError;
+pub use home::{HomeError, is_inhabited};
 pub use hyperstar::Server;
 pub use hyperstar_native::instance::{
     BoxFuture, Crash, HostSys, Instance, Limits, Program, Started,

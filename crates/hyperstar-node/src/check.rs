@@ -2,6 +2,7 @@
 
 use wasmparser::{Encoding, Parser, Payload};
 use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
 
 use crate::apps;
 use crate::engine::LoadOptions;
@@ -198,7 +199,11 @@ pub(crate) fn imports(
     component: &Component,
     options: &LoadOptions,
 ) -> Result<(), LoadError> {
-    for (name, _) in component.component_type().imports(engine) {
+    for (name, item) in component.component_type().imports(engine) {
+        // The types that its exports mention ask for nothing.
+        if matches!(item.ty, ComponentItem::Type(_)) {
+            continue;
+        }
         let is_wasi = name.starts_with("wasi:");
         let is_given = name.starts_with("hyperstar:process/sys@")
             || name.starts_with("hyperstar:process/types@")

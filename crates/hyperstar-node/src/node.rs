@@ -198,6 +198,8 @@ impl Node {
         let control = crate::serve_control::listen(self)?;
         let served = server.serve_hosts(hosts).await;
         control.abort();
+        // The pages hold the node that holds them.
+        *self.served() = None;
         self.inner.host.stop().await;
         Ok(served?)
     }
@@ -404,13 +406,6 @@ impl Node {
                     .join(" or ")
             ))),
         }
-    }
-
-    /// Where the home page is.
-    pub(crate) fn home_url(&self) -> Option<String> {
-        let served = self.served();
-        let address = served.as_ref()?.address;
-        Some(format!("http://localhost:{}/", address.port()))
     }
 
     fn url(&self, name: &str) -> Option<String> {

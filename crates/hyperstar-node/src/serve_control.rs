@@ -201,8 +201,11 @@ async fn logs(
     for line in lines {
         caller.tell(&update_of(line)).await?;
     }
+    if !follow {
+        return Ok(());
+    }
     let stopped = node.stopped();
-    while follow {
+    loop {
         let mut byte = [0];
         let line = tokio::select! {
             line = news.recv() => line,
@@ -224,7 +227,6 @@ async fn logs(
             Err(RecvError::Closed) => return Ok(()),
         }
     }
-    Ok(())
 }
 
 fn update_of(line: hyperstar_native::LogLine) -> Update {

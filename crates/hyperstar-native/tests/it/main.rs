@@ -5,5 +5,6 @@
 mod browsers;
 mod durable;
 mod failures;
+mod native;
 mod scripted;
 mod upgrades;

@@ -1,5 +1,7 @@
 //! Tests of the engine, with guests that are good and guests that are not.
 
+#![allow(missing_docs, clippy::unwrap_used)]
+
 mod apps;
 mod cache;
 mod foreign;

@@ -49,8 +49,9 @@ impl Tally {
     }
 
     #[view("/names")]
-    fn names(&self) -> Markup {
-        html! { @for (name, count) in self.by_name.iter() { p { (name) "=" (count) } } }
+    fn names(&self) -> Result<Markup, StateError> {
+        let names: Vec<(String, i64)> = self.by_name.iter().collect::<Result<_, _>>()?;
+        Ok(html! { @for (name, count) in &names { p { (name) "=" (count) } } })
     }
 
     /// Adds, and answers how many there are.
@@ -70,10 +71,9 @@ impl Tally {
     }
 
     #[local]
-    fn name(&mut self, name: String) -> i64 {
-        let count = self.by_name.get(&name).unwrap_or(0) + 1;
-        self.by_name.insert(&name, &count);
-        count
+    fn name(&mut self, name: String) -> Result<i64, String> {
+        let counted = self.by_name.update(&name, |count| count.unwrap_or(0) + 1);
+        counted.map_err(|error| error.to_string())
     }
 
     /// Adds what another one has.

@@ -73,7 +73,13 @@ fn answer(handler: &str, body: Vec<u8>) -> String {
             environment::initial_cwd()
         ),
         "folders" => preopens::get_directories().len().to_string(),
-        "socket" => format!("{:?}", create_tcp_socket(IpAddressFamily::Ipv4).err().map(|code| code.name()).unwrap_or_default()),
+        "socket" => format!(
+            "{:?}",
+            create_tcp_socket(IpAddressFamily::Ipv4)
+                .err()
+                .map(|code| code.name())
+                .unwrap_or_default()
+        ),
         "input" => format!("{:?}", stdin::get_stdin().read(10)),
         "output" => {
             let out = stdout::get_stdout();

@@ -27,6 +27,9 @@ use crate::guest::{Guest, Stop};
 use crate::slices::SLICE_TICKS;
 use plan::{Plan, Planner};
 
+/// What an answer may have: as values of the component model its bytes take some forty times as much.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
 /// The package that apps' WIT is in.
 pub(crate) const PACKAGE: &str = "hyperstar-app:";
 
@@ -165,8 +168,7 @@ impl Call {
         let answer = self.calls.call(&from, to, &self.handler, body).await;
         // The wait is nobody's processor time: the guest goes on with a new slice.
         cx.set_epoch_deadline(SLICE_TICKS);
-        let bytes_max = cx.data().limits.turn_bytes_max;
-        let outcome = answer.and_then(|body| self.answer(&body, bytes_max));
+        let outcome = answer.and_then(|body| self.answer(&body));
         if let Some(slot) = results.first_mut() {
             *slot = Val::Result(match outcome {
                 Ok(val) => Ok(val.map(Box::new)),
@@ -196,10 +198,10 @@ impl Call {
         Ok((to.clone(), Value::Object(body).to_string().into_bytes()))
     }
 
-    fn answer(&self, body: &[u8], bytes_max: usize) -> Result<Option<Val>, CallError> {
-        if body.len() > bytes_max {
+    fn answer(&self, body: &[u8]) -> Result<Option<Val>, CallError> {
+        if body.len() > ANSWER_BYTES_MAX {
             return Err(CallError::Malformed(format!(
-                "{} answered {} bytes; at most {bytes_max} are taken",
+                "{} answered {} bytes; at most {ANSWER_BYTES_MAX} are taken",
                 self.shown,
                 body.len()
             )));

@@ -475,6 +475,7 @@ impl Node {
     ) -> Result<Arc<dyn Program>, NodeError> {
         let options = LoadOptions {
             stub_wasi,
+            limits: self.options(stub_wasi).limits,
             ..LoadOptions::default()
         };
         let loaded = self.inner.engine.load(bytes, options).await;

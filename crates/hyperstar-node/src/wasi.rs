@@ -82,8 +82,15 @@ fn take_resources(
     for value in values {
         match value {
             Val::Resource(any) => reps.push(any.try_into_resource::<Stub>(&mut *cx)?.rep()),
-            Val::List(values) => reps.extend(take_resources(cx, values)?),
-            Val::Option(Some(value)) => {
+            Val::List(values) | Val::Tuple(values) => reps.extend(take_resources(cx, values)?),
+            Val::Record(fields) => {
+                for (_, value) in fields {
+                    reps.extend(take_resources(cx, std::slice::from_ref(value))?);
+                }
+            }
+            Val::Option(Some(value))
+            | Val::Variant(_, Some(value))
+            | Val::Result(Ok(Some(value)) | Err(Some(value))) => {
                 reps.extend(take_resources(cx, std::slice::from_ref(value))?);
             }
             _ => {}

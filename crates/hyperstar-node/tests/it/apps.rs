@@ -82,7 +82,7 @@ impl HostCalls for Desk {
             match (to.as_str(), handler) {
                 ("wrong:a:b", _) => Ok(b"\"seven\"".to_vec()),
                 ("garbage:a:b", _) => Ok(b"{".to_vec()),
-                ("huge:a:b", _) => Ok(vec![b' '; 20 << 20]),
+                ("huge:a:b", _) => Ok(vec![b' '; (1 << 20) + 1]),
                 ("busy:a:b", _) => Err(CallError::Busy),
                 ("stopped:a:b", _) => Err(CallError::Stopped),
                 ("gone:a:b", _) => Err(CallError::NoProcess("gone:a:b".into())),
@@ -186,7 +186,7 @@ async fn what_goes_wrong_is_an_error_for_the_component() {
         ),
         (
             "huge:a:b",
-            "Orders.place_order answered 20971520 bytes; at most 8388608 are taken",
+            "Orders.place_order answered 1048577 bytes; at most 1048576 are taken",
         ),
     ] {
         let answer = process.ask("place", to).await;

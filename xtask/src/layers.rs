@@ -79,6 +79,7 @@ const EDGES: &[(&str, Uses)] = &[
         ]),
     ),
     ("hyperstar-bench", Uses::Anything),
+    ("hyperstar-bench-guest", Uses::Only(&["hyperstar-process"])),
     ("hyperstar-e2e", Uses::Anything),
     ("xtask", Uses::Only(&[])),
 ];

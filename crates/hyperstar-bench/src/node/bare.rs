@@ -22,7 +22,8 @@ const ECHO: &str = r#"(component
     (core instance $instance (instantiate $module))
     (func (export "echo") (param "body" (list u8)) (result (list u8))
         (canon lift (core func $instance "echo")
-            (memory $instance "memory") (realloc (func $instance "realloc")))))"#;
+            (memory (core memory $instance "memory"))
+            (realloc (core func $instance "realloc")))))"#;
 
 const VALUES: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("values");
 

@@ -78,10 +78,11 @@ pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<
 /// Has the neighbour misbehave until it is enough.
 async fn misbehave(host: Host, handler: &'static str, stop: CancellationToken) -> Result<()> {
     while !stop.is_cancelled() {
-        let arguments = json!({
-            "to": hosted::address("victim"),
-            "ticks": GO_MS * 1_000 * TICKS_PER_US,
-        });
+        let ticks = GO_MS * 1_000 * TICKS_PER_US;
+        let arguments = match handler {
+            "flood" => json!({ "to": hosted::address("victim"), "ticks": ticks }),
+            _ => json!({ "ticks": ticks }),
+        };
         let _: serde_json::Value = hosted::ask_for(&host, "neighbour", handler, arguments).await?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The components: the apps of `guest`, built as this program is.
+//! The components: the apps of `apps`, built as this program is.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,9 +19,9 @@ pub(crate) struct Apps {
 impl Apps {
     pub(crate) fn build() -> Result<Self> {
         Ok(Self {
-            busy: component(&[])?,
-            kept: component(&["kept"])?,
-            counter: component(&["counter"])?,
+            busy: component("busy")?,
+            kept: component("kept")?,
+            counter: component("counter")?,
         })
     }
 }
@@ -39,14 +39,13 @@ impl fmt::Display for Apps {
     }
 }
 
-/// Builds the app that these features name.
-pub(crate) fn component(features: &[&str]) -> Result<Vec<u8>> {
-    let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest");
+/// Builds one of the apps.
+pub(crate) fn component(name: &str) -> Result<Vec<u8>> {
+    let apps = Path::new(env!("CARGO_MANIFEST_DIR")).join("apps");
     let built = build(&BuildOptions {
         release: !cfg!(debug_assertions),
         target_dir: Some(beside_this_program()?),
-        features: features.iter().map(|name| (*name).to_owned()).collect(),
-        ..BuildOptions::new(guest)
+        ..BuildOptions::new(apps.join(name))
     });
     Ok(built?.bytes)
 }

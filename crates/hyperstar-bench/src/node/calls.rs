@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use hyperstar_bench_guest::Busy;
+use hyperstar_bench_busy::Busy;
 use hyperstar_native::instance::Program;
 use hyperstar_native::{Host, Native};
 use serde_json::json;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use hyperstar_bench_guest::Busy;
+use hyperstar_bench_busy::Busy;
 use hyperstar_native::Native;
 use hyperstar_native::instance::{HostSys, Instance, Limits, Program};
 use hyperstar_process::abi::{Event, Message, Origin, Start};

@@ -167,8 +167,8 @@ fn site(number: usize) -> Site {
 /// Installs all apps, as the command line does.
 async fn install(home: &Path, directory: &Path, sites: &[Site]) -> Result<()> {
     let components = [directory.join("busy.wasm"), directory.join("kept.wasm")];
-    std::fs::write(&components[0], apps::component(&[])?)?;
-    std::fs::write(&components[1], apps::component(&["kept"])?)?;
+    std::fs::write(&components[0], apps::component("busy")?)?;
+    std::fs::write(&components[1], apps::component("kept")?)?;
     let requests: Vec<Request> = sites
         .iter()
         .map(|site| Request::Install {

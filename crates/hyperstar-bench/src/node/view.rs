@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
-use hyperstar_bench_guest::Busy;
+use hyperstar_bench_busy::Busy;
 use hyperstar_native::instance::Limits;
 use hyperstar_process::abi::{Audience, RenderRequest, Start};
 use hyperstar_process::sys::{self, Level, Sys};

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use hyperstar_kernel::{
-    Effect, Event, Exclusive, ExitReason, Incarnation, Input, Next, Outcome, Record, Room,
+    Effect, Event, Exclusive, ExitReason, Incarnation, Input, Next, Outcome, Record, Request, Room,
 };
 use hyperstar_process::abi::{self, Response, Turn};
 use hyperstar_process::sys::Level;
@@ -37,14 +37,38 @@ pub(crate) enum Job {
 impl Host {
     /// Tells the kernel, and sees to it that what follows is done.
     pub(crate) fn tell(&self, input: Input<Payload, Response>) {
-        for job in self.step(input) {
+        for job in self.step(Some(input)) {
             self.spawn(job);
+        }
+    }
+
+    /// Has the kernel told of a request, together with those that come at the same time: one turn takes them, and
+    /// one commit keeps them.
+    pub(crate) fn request(&self, request: Request<Payload>) {
+        if self.note(request) {
+            let host = self.clone();
+            self.tasks().spawn(async move {
+                // Those who are about to ask do.
+                tokio::task::yield_now().await;
+                let jobs = host.step(None);
+                host.drive_all(jobs).await;
+            });
         }
     }
 
     fn spawn(&self, job: Job) {
         let host = self.clone();
         self.tasks().spawn(async move { host.drive(job).await });
+    }
+
+    /// Runs the first of some jobs here, and the others on tasks of their own.
+    async fn drive_all(self, jobs: Vec<Job>) {
+        let mut jobs = jobs.into_iter();
+        let first = jobs.next();
+        jobs.for_each(|job| self.spawn(job));
+        if let Some(first) = first {
+            self.drive(first).await;
+        }
     }
 
     /// Runs a job and what follows from it.
@@ -60,7 +84,7 @@ impl Host {
                     self.commit(&process, incarnation, &record).await
                 }
             };
-            for job in self.step(inputs) {
+            for job in self.step(Some(inputs)) {
                 match next {
                     None => next = Some(job),
                     Some(_) => self.spawn(job),
@@ -72,14 +96,16 @@ impl Host {
     }
 
     /// One step of the kernel. What takes no time is done when this returns.
-    fn step(&self, input: Input<Payload, Response>) -> Vec<Job> {
+    fn step(&self, input: Option<Input<Payload, Response>>) -> Vec<Job> {
         let ended = match &input {
-            Input::Started {
-                name, incarnation, ..
-            }
-            | Input::TurnEnded {
-                name, incarnation, ..
-            } => Some((name.clone(), *incarnation)),
+            Some(
+                Input::Started {
+                    name, incarnation, ..
+                }
+                | Input::TurnEnded {
+                    name, incarnation, ..
+                },
+            ) => Some((name.clone(), *incarnation)),
             _ => None,
         };
         let effects = self.decide(input);

@@ -45,15 +45,24 @@ struct Inner {
     store: Store,
     hub: Hub,
     platform: Platform,
-    kernel: Mutex<Kernel<Payload, Response>>,
+    core: Mutex<Core>,
+    /// What the kernel has not been told yet: requests that come together are told together. Each is somebody's
+    /// who waits, so there are no more of them than of those.
+    asked: Mutex<Vec<Request<Payload>>>,
     processes: RwLock<HashMap<Arc<str>, Arc<Process>>>,
     waiting: Mutex<HashMap<Ticket, oneshot::Sender<Result<Response, CallError>>>>,
     tickets: AtomicU64,
     channels: Channels,
-    /// The kernel waits for a time that may have become an earlier one.
+    /// The kernel waits for an earlier time than it is going to be told.
     alarm: Arc<Notify>,
     tasks: TaskTracker,
     stopping: CancellationToken,
+}
+
+struct Core {
+    kernel: Kernel<Payload, Response>,
+    /// When it is told the time at the latest.
+    wakes_at_ms: u64,
 }
 
 /// What somebody outside asks of a process.
@@ -162,7 +171,11 @@ impl Host {
                 store: store.clone(),
                 hub: hub.clone(),
                 platform,
-                kernel: Mutex::new(Kernel::new(KernelLimits::default(), seed)),
+                core: Mutex::new(Core {
+                    kernel: Kernel::new(KernelLimits::default(), seed),
+                    wakes_at_ms: u64::MAX,
+                }),
+                asked: Mutex::default(),
                 processes: RwLock::default(),
                 waiting: Mutex::default(),
                 tickets: AtomicU64::new(1),
@@ -392,7 +405,7 @@ impl Host {
             origin: Some(ask.origin),
             body: ask.body,
         };
-        self.tell(Input::Request(Request {
+        self.request(Request {
             ticket,
             to: name.into(),
             origin: From::Outside,
@@ -401,7 +414,7 @@ impl Host {
             payload,
             timeout_ms: Some(ask.timeout_ms),
             key: ask.key.map(Name::from),
-        }));
+        });
         waiting.end(answered, name).await
     }
 
@@ -586,15 +599,33 @@ impl Host {
         })
     }
 
-    /// One step of the kernel.
-    pub(crate) fn decide(&self, input: Input<Payload, Response>) -> Vec<Effect<Payload, Response>> {
+    /// Notes a request for the kernel. Says whether it is the first: then somebody is to [decide](Self::decide).
+    pub(crate) fn note(&self, request: Request<Payload>) -> bool {
+        let mut asked = lock(&self.inner.asked);
+        asked.push(request);
+        asked.len() == 1
+    }
+
+    /// Tells the kernel of the requests that came since, and then of an input.
+    pub(crate) fn decide(
+        &self,
+        input: Option<Input<Payload, Response>>,
+    ) -> Vec<Effect<Payload, Response>> {
         let mut effects = Vec::new();
-        let mut kernel = lock(&self.inner.kernel);
-        let before = kernel.next_wake_ms();
-        kernel.step(self.now_ms(), input, &mut effects);
-        let after = kernel.next_wake_ms();
-        drop(kernel);
-        if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
+        let mut core = lock(&self.inner.core);
+        let now_ms = self.now_ms();
+        // Taken under the lock of the kernel, so that nothing overtakes them.
+        let asked = std::mem::take(&mut *lock(&self.inner.asked));
+        if !asked.is_empty() {
+            core.kernel.requests(now_ms, asked, &mut effects);
+        }
+        if let Some(input) = input {
+            core.kernel.step(now_ms, input, &mut effects);
+        }
+        let next = core.kernel.next_wake_ms();
+        let is_early = next.is_some_and(|at_ms| at_ms < core.wakes_at_ms);
+        drop(core);
+        if is_early {
             self.inner.alarm.notify_one();
         }
         effects
@@ -618,7 +649,7 @@ impl Host {
             origin: Some(Origin::Local(name.to_string())),
             body: body.to_string().into_bytes(),
         };
-        self.tell(Input::Request(Request {
+        self.request(Request {
             ticket: Ticket(self.inner.tickets.fetch_add(1, Ordering::Relaxed)),
             to: to.clone(),
             origin: From::Outside,
@@ -627,7 +658,7 @@ impl Host {
             payload,
             timeout_ms: None,
             key: None,
-        }));
+        });
     }
 
     /// Tells the kernel when a time has come that it waits for.
@@ -724,9 +755,13 @@ fn wait_ms(host: &Weak<Inner>) -> Option<u64> {
     let host = Host {
         inner: host.upgrade()?,
     };
-    let next = lock(&host.inner.kernel).next_wake_ms();
-    let wait = next.map_or(u64::MAX, |at_ms| at_ms.saturating_sub(host.now_ms()));
-    Some(wait.min(60_000))
+    let now_ms = host.now_ms();
+    let mut core = lock(&host.inner.core);
+    let next = core.kernel.next_wake_ms();
+    let wait = next.map_or(u64::MAX, |at_ms| at_ms.saturating_sub(now_ms));
+    let wait = wait.min(60_000);
+    core.wakes_at_ms = now_ms.saturating_add(wait);
+    Some(wait)
 }
 
 /// What a browser sees where a page would be.

@@ -39,6 +39,9 @@ pub(crate) struct Options {
     /// Rounds; figures are medians over them
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// How many requests are in flight at once, in the section of throughput
+    #[arg(long, value_delimiter = ',')]
+    in_flight: Vec<usize>,
     /// Where the files are laid; must be on a disk
     #[arg(long, default_value = "/var/tmp")]
     directory: PathBuf,
@@ -94,10 +97,10 @@ impl Plan {
             rounds: if quick { 1 } else { options.rounds.max(1) },
             calls: if quick { 200 } else { 20_000 },
             load_for: Duration::from_millis(if quick { 100 } else { 2_000 }),
-            in_flight: if quick {
-                vec![1, 64]
-            } else {
-                vec![1, 16, 32, 64, 256, 512]
+            in_flight: match &options.in_flight[..] {
+                [] if quick => vec![1, 64],
+                [] => vec![1, 16, 32, 64, 256, 512],
+                named => named.to_vec(),
             },
             entries: if quick { 8_000 } else { 1_000_000 },
             starts: if quick { 5 } else { 200 },

@@ -4,7 +4,9 @@
 //! chain of jobs runs on one task for as long as each step gives one: a call from process to process and back
 //! changes no thread. What else a step gives runs on tasks of its own.
 
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 
 use hyperstar_kernel::{
     Effect, Event, Exclusive, ExitReason, Incarnation, Input, Next, Outcome, Record, Request, Room,
@@ -21,6 +23,14 @@ use crate::process::{Flight, Living, Process, Status};
 
 /// A process with more room than this for notices is not told how much; by itself it sends no more in a turn.
 const ROOM_UNSAID: usize = 256;
+
+/// Whose task a chain of jobs runs on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ride {
+    Own,
+    /// That of somebody who asks: it runs one turn and its commit, and not those of others.
+    Lent,
+}
 
 /// Something that takes time.
 pub(crate) enum Job {
@@ -42,37 +52,48 @@ impl Host {
         }
     }
 
-    /// Has the kernel told of a request, together with those that come at the same time: one turn takes them, and
-    /// one commit keeps them.
-    pub(crate) fn request(&self, request: Request<Payload>) {
-        if self.note(request) {
-            let host = self.clone();
+    /// Has the kernel told of a request, and does at once what that takes, if nothing of it has to wait; what has
+    /// to goes on by itself. Those that come at the same time are told together: one turn takes them, and one
+    /// commit keeps them.
+    pub(crate) async fn request(&self, request: Request<Payload>) {
+        if !self.note(request) {
+            return;
+        }
+        let host = self.clone();
+        if self.has_crowd() {
             self.tasks().spawn(async move {
-                // Those who are about to ask do.
+                // Of those who were answered together some ask again: they do so first.
                 tokio::task::yield_now().await;
-                let jobs = host.step(None);
-                host.drive_all(jobs).await;
+                host.drive_asked(Ride::Own).await;
             });
+            return;
+        }
+        // A task of its own would only be waited for, and wakes a thread that has nothing else to do.
+        let mut driving = Box::pin(host.drive_asked(Ride::Lent));
+        let polled = poll_fn(|cx| Poll::Ready(driving.as_mut().poll(cx))).await;
+        if polled.is_pending() {
+            self.tasks().spawn(driving);
         }
     }
 
     fn spawn(&self, job: Job) {
         let host = self.clone();
-        self.tasks().spawn(async move { host.drive(job).await });
+        self.tasks()
+            .spawn(async move { host.drive(job, Ride::Own).await });
     }
 
-    /// Runs the first of some jobs here, and the others on tasks of their own.
-    async fn drive_all(self, jobs: Vec<Job>) {
-        let mut jobs = jobs.into_iter();
+    /// Tells the kernel of the requests that came, and runs what follows.
+    async fn drive_asked(self, ride: Ride) {
+        let mut jobs = self.step(None).into_iter();
         let first = jobs.next();
         jobs.for_each(|job| self.spawn(job));
         if let Some(first) = first {
-            self.drive(first).await;
+            self.drive(first, ride).await;
         }
     }
 
     /// Runs a job and what follows from it.
-    async fn drive(self, first: Job) {
+    async fn drive(self, first: Job, ride: Ride) {
         let mut next = Some(first);
         while let Some(job) = next.take() {
             let inputs = match job {
@@ -86,8 +107,8 @@ impl Host {
             };
             for job in self.step(Some(inputs)) {
                 match next {
-                    None => next = Some(job),
-                    Some(_) => self.spawn(job),
+                    None if ride == Ride::Own || matches!(job, Job::Commit(..)) => next = Some(job),
+                    _ => self.spawn(job),
                 }
             }
             // A chain without an end must let others have the thread.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -30,6 +30,9 @@ use crate::place::{Place, Reach};
 pub(crate) use crate::process::Process;
 use crate::process::Status;
 
+/// The kernel is told the time at least this often, since clocks are set.
+const TICK_MS_MAX: u64 = 60_000;
+
 /// Processes in this binary, on one store, with their pages.
 ///
 /// Guarantees: what was acknowledged by a process that saves with every message is on the disk, and is done
@@ -49,6 +52,8 @@ struct Inner {
     /// What the kernel has not been told yet: requests that come together are told together. Each is somebody's
     /// who waits, so there are no more of them than of those.
     asked: Mutex<Vec<Request<Payload>>>,
+    /// The last who were answered were several.
+    has_crowd: AtomicBool,
     processes: RwLock<HashMap<Arc<str>, Arc<Process>>>,
     waiting: Mutex<HashMap<Ticket, oneshot::Sender<Result<Response, CallError>>>>,
     tickets: AtomicU64,
@@ -176,6 +181,7 @@ impl Host {
                     wakes_at_ms: u64::MAX,
                 }),
                 asked: Mutex::default(),
+                has_crowd: AtomicBool::new(false),
                 processes: RwLock::default(),
                 waiting: Mutex::default(),
                 tickets: AtomicU64::new(1),
@@ -414,7 +420,8 @@ impl Host {
             payload,
             timeout_ms: Some(ask.timeout_ms),
             key: ask.key.map(Name::from),
-        });
+        })
+        .await;
         waiting.end(answered, name).await
     }
 
@@ -622,13 +629,26 @@ impl Host {
         if let Some(input) = input {
             core.kernel.step(now_ms, input, &mut effects);
         }
-        let next = core.kernel.next_wake_ms();
-        let is_early = next.is_some_and(|at_ms| at_ms < core.wakes_at_ms);
+        let next = core.kernel.next_wake_ms().unwrap_or(u64::MAX);
+        let is_early = next < core.wakes_at_ms;
+        core.wakes_at_ms = core.wakes_at_ms.min(next);
         drop(core);
         if is_early {
             self.inner.alarm.notify_one();
         }
+        let answers = effects
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Answer { .. }))
+            .count();
+        if answers > 0 {
+            self.inner.has_crowd.store(answers > 1, Ordering::Relaxed);
+        }
         effects
+    }
+
+    /// Whether those who were answered last were several.
+    pub(crate) fn has_crowd(&self) -> bool {
+        self.inner.has_crowd.load(Ordering::Relaxed)
     }
 
     pub(crate) fn answer(
@@ -649,7 +669,7 @@ impl Host {
             origin: Some(Origin::Local(name.to_string())),
             body: body.to_string().into_bytes(),
         };
-        self.request(Request {
+        self.tell(Input::Request(Request {
             ticket: Ticket(self.inner.tickets.fetch_add(1, Ordering::Relaxed)),
             to: to.clone(),
             origin: From::Outside,
@@ -658,7 +678,7 @@ impl Host {
             payload,
             timeout_ms: None,
             key: None,
-        });
+        }));
     }
 
     /// Tells the kernel when a time has come that it waits for.
@@ -673,12 +693,21 @@ impl Host {
                     () = alarm.notified() => {}
                     () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {
                         if let Some(inner) = host.upgrade() {
-                            Self { inner }.tell(Input::Tick);
+                            Self { inner }.tick();
                         }
                     }
                 }
             }
         });
+    }
+
+    /// Tells the kernel the time, and when it is told again. A time that it waits for no longer stays: to put it
+    /// off with each answer would cost more than to be told once in vain.
+    fn tick(&self) {
+        self.tell(Input::Tick);
+        let mut core = lock(&self.inner.core);
+        let next = core.kernel.next_wake_ms().unwrap_or(u64::MAX);
+        core.wakes_at_ms = next.min(self.now_ms().saturating_add(TICK_MS_MAX));
     }
 
     fn known(&self, name: &str) -> Result<Arc<Process>, HostError> {
@@ -750,18 +779,14 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// How long the kernel waits for nothing but time; at most a minute, since clocks are set.
+/// How long until the kernel is told the time.
 fn wait_ms(host: &Weak<Inner>) -> Option<u64> {
     let host = Host {
         inner: host.upgrade()?,
     };
-    let now_ms = host.now_ms();
-    let mut core = lock(&host.inner.core);
-    let next = core.kernel.next_wake_ms();
-    let wait = next.map_or(u64::MAX, |at_ms| at_ms.saturating_sub(now_ms));
-    let wait = wait.min(60_000);
-    core.wakes_at_ms = now_ms.saturating_add(wait);
-    Some(wait)
+    let wakes_at_ms = lock(&host.inner.core).wakes_at_ms;
+    let wait_ms = wakes_at_ms.saturating_sub(host.now_ms());
+    Some(wait_ms.min(TICK_MS_MAX))
 }
 
 /// What a browser sees where a page would be.

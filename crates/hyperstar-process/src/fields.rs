@@ -59,7 +59,7 @@ impl Fields {
     /// [`StateError::Encode`] if the value cannot be JSON.
     pub fn set<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), StateError> {
         let bytes = encode(name, value)?;
-        self.memory.set_field(0, name, &bytes);
+        self.memory.set_field(0, name, bytes.into());
         Ok(())
     }
 
@@ -85,7 +85,7 @@ impl Fields {
         if self.memory.field(to).is_some() {
             return Err(StateError::Taken(to.to_owned()));
         }
-        self.memory.set_field(0, to, &bytes);
+        self.memory.set_field(0, to, bytes);
         self.memory.remove_field(from);
         Ok(true)
     }
@@ -117,7 +117,7 @@ impl Saver {
     /// Takes a field.
     pub fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
         match encode(name, value) {
-            Ok(bytes) => self.place = self.memory.set_field(self.place, name, &bytes) + 1,
+            Ok(bytes) => self.place = self.memory.set_field(self.place, name, bytes.into()) + 1,
             Err(error) => self.fail(error),
         }
     }

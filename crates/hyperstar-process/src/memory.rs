@@ -37,7 +37,8 @@ pub(crate) struct Memory {
 #[derive(Debug)]
 struct Field {
     name: String,
-    bytes: Vec<u8>,
+    /// Shared with who reads it: a large field is not copied for that.
+    bytes: Rc<Vec<u8>>,
     /// Neither `bytes` nor its absence is kept yet.
     is_new: bool,
     is_removed: bool,
@@ -85,7 +86,7 @@ impl Memory {
     pub(crate) fn of(fields: Vec<(String, Vec<u8>)>) -> Self {
         let fields = fields.into_iter().map(|(path, bytes)| Field {
             name: path.strip_prefix("f/").unwrap_or(&path).to_owned(),
-            bytes,
+            bytes: Rc::new(bytes),
             is_new: false,
             is_removed: false,
         });
@@ -97,7 +98,7 @@ impl Memory {
     }
 
     /// A field's bytes.
-    pub(crate) fn field(&self, name: &str) -> Option<Vec<u8>> {
+    pub(crate) fn field(&self, name: &str) -> Option<Rc<Vec<u8>>> {
         let fields = self.fields.borrow();
         let found = fields.iter().find(|one| one.name == name);
         found
@@ -113,7 +114,7 @@ impl Memory {
     }
 
     /// Sets a field, which is expected at `place`, and tells its place. Equal bytes are no change.
-    pub(crate) fn set_field(&self, place: usize, name: &str, bytes: &[u8]) -> usize {
+    pub(crate) fn set_field(&self, place: usize, name: &str, bytes: Rc<Vec<u8>>) -> usize {
         let mut fields = self.fields.borrow_mut();
         let is_there = fields.get(place).is_some_and(|one| one.name == name);
         let found = match is_there {
@@ -123,7 +124,7 @@ impl Memory {
         let Some(place) = found else {
             fields.push(Field {
                 name: name.to_owned(),
-                bytes: bytes.to_vec(),
+                bytes,
                 is_new: true,
                 is_removed: false,
             });
@@ -131,8 +132,7 @@ impl Memory {
         };
         let field = &mut fields[place];
         if field.is_removed || field.bytes != bytes {
-            field.bytes.clear();
-            field.bytes.extend_from_slice(bytes);
+            field.bytes = bytes;
             field.is_new = true;
             field.is_removed = false;
         }
@@ -148,7 +148,7 @@ impl Memory {
         let Some(field) = found else {
             return false;
         };
-        field.bytes.clear();
+        field.bytes = Rc::default();
         field.is_new = true;
         field.is_removed = true;
         true
@@ -287,7 +287,7 @@ impl Memory {
             if mem::take(&mut field.is_new) {
                 changes.push(Change {
                     path: format!("f/{}", field.name),
-                    value: (!field.is_removed).then(|| field.bytes.clone()),
+                    value: (!field.is_removed).then(|| field.bytes.to_vec()),
                 });
             }
         }

@@ -18,9 +18,7 @@ use crate::agenda::Agenda;
 use crate::grants::Grants;
 use crate::hash::{Numbers, Seed, Table};
 use crate::slab::{Slab, Slot};
-use crate::{
-    Effect, Event, GrantId, Incarnation, Input, KernelLimits, Name, Request, Ticket, TimerId,
-};
+use crate::{Effect, Event, GrantId, Incarnation, Input, KernelLimits, Name, Ticket, TimerId};
 use pair::{OfPair, Pair, PairKey};
 use process::{Party, Phase, Process};
 use task::{OfTask, Task, TaskKey};
@@ -180,7 +178,21 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
     /// Takes an input, at a time in milliseconds that never goes back, and adds what is to be done to
     /// `effects`. What was due by then comes first.
     pub fn step(&mut self, now_ms: u64, input: Input<M, R>, effects: &mut Vec<Effect<M, R>>) {
-        self.begin_step(now_ms, effects);
+        self.note(now_ms, input, effects);
+        self.run_all(effects);
+        let (agenda, alive) = self.agenda_and_alive();
+        agenda.tidy(alive);
+    }
+
+    /// As [`Kernel::step`], but no process is given a turn yet: the next step does that. So a host can hear out
+    /// all who have something to say at this time, and what they say goes into one turn.
+    ///
+    /// A step has to follow, if only with [`Input::Tick`].
+    pub fn note(&mut self, now_ms: u64, input: Input<M, R>, effects: &mut Vec<Effect<M, R>>) {
+        self.now_ms = self.now_ms.max(now_ms);
+        while let Some(due) = self.agenda.take_due(self.now_ms) {
+            self.fall_due(due, effects);
+        }
         match input {
             Input::Add { name, spec, memory } => self.add(name, spec, memory, effects),
             Input::Update { name, spec } => self.update(&name, spec, effects),
@@ -218,35 +230,6 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             Input::GrantsUpTo(id) => self.grants.up_to(id),
             Input::Tick => {}
         }
-        self.end_step(effects);
-    }
-
-    /// Takes requests that come at the same time, in their order: those to one process go into one turn, as far
-    /// as it takes them. Otherwise as [`Kernel::step`] with each as an [`Input::Request`].
-    pub fn requests(
-        &mut self,
-        now_ms: u64,
-        requests: impl IntoIterator<Item = Request<M>>,
-        effects: &mut Vec<Effect<M, R>>,
-    ) {
-        self.begin_step(now_ms, effects);
-        for request in requests {
-            self.request(request, effects);
-        }
-        self.end_step(effects);
-    }
-
-    fn begin_step(&mut self, now_ms: u64, effects: &mut Effects<M, R>) {
-        self.now_ms = self.now_ms.max(now_ms);
-        while let Some(due) = self.agenda.take_due(self.now_ms) {
-            self.fall_due(due, effects);
-        }
-    }
-
-    fn end_step(&mut self, effects: &mut Effects<M, R>) {
-        self.run_all(effects);
-        let (agenda, alive) = self.agenda_and_alive();
-        agenda.tidy(alive);
     }
 
     /// When the next [`Input::Tick`] is due, if nothing else comes before.

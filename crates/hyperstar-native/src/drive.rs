@@ -47,7 +47,7 @@ pub(crate) enum Job {
 impl Host {
     /// Tells the kernel, and sees to it that what follows is done.
     pub(crate) fn tell(&self, input: Input<Payload, Response>) {
-        for job in self.step(Some(input)) {
+        for job in self.step(input) {
             self.spawn(job);
         }
     }
@@ -84,7 +84,7 @@ impl Host {
 
     /// Tells the kernel of the requests that came, and runs what follows.
     async fn drive_asked(self, ride: Ride) {
-        let mut jobs = self.step(None).into_iter();
+        let mut jobs = self.step(Input::Tick).into_iter();
         let first = jobs.next();
         jobs.for_each(|job| self.spawn(job));
         if let Some(first) = first {
@@ -96,16 +96,23 @@ impl Host {
     async fn drive(self, first: Job, ride: Ride) {
         let mut next = Some(first);
         while let Some(job) = next.take() {
-            let inputs = match job {
+            let input = match job {
                 Job::Start(process, incarnation) => self.start(&process, incarnation).await,
                 Job::Turn(process, incarnation, events, room) => {
                     self.turn(&process, incarnation, events, room).await
                 }
                 Job::Commit(process, incarnation, record) => {
-                    self.commit(&process, incarnation, &record).await
+                    let committed = self.commit(&process, incarnation, &record).await;
+                    for effect in self.hear(committed) {
+                        // Nobody is given a turn, so nothing of it takes time.
+                        self.carry_out(effect);
+                    }
+                    // Those who were answered may ask again: the next commit is theirs too.
+                    tokio::task::yield_now().await;
+                    Input::Tick
                 }
             };
-            for job in self.step(Some(inputs)) {
+            for job in self.step(input) {
                 match next {
                     None if ride == Ride::Own || matches!(job, Job::Commit(..)) => next = Some(job),
                     _ => self.spawn(job),
@@ -117,16 +124,14 @@ impl Host {
     }
 
     /// One step of the kernel. What takes no time is done when this returns.
-    fn step(&self, input: Option<Input<Payload, Response>>) -> Vec<Job> {
+    fn step(&self, input: Input<Payload, Response>) -> Vec<Job> {
         let ended = match &input {
-            Some(
-                Input::Started {
-                    name, incarnation, ..
-                }
-                | Input::TurnEnded {
-                    name, incarnation, ..
-                },
-            ) => Some((name.clone(), *incarnation)),
+            Input::Started {
+                name, incarnation, ..
+            }
+            | Input::TurnEnded {
+                name, incarnation, ..
+            } => Some((name.clone(), *incarnation)),
             _ => None,
         };
         let effects = self.decide(input);

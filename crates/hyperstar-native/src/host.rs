@@ -614,21 +614,28 @@ impl Host {
     }
 
     /// Tells the kernel of the requests that came since, and then of an input.
-    pub(crate) fn decide(
+    pub(crate) fn decide(&self, input: Input<Payload, Response>) -> Vec<Effect<Payload, Response>> {
+        self.decide_by(|kernel, now_ms, effects| kernel.step(now_ms, input, effects))
+    }
+
+    /// The same, but that nobody gets a turn before the kernel is told something again.
+    pub(crate) fn hear(&self, input: Input<Payload, Response>) -> Vec<Effect<Payload, Response>> {
+        self.decide_by(|kernel, now_ms, effects| kernel.note(now_ms, input, effects))
+    }
+
+    fn decide_by(
         &self,
-        input: Option<Input<Payload, Response>>,
+        tell: impl FnOnce(&mut Kernel<Payload, Response>, u64, &mut Vec<Effect<Payload, Response>>),
     ) -> Vec<Effect<Payload, Response>> {
         let mut effects = Vec::new();
         let mut core = lock(&self.inner.core);
         let now_ms = self.now_ms();
         // Taken under the lock of the kernel, so that nothing overtakes them.
-        let asked = std::mem::take(&mut *lock(&self.inner.asked));
-        if !asked.is_empty() {
-            core.kernel.requests(now_ms, asked, &mut effects);
+        for request in std::mem::take(&mut *lock(&self.inner.asked)) {
+            let input = Input::Request(request);
+            core.kernel.note(now_ms, input, &mut effects);
         }
-        if let Some(input) = input {
-            core.kernel.step(now_ms, input, &mut effects);
-        }
+        tell(&mut core.kernel, now_ms, &mut effects);
         let next = core.kernel.next_wake_ms().unwrap_or(u64::MAX);
         let is_early = next < core.wakes_at_ms;
         core.wakes_at_ms = core.wakes_at_ms.min(next);

@@ -68,6 +68,8 @@ pub(super) enum Happening {
     Lands(Name),
     /// The host hears of it.
     Committed(Name, Incarnation, Result<(), String>),
+    /// The host tells the time, and has those run who may.
+    Tick,
     Outside(Outside),
 }
 
@@ -245,7 +247,14 @@ impl World {
             _ => None,
         };
         let mut effects = Vec::new();
-        self.kernel.step(self.now_ms, input, &mut effects);
+        let may_wait = matches!(input, Input::Request(_) | Input::Committed { .. });
+        if may_wait && self.random.percent(40) {
+            self.deeds.noted += 1;
+            self.kernel.note(self.now_ms, input, &mut effects);
+            self.later(0, Happening::Tick);
+        } else {
+            self.kernel.step(self.now_ms, input, &mut effects);
+        }
         self.check_bounds();
         for effect in effects {
             self.carry_out(effect, turned.as_ref());

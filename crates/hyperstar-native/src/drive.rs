@@ -13,6 +13,7 @@ use hyperstar_process::abi::{self, Response, Turn};
 use hyperstar_process::sys::Level;
 
 use crate::convert::{self, Frame, Payload};
+use crate::gateway;
 use crate::host::Host;
 use crate::instance::Crash;
 use crate::mail::{self, MailError};
@@ -166,6 +167,7 @@ impl Host {
             Ok(done) => {
                 process.set_status(Status::Running);
                 self.hub().notify(process.topic());
+                gateway::introduce(self, process);
                 Ok(done)
             }
             Err(crash) => Err(crash.to_string()),

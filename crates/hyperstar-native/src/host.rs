@@ -372,19 +372,24 @@ impl Host {
         self.tell(Input::GrantsUpTo(GrantId(id)));
     }
 
-    /// Asks a process, as somebody outside.
+    /// Asks a process, as somebody outside. It is asked before this returns: questions come in the order of
+    /// the calls.
     ///
     /// # Errors
     /// [`CallError`].
     ///
     /// # Cancel safety
     /// If the future is dropped, the process is told that nobody waits; what it has done stays.
-    pub async fn ask(&self, name: &str, ask: Ask) -> Result<Response, CallError> {
+    pub fn ask(
+        &self,
+        name: &str,
+        ask: Ask,
+    ) -> impl Future<Output = Result<Response, CallError>> + Send + use<> {
         let ticket = Ticket(self.inner.tickets.fetch_add(1, Ordering::Relaxed));
         let (answer, answered) = oneshot::channel();
         self.waiting().insert(ticket, answer);
         let waiting = Waiting {
-            host: self,
+            host: self.clone(),
             ticket,
             is_answered: false,
         };
@@ -402,7 +407,7 @@ impl Host {
             timeout_ms: Some(ask.timeout_ms),
             key: ask.key.map(Name::from),
         }));
-        waiting.end(answered, name).await
+        waiting.end(answered, name.to_owned())
     }
 
     /// Renders a page of a process. It goes on to its end if nobody waits any longer: an instance that is left
@@ -685,22 +690,22 @@ impl fmt::Debug for Host {
 }
 
 /// Somebody who waits for an answer. Dropped before it came, it takes the question back.
-struct Waiting<'a> {
-    host: &'a Host,
+struct Waiting {
+    host: Host,
     ticket: Ticket,
     is_answered: bool,
 }
 
-impl Waiting<'_> {
+impl Waiting {
     async fn end(
         mut self,
         answered: oneshot::Receiver<Result<Response, CallError>>,
-        name: &str,
+        name: String,
     ) -> Result<Response, CallError> {
         let answer = answered.await;
         self.is_answered = true;
         match answer {
-            Ok(Err(CallError::NoProcess(_))) => Err(CallError::NoProcess(name.to_owned())),
+            Ok(Err(CallError::NoProcess(_))) => Err(CallError::NoProcess(name)),
             Ok(answer) => answer,
             // The host has ended.
             Err(_) => Err(CallError::Crashed),
@@ -708,7 +713,7 @@ impl Waiting<'_> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
         if !self.is_answered {
             self.host.waiting().remove(&self.ticket);

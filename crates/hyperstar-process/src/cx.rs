@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::abi::{Action, HttpHead, Origin};
-use crate::address::Address;
+use crate::address::{Address, AddressError, ProcessId};
 use crate::app::{Hyperapp, Outcome};
 use crate::process::{Place, Process};
 use crate::rpc::{self, Elapsed, RawCall, Sleep};
@@ -108,6 +108,14 @@ impl<S> Cx<S> {
     /// Where the message comes from, as the host says: a sender cannot.
     pub fn origin(&self) -> &Origin {
         &self.asked.origin
+    }
+
+    /// This process itself, as its host calls it.
+    ///
+    /// # Errors
+    /// [`AddressError`] if the host's name for it is none.
+    pub fn own(&self) -> Result<ProcessId, AddressError> {
+        self.asked.process.address.parse()
     }
 
     /// The process that asks, if one does.

@@ -4,6 +4,9 @@ use futures_util::{SinkExt, StreamExt};
 use hyperstar::test::Browser;
 use hyperstar::{Server, action};
 use hyperstar_native::Host;
+use hyperstar_interface::Trigger;
+use hyperstar_native::instance::Crash;
+use hyperstar_process::Reply;
 use hyperstar_process::abi::{Action, Origin, WsKind};
 use hyperstar_store::Store;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -55,6 +58,48 @@ async fn a_page_follows_what_is_kept_and_comes_back_after_a_crash() {
     page.wait_for("main", "This app is stopped.").await.unwrap();
     within(host.start_process(APP)).await.unwrap();
     page.wait_for("p", "count=2").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_process_hears_who_looks_and_hears_it_again_when_it_begins_anew() {
+    let host = Host::new("me", &Store::memory());
+    let telling = Scripted::new(|state, message, turn| {
+        if message.body == b"crash" {
+            return Err(Crash::Trap {
+                message: "as told".to_owned(),
+                backtrace: String::new(),
+            });
+        }
+        let count = match message.handler.as_str() {
+            "come" => state.add(turn, "count", 1),
+            "go" => state.add(turn, "count", 100),
+            _ => state.get("count"),
+        };
+        let reply = Reply::new().signals(&serde_json::json!({ "seen": count }));
+        turn.actions.push(Action::Respond {
+            task: message.task,
+            outcome: Ok(reply.into_response()),
+        });
+        Ok(())
+    });
+    let telling = telling
+        .handles("come", Trigger::Join)
+        .handles("go", Trigger::Leave);
+    start(&host, APP, telling).await;
+    let browser = Browser::new(host.app(APP).unwrap()).unwrap();
+    let mut page = browser.open("/").await.unwrap();
+    page.wait_for("p", "count=1").await.unwrap();
+    page.wait_until("it is greeted", |page| page.signal("seen") == Some(1))
+        .await
+        .unwrap();
+    assert!(ask(&host, APP, "crash").await.is_err());
+    page.wait_for("p", "count=2").await.unwrap();
+    page.wait_until("it is greeted", |page| page.signal("seen") == Some(2))
+        .await
+        .unwrap();
+    drop(page);
+    let mut other = browser.someone_else().open("/").await.unwrap();
+    other.wait_for("p", "count=103").await.unwrap();
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod place;
 mod process;
 
 pub use host::{Ask, Host, HostError, Options};
+pub use hyperstar_kernel::{ExitPolicy, Restart};
 pub use log::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX, LogLine};
 pub use mail::MailError;
 pub use native::Native;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use crate::{browser, deny, git, layers, lean, links, shell, testing};
+use crate::{browser, deny, git, layers, lean, links, shell, testing, wasm};
 
 /// The targets of fuzzers, a workspace of their own.
 const FUZZ: &str = "fuzz/Cargo.toml";
@@ -34,6 +34,7 @@ enum Step {
     Docs,
     Browser,
     Git,
+    Wasm,
     Tests,
 }
 
@@ -53,6 +54,7 @@ impl Step {
             Step::Docs => "the documentation builds without warnings",
             Step::Browser => "a Chromium is there",
             Step::Git => "a Git is there",
+            Step::Wasm => "components can be built",
             Step::Tests => "all tests pass, in the browser too",
         }
     }
@@ -70,6 +72,7 @@ impl Step {
             }
             Step::Browser => "install Chromium, or name it in the environment variable CHROMIUM",
             Step::Git => "install Git",
+            Step::Wasm => "run `rustup target add wasm32-unknown-unknown`",
             Step::Tests => {
                 "run a failing test alone: `cargo test -p <crate> --all-features <name>`"
             }
@@ -105,6 +108,7 @@ impl Step {
             }
             Step::Browser => browser::run(),
             Step::Git => git::run(),
+            Step::Wasm => wasm::run(),
             Step::Tests => testing::run(),
         }
     }

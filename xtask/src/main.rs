@@ -15,6 +15,7 @@ mod shell;
 mod soak;
 mod testing;
 mod tree;
+mod wasm;
 
 use std::process::ExitCode;
 

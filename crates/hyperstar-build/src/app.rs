@@ -42,6 +42,8 @@ pub(crate) struct Crate {
     pub(crate) sdk: Option<Source>,
     /// How many packages there are to compile.
     pub(crate) packages: usize,
+    /// Those of the packages that lie on this machine, its own first.
+    pub(crate) folders: Vec<PathBuf>,
 }
 
 /// Where a package comes from.
@@ -111,8 +113,14 @@ fn found(metadata: Metadata, manifest: &Path) -> Result<Crate, BuildError> {
     let reached = reachable(&metadata.resolve, &package.id);
     let is_sdk = |one: &&Package| one.name == "hyperstar-process" && reached.contains(&one.id);
     let sdk = metadata.packages.iter().find(is_sdk).map(source);
+    let own = folder(&package.manifest_path);
+    let local = metadata.packages.iter().filter(|one| one.source.is_none());
+    let local = local.filter(|one| one.id != package.id && reached.contains(&one.id));
+    let folders = [own.clone()].into_iter();
+    let folders = folders.chain(local.map(|one| folder(&one.manifest_path)));
     Ok(Crate {
-        manifest_dir: folder(&package.manifest_path),
+        manifest_dir: own,
+        folders: folders.collect(),
         workspace_root: metadata.workspace_root,
         target_dir: metadata.target_directory,
         default_features: keys.default_features,

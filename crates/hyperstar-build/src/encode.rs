@@ -1,6 +1,7 @@
 //! From a core module to a component.
 
 use wit_component::{ComponentEncoder, DecodedWasm};
+use wit_parser::WorldItem;
 
 use crate::Entry;
 use crate::error::BuildError;
@@ -23,8 +24,10 @@ fn check_imports(component: &[u8]) -> Result<(), BuildError> {
     let DecodedWasm::Component(resolve, world) = decoded else {
         return Err(BuildError::Encode("it is a package of WIT".to_owned()));
     };
-    let imports = resolve.worlds[world].imports.keys();
-    let names = imports.map(|key| resolve.name_world_key(key));
+    // A world names the types that its exports mention; they ask for nothing.
+    let imports = resolve.worlds[world].imports.iter();
+    let imports = imports.filter(|(_, item)| !matches!(item, WorldItem::Type { .. }));
+    let names = imports.map(|(key, _)| resolve.name_world_key(key));
     let strange: Vec<String> = names
         .filter(|name| !name.starts_with("hyperstar:process/"))
         .map(|name| format!("`{name}`"))

@@ -34,7 +34,7 @@ mod toolchain;
 mod wrapper;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -50,6 +50,8 @@ pub struct BuildOptions<'a> {
     pub release: bool,
     /// Where build output goes. None: where cargo puts that of the crate.
     pub target_dir: Option<PathBuf>,
+    /// Features of the crate beside those that it names itself.
+    pub features: Vec<String>,
     /// What the crate is.
     pub entry: Entry,
     /// Whether what the compiler says is coloured.
@@ -65,6 +67,7 @@ impl BuildOptions<'_> {
             manifest_dir: manifest_dir.into(),
             release: false,
             target_dir: None,
+            features: Vec::new(),
             entry: Entry::App,
             color: false,
             progress: &|_| {},
@@ -78,6 +81,7 @@ impl fmt::Debug for BuildOptions<'_> {
             .field("manifest_dir", &self.manifest_dir)
             .field("release", &self.release)
             .field("target_dir", &self.target_dir)
+            .field("features", &self.features)
             .field("entry", &self.entry)
             .finish_non_exhaustive()
     }
@@ -138,7 +142,8 @@ pub struct Built {
 /// WebAssembly: the error says how to get it.
 pub fn build(options: &BuildOptions<'_>) -> Result<Built, BuildError> {
     let began = Instant::now();
-    let crate_ = app::read(&options.manifest_dir)?;
+    let mut crate_ = app::read(&options.manifest_dir)?;
+    crate_.features.extend_from_slice(&options.features);
     let toolchain = toolchain::find(&crate_.manifest_dir, options.progress)?;
     let target_dir = match &options.target_dir {
         Some(target_dir) => files::absolute(target_dir)?,
@@ -165,4 +170,13 @@ pub fn build(options: &BuildOptions<'_>) -> Result<Built, BuildError> {
         warnings: compiled.warnings,
         took: began.elapsed(),
     })
+}
+
+/// The folders of the crates that an app is built of and that lie on this machine, its own first: a change of
+/// a file there is a reason to build anew.
+///
+/// # Errors
+/// As [`build`], if there is no crate.
+pub fn folders(manifest_dir: &Path) -> Result<Vec<PathBuf>, BuildError> {
+    Ok(app::read(manifest_dir)?.folders)
 }

@@ -8,12 +8,28 @@
 //! - **Scripts can rely on it**: results go to the standard output, all else to the standard error; 0 is
 //!   success, 1 a failure, 2 a wrong usage; `--json` where there are data.
 
+mod background;
+mod bs;
+mod build;
+mod grant;
+mod home;
+mod inject;
+mod install;
 mod json;
+mod logs;
+mod new;
+mod node;
 mod out;
 mod progress;
+mod ps;
+mod run;
+mod start;
 mod store;
+mod test;
 mod text;
 mod time;
+mod view_api;
+mod watch;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -25,7 +41,7 @@ use clap_complete::Shell;
 use crate::out::{Out, OutputError};
 use crate::text::Safe;
 
-/// Looks into stores and looks after them.
+/// Makes apps, runs them on a node, and looks after what they keep
 #[derive(Parser)]
 #[command(name = "hyperstar", version, arg_required_else_help = true)]
 struct Cli {
@@ -35,6 +51,26 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    New(new::Args),
+    #[command(visible_alias = "b")]
+    Build(build::Args),
+    Run(run::Args),
+    Bs(bs::Args),
+    Test(test::Args),
+    Node(node::Args),
+    Install(install::Args),
+    #[command(visible_alias = "s")]
+    Start(start::Start),
+    Stop(start::Stop),
+    #[command(visible_alias = "r")]
+    Remove(start::Remove),
+    #[command(visible_alias = "i")]
+    Inject(inject::Args),
+    Logs(logs::Args),
+    Ps(ps::Args),
+    ViewApi(view_api::Args),
+    Grant(grant::Grant),
+    Revoke(grant::Revoke),
     Store(store::Args),
     /// Print the script that completes commands in a shell
     #[command(
@@ -57,7 +93,7 @@ fn main() -> ExitCode {
             complain(&error);
             match &cli.command {
                 Command::Store(args) => args.failure(),
-                Command::Completions { .. } => ExitCode::FAILURE,
+                _ => ExitCode::FAILURE,
             }
         }
     }
@@ -65,17 +101,36 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> Result<ExitCode> {
     let mut out = Out::stdout();
-    let code = match command {
-        Command::Store(args) => args.run(&mut out)?,
+    match command {
+        Command::New(args) => args.run(&mut out),
+        Command::Build(args) => args.run(&mut out),
+        Command::Run(args) => args.run(),
+        Command::Bs(args) => args.run(&mut out),
+        Command::Test(args) => args.run(&mut out),
+        Command::Node(args) => args.run(&mut out),
+        Command::Install(args) => args.run(&mut out),
+        Command::Start(args) => args.run(&mut out),
+        Command::Stop(args) => args.run(),
+        Command::Remove(args) => args.run(),
+        Command::Inject(args) => args.run(&mut out),
+        Command::Logs(args) => args.run(&mut out),
+        Command::Ps(args) => args.run(&mut out),
+        Command::ViewApi(args) => args.run(&mut out),
+        Command::Grant(args) => args.run(&mut out),
+        Command::Revoke(args) => args.run(),
+        Command::Store(args) => {
+            let code = args.run(&mut out)?;
+            out.finish()?;
+            return Ok(code);
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "hyperstar", &mut script);
-            out.bytes(&script)?;
-            ExitCode::SUCCESS
+            Ok(out.bytes(&script)?)
         }
-    };
+    }?;
     out.finish()?;
-    Ok(code)
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Says why on the standard error, each cause once.

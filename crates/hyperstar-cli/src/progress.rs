@@ -38,11 +38,28 @@ impl Work {
         }
     }
 
-    /// Shows how far it is.
+    /// Shows how far a store is.
     pub(crate) fn at(&self, progress: Progress) {
+        self.show(progress.what, progress.done, progress.of);
+    }
+
+    /// Shows that `done` of `of` steps are done, the last of them `what`.
+    pub(crate) fn step(&self, what: &str, done: u64, of: u64) {
+        self.show(what, done, Some(of));
+    }
+
+    /// Shows what is being done now, as part of the whole.
+    pub(crate) fn doing(&self, what: &str) {
         let Some(bar) = &self.bar else { return };
-        if bar.length() != progress.of {
-            match progress.of {
+        bar.set_style(style("{spinner} {msg}, {elapsed}"));
+        bar.unset_length();
+        bar.set_message(format!("{}, {what}", self.doing));
+    }
+
+    fn show(&self, what: &str, done: u64, of: Option<u64>) {
+        let Some(bar) = &self.bar else { return };
+        if bar.length() != of {
+            match of {
                 Some(of) => {
                     bar.set_style(style(
                         "{spinner} {msg} {wide_bar} {human_pos}/{human_len}, {eta}",
@@ -55,8 +72,8 @@ impl Work {
                 }
             }
         }
-        bar.set_message(format!("{}, {}", self.doing, progress.what));
-        bar.set_position(progress.done);
+        bar.set_message(format!("{}, {what}", self.doing));
+        bar.set_position(done);
     }
 
     /// Says that it is done. Dropping it instead says nothing.

@@ -63,14 +63,12 @@ pub enum AskError {
         allow: String,
     },
     /// The body is empty, and the handler needs arguments.
-    #[error("the body is empty; `{handler}` needs {}: send {example}", quoted(.missing.iter().map(String::as_str)))]
+    #[error("the body is empty; `{handler}` needs `{argument}`: send `{{\"{argument}\": ..}}`")]
     EmptyBody {
         /// The handler's name.
         handler: String,
-        /// The arguments that it needs.
-        missing: Vec<String>,
-        /// A body, roughly.
-        example: String,
+        /// The first argument that it needs.
+        argument: String,
     },
     /// The body is not what its content type says.
     #[error("the body is not {format}: {reason}")]
@@ -79,6 +77,14 @@ pub enum AskError {
         format: &'static str,
         /// What is wrong, and where.
         reason: String,
+    },
+    /// A part of a query or a form is not text.
+    #[error("`{part}` in {what} is not UTF-8; send text as UTF-8, percent-encoded")]
+    NotText {
+        /// `a query`, `a form`
+        what: &'static str,
+        /// As it came.
+        part: String,
     },
     /// An argument is not there.
     #[error("`{handler}` needs the argument `{argument}`{}", meant(.near.as_deref()))]
@@ -101,7 +107,7 @@ pub enum AskError {
         known: Vec<String>,
     },
     /// More or fewer values than arguments.
-    #[error("`{handler}` takes {} ({}), and {sent} came", count(.known.len(), "argument"), quoted(.known.iter().map(String::as_str)))]
+    #[error("`{handler}` takes {}, and {sent} came", count(.known))]
     WrongCount {
         /// The handler's name.
         handler: String,
@@ -170,10 +176,12 @@ fn meant(near: Option<&str>) -> String {
     })
 }
 
-fn count(number: usize, what: &str) -> String {
-    match number {
-        1 => format!("1 {what}"),
-        _ => format!("{number} {what}s"),
+fn count(known: &[String]) -> String {
+    let names = quoted(known.iter().map(String::as_str));
+    match known.len() {
+        0 => "no arguments".to_owned(),
+        1 => format!("1 argument ({names})"),
+        number => format!("{number} arguments ({names})"),
     }
 }
 

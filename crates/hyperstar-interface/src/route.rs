@@ -7,20 +7,20 @@
 //! | 1 | method and path without parameters | has both |
 //! | 2 | method and path with parameters | fits both; more literal segments first, `{*rest}` last, then the order of the source |
 //! | 3 | a path, any method | fits the path; ordered as in 1 and 2 |
-//! | 4 | a method, no path; then neither | by its body, below |
-//! | 5 | | `OPTIONS` on a known path: 204 with `allow` |
+//! | 4 | | `OPTIONS` on a known path: 204 with `allow` |
+//! | 5 | a method, no path; then neither | by its body, below |
 //! | 6 | | a known path, another method: 405 with `allow` |
-//! | 7 | | anything else: 404 |
+//! | 7 | | anything else: 404; 400 for a body that says too little |
 //!
-//! `HEAD` is answered by a handler for `HEAD`, else by one for `GET`, without the body. Handlers without a
-//! path answer at the interface's `endpoints` and below, everywhere if there are none.
+//! `HEAD` is answered by a handler for `HEAD`, else by one for `GET`; the server leaves the body out. Handlers
+//! without a path answer at the interface's `endpoints` and below, everywhere if there are none.
 //!
 //! By body, among those without a path:
 //!
 //! | | body | handler |
 //! |---|---|---|
 //! | a | `{"CreateUser": ..}`, `{"create_user": ..}`, `"CreateUser"` | the one of this name |
-//! | b | an object or a form, or else the query | the first that has all these arguments and needs no others |
+//! | b | an object or a form, or else the query | the first that has all these arguments and needs no others; of a form or query else the one that needs most of what came |
 //! | c | none | the only one that needs no arguments |
 //!
 //! Processes name the handler. One for `#[local]` does not answer other nodes, one for `#[remote]` not its
@@ -29,7 +29,7 @@
 mod check;
 mod path;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::error::AskError;
 use crate::names::pascal;
@@ -87,10 +87,7 @@ impl Source {
             Source::Local => matches!(trigger, Trigger::Local),
             Source::Remote => matches!(trigger, Trigger::Remote),
             Source::Http => matches!(trigger, Trigger::Http(_)),
-            Source::Action => matches!(
-                trigger,
-                Trigger::Action | Trigger::Join | Trigger::Leave
-            ),
+            Source::Action => matches!(trigger, Trigger::Action | Trigger::Join | Trigger::Leave),
             Source::Timer => matches!(trigger, Trigger::Every(_)),
             Source::Owner => matches!(
                 trigger,
@@ -108,6 +105,8 @@ pub struct Asked<'a> {
     pub wrapper: Option<&'a str>,
     /// The names of what came, if it has names.
     pub names: Option<Vec<&'a str>>,
+    /// They are a query's or a form's, where names that nobody knows mean nothing.
+    pub is_loose: bool,
 }
 
 /// Where an HTTP request goes.
@@ -127,8 +126,8 @@ pub enum Routed<'a> {
 #[derive(Debug)]
 pub struct Router {
     handlers: Vec<Known>,
-    names: HashMap<String, usize>,
-    exact: HashMap<String, Vec<Rule>>,
+    names: BTreeMap<String, usize>,
+    exact: BTreeMap<String, Vec<Rule>>,
     patterns: Vec<(Path, Rule)>,
     /// Without a path: those with a method first.
     loose: Vec<Rule>,
@@ -161,8 +160,8 @@ impl Router {
     pub fn new(interface: &Interface) -> Self {
         let mut router = Self {
             handlers: Vec::new(),
-            names: HashMap::new(),
-            exact: HashMap::new(),
+            names: BTreeMap::new(),
+            exact: BTreeMap::new(),
             patterns: Vec::new(),
             loose: Vec::new(),
             endpoints: interface.endpoints.clone(),
@@ -228,7 +227,10 @@ impl Router {
         if source.may_ask(handler) {
             return Ok(place);
         }
-        let has: Vec<String> = handler.triggers.iter().map(attribute).collect();
+        let has: Vec<String> = match handler.triggers.as_slice() {
+            [] => vec!["nobody".to_owned()],
+            triggers => triggers.iter().map(attribute).collect(),
+        };
         Err(AskError::WrongSource {
             handler: handler.name.clone(),
             source_asked: source,
@@ -262,11 +264,13 @@ impl Router {
             return Routed::To(place, params);
         }
         let allow = self.allow(path);
+        if let (Some(allow), "OPTIONS") = (&allow, method) {
+            return Routed::Options(allow.clone());
+        }
         if self.is_endpoint(path) && self.loose_for(method).next().is_some() {
             return Routed::ByBody;
         }
         match allow {
-            Some(allow) if method == "OPTIONS" => Routed::Options(allow),
             Some(allow) => Routed::Nowhere(AskError::WrongMethod {
                 method: method.to_owned(),
                 path: path.to_owned(),
@@ -343,6 +347,9 @@ impl Router {
                 path: path.to_owned(),
                 allow: self.allow(path).unwrap_or_default(),
             }),
+            Err(_) if *asked == Asked::default() && matches!(method, "GET" | "HEAD") => {
+                Err(self.no_route(method, path))
+            }
             found => found,
         }
     }
@@ -378,6 +385,13 @@ impl Router {
         if let Some(names) = names.filter(|names| !names.is_empty()) {
             let fits = |place: &&usize| takes(&self.handlers[**place].handler, names);
             if let Some(place) = among.iter().find(fits) {
+                return Ok(*place);
+            }
+            let enough = |place: &&usize| has_needed(&self.handlers[**place].handler, names);
+            let needs = |place: &&usize| needed(&self.handlers[**place].handler).count();
+            // The first of those that need most.
+            let best = among.iter().rev().filter(enough).max_by_key(needs);
+            if let Some(place) = best.filter(|_| asked.is_loose) {
                 return Ok(*place);
             }
         } else if asked.wrapper.is_none() {
@@ -424,12 +438,18 @@ impl Router {
 
 /// Whether a handler has all these arguments and needs no others.
 fn takes(handler: &Handler, names: &[&str]) -> bool {
-    let mut params = handler.params.iter();
     let known = |name: &&str| handler.params.iter().any(|param| param.name == *name);
-    names.iter().all(known)
-        && params.all(|param| {
-            matches!(param.ty, Type::Option(_)) || names.contains(&param.name.as_str())
-        })
+    names.iter().all(known) && has_needed(handler, names)
+}
+
+fn has_needed(handler: &Handler, names: &[&str]) -> bool {
+    needed(handler).all(|name| names.contains(&name))
+}
+
+fn needed(handler: &Handler) -> impl Iterator<Item = &str> {
+    let params = handler.params.iter();
+    let needed = params.filter(|param| !matches!(param.ty, Type::Option(_)));
+    needed.map(|param| param.name.as_str())
 }
 
 /// How a trigger is written.

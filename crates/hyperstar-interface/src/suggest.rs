@@ -17,15 +17,15 @@ pub fn near<'n>(wanted: &str, names: impl IntoIterator<Item = &'n str>) -> Optio
     }
     let wanted = plain(wanted);
     let most = match wanted.chars().count() {
-        0..=2 => 1,
-        3..=5 => 2,
+        0..=2 => 0,
+        3..=5 => 1,
         length => length / 3,
     };
     let measured = names
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&wanted, &plain(name)), name));
     measured
-        .filter(|(distance, name)| *distance <= most && *distance < name.len())
+        .filter(|(distance, _)| *distance <= most)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }

@@ -30,6 +30,19 @@ use words::{escaped, prose};
 /// The names that each of these WITs has already.
 const OWN_NAMES: [&str; 3] = ["json", "address", "call-error"];
 
+/// The cases of `call-error`, as the SDK's `CallError` has them.
+const CALL_ERRORS: [&str; 9] = [
+    "Timeout",
+    "Offline",
+    "NoProcess",
+    "NoHandler",
+    "Denied",
+    "Busy",
+    "Cycle",
+    "Crashed",
+    "Malformed",
+];
+
 const OWN_TYPES: &str = "  /// Any JSON, as text.
   type json = string;
   /// `process:package:publisher`, or `node@process:package:publisher` for one elsewhere.
@@ -83,7 +96,11 @@ impl<'i> Wit<'i> {
                 .iter()
                 .filter(|handler| is_called(handler))
         };
-        let types = || interface.types.iter().map(|(name, _)| name.as_str());
+        let own_types = interface
+            .types
+            .iter()
+            .filter(|(_, shape)| !is_call_error(shape));
+        let types = || own_types.clone().map(|(name, _)| name.as_str());
         let handlers = called().map(|handler| handler.name.as_str());
         let names = wit_names(OWN_NAMES.into_iter().chain(handlers).chain(types()));
         let mut names = names.into_iter().skip(OWN_NAMES.len());
@@ -118,6 +135,9 @@ impl<'i> Wit<'i> {
         let fields = match shape {
             Shape::Record(fields) | Shape::Variant(fields) => fields,
         };
+        if is_call_error(shape) {
+            return Some(("call-error", shape));
+        }
         let wit = self.types.get(own.as_str())?;
         (!fields.is_empty()).then_some((wit, shape))
     }
@@ -203,8 +223,8 @@ impl<'i> Wit<'i> {
             prose(&self.interface.name)
         )?;
         writeln!(out, "interface api {{\n{OWN_TYPES}")?;
-        for (name, _) in &self.interface.types {
-            if let Some((name, shape)) = self.named(name) {
+        for (name, shape) in &self.interface.types {
+            if let Some((name, _)) = self.named(name).filter(|_| !is_call_error(shape)) {
                 self.write_type(out, name, shape)?;
             }
         }
@@ -227,6 +247,14 @@ impl std::fmt::Display for Wit<'_> {
         self.write(&mut text)?;
         f.write_str(&text)
     }
+}
+
+/// Whether it is the error that every function has: handlers that call others often return it themselves.
+fn is_call_error(shape: &Shape) -> bool {
+    let Shape::Variant(cases) = shape else {
+        return false;
+    };
+    cases.iter().map(|case| case.name.as_str()).eq(CALL_ERRORS)
 }
 
 fn is_called(handler: &Handler) -> bool {

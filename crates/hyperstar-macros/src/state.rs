@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Expr, Fields, LitInt, LitStr, Token};
+use syn::{Data, DeriveInput, Expr, Fields, LitInt, LitStr, Token, Type};
 
 use crate::errors::Errors;
 
@@ -34,8 +34,10 @@ pub(crate) fn run(item: TokenStream) -> TokenStream {
         match field.skip {
             true => quote!(#ident: defaults.#ident),
             false => {
-                let load =
-                    quote_spanned!(field.span=> ::hyperstar_process::__private::Stored::load);
+                let ty = &field.ty;
+                let load = quote_spanned! {located(ty)=>
+                    <#ty as ::hyperstar_process::__private::Stored>::load
+                };
                 quote!(#ident: #load(#key, fields, defaults.#ident)?)
             }
         }
@@ -43,9 +45,11 @@ pub(crate) fn run(item: TokenStream) -> TokenStream {
     let saves = kept.map(|field| {
         let ident = &field.ident;
         let key = &field.key;
-        quote_spanned! {field.span=>
-            ::hyperstar_process::__private::Stored::save(&self.#ident, #key, saver);
-        }
+        let ty = &field.ty;
+        let save = quote_spanned! {located(ty)=>
+            <#ty as ::hyperstar_process::__private::Stored>::save
+        };
+        quote!(#save(&self.#ident, #key, saver);)
     });
     let load = match is_ok {
         true => quote! {
@@ -206,8 +210,7 @@ struct Field {
     ident: syn::Ident,
     key: String,
     skip: bool,
-    /// Its type's, for errors about it.
-    span: Span,
+    ty: Type,
 }
 
 fn fields(input: &DeriveInput, errors: &mut Errors) -> Vec<Field> {
@@ -235,7 +238,7 @@ fn fields(input: &DeriveInput, errors: &mut Errors) -> Vec<Field> {
             key: syn::ext::IdentExt::unraw(&ident).to_string(),
             ident,
             skip: false,
-            span: Span::call_site().located_at(field.ty.span()),
+            ty: field.ty.clone(),
         };
         for attribute in field
             .attrs
@@ -278,4 +281,9 @@ fn fields(input: &DeriveInput, errors: &mut Errors) -> Vec<Field> {
         fields.push(one);
     }
     fields
+}
+
+/// Where a type stands, for errors about it, in code that is ours, for lints.
+fn located(ty: &Type) -> Span {
+    Span::call_site().located_at(ty.span())
 }

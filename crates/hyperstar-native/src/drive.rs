@@ -205,7 +205,7 @@ impl Host {
         events: Vec<Event<Payload, Response>>,
         room: Room,
     ) -> Input<Payload, Response> {
-        let told = (room.messages < ROOM_UNSAID).then(|| abi::Event::Room {
+        let told = (room.messages < ROOM_UNSAID).then_some(abi::Event::Room {
             notices: room.messages as u64,
             bytes: room.weight_bytes,
         });

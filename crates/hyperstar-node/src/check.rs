@@ -2,7 +2,9 @@
 
 use wasmparser::{Encoding, Parser, Payload};
 use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
 
+use crate::apps;
 use crate::engine::LoadOptions;
 
 /// What is taken of each thing in a component, all its modules together. A compiler takes time and memory
@@ -197,11 +199,16 @@ pub(crate) fn imports(
     component: &Component,
     options: &LoadOptions,
 ) -> Result<(), LoadError> {
-    for (name, _) in component.component_type().imports(engine) {
+    for (name, item) in component.component_type().imports(engine) {
+        // The types that its exports mention ask for nothing.
+        if matches!(item.ty, ComponentItem::Type(_)) {
+            continue;
+        }
         let is_wasi = name.starts_with("wasi:");
         let is_given = name.starts_with("hyperstar:process/sys@")
             || name.starts_with("hyperstar:process/types@")
-            || (is_wasi && options.stub_wasi);
+            || (is_wasi && options.stub_wasi)
+            || (name.starts_with(apps::PACKAGE) && options.apps.is_some());
         if !is_given {
             return Err(LoadError::Import {
                 name: name.to_owned(),

@@ -12,13 +12,11 @@ use crate::bindings::ProcessPre;
 use crate::check::LoadError;
 use crate::engine::Engine;
 use crate::guest::Guest;
-use hyperstar_native::instance::{BoxFuture, HostSys, Instance, Limits, Program, Started};
 use crate::process::{self, Process};
+use hyperstar_native::instance::{BoxFuture, HostSys, Instance, Limits, Program, Started};
 
 /// A description is read whole, and so are the files of the pages.
 const DESCRIPTION_BYTES_MAX: usize = 32 << 20;
-/// The processor time of a description.
-const DESCRIBE_MS_MAX: u64 = 1_000;
 
 /// A compiled component. Clones share the code.
 #[derive(Clone)]
@@ -55,11 +53,11 @@ impl Component {
 pub(crate) async fn describe(
     engine: &Engine,
     pre: &ProcessPre<Guest>,
+    limits: Limits,
 ) -> Result<(Interface, Vec<Asset>), LoadError> {
     let limits = Limits {
         turn_bytes_max: DESCRIPTION_BYTES_MAX,
-        init_ms_max: DESCRIBE_MS_MAX,
-        ..Limits::default()
+        ..limits
     };
     let store = process::store(engine, Arc::new(Nothing), limits);
     let described = process::describe(engine, store, pre.clone()).await;

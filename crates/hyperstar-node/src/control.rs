@@ -191,37 +191,66 @@ impl Control {
     /// # Errors
     /// [`ControlError::NoNode`].
     pub fn connect(home: &Path) -> Result<Self, ControlError> {
-        let stream = UnixStream::connect(socket_path(home)).map_err(|source| ControlError::NoNode {
-            home: home.display().to_string(),
-            source,
-        })?;
+        let stream =
+            UnixStream::connect(socket_path(home)).map_err(|source| ControlError::NoNode {
+                home: home.display().to_string(),
+                source,
+            })?;
         Ok(Self {
             stream: BufReader::new(stream),
         })
     }
 
-    /// Asks, and hands on what is answered until it is done.
+    /// Asks. What is answered comes as it does; the last error is the node's reason, if it refuses.
     ///
     /// # Errors
-    /// [`ControlError::Refused`] with the node's reason.
-    pub fn ask(
-        &mut self,
-        request: &Request,
-        mut each: impl FnMut(Update),
-    ) -> Result<(), ControlError> {
+    /// [`ControlError::HungUp`] if the node has gone.
+    pub fn ask(&mut self, request: &Request) -> Result<Updates<'_>, ControlError> {
         let mut line = serde_json::to_string(request)?;
         line.push('\n');
         self.stream.get_mut().write_all(line.as_bytes())?;
-        loop {
-            let mut line = String::new();
-            if self.stream.read_line(&mut line)? == 0 {
-                let ended = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
-                return Err(ControlError::HungUp(ended));
+        Ok(Updates {
+            control: self,
+            is_done: false,
+        })
+    }
+
+    fn next_update(&mut self) -> Result<Update, ControlError> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line)? == 0 {
+            let ended = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+            return Err(ControlError::HungUp(ended));
+        }
+        match serde_json::from_str(&line)? {
+            Update::Failed { reason } => Err(ControlError::Refused(reason)),
+            update => Ok(update),
+        }
+    }
+}
+
+/// What a node answers to one request, until it is done. Read it to its end before the next one is asked.
+#[derive(Debug)]
+pub struct Updates<'a> {
+    control: &'a mut Control,
+    is_done: bool,
+}
+
+impl Iterator for Updates<'_> {
+    type Item = Result<Update, ControlError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_done {
+            return None;
+        }
+        match self.control.next_update() {
+            Ok(Update::Done) => {
+                self.is_done = true;
+                None
             }
-            match serde_json::from_str(&line)? {
-                Update::Done => return Ok(()),
-                Update::Failed { reason } => return Err(ControlError::Refused(reason)),
-                update => each(update),
+            Ok(update) => Some(Ok(update)),
+            Err(error) => {
+                self.is_done = true;
+                Some(Err(error))
             }
         }
     }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::apps::{self, Apps};
 use crate::bindings;
 use crate::cache::{Cache, CacheError};
 use crate::check::{self, LoadError};
@@ -14,6 +15,8 @@ use crate::compile::Compiler;
 use crate::component::{self, Component};
 use crate::guest::Guest;
 use crate::slices::{SlowLane, Ticker};
+use crate::wasi;
+use hyperstar_native::instance::Limits;
 
 /// What an engine may use.
 #[derive(Clone, Debug)]
@@ -79,6 +82,10 @@ pub struct LoadOptions {
     /// Its WASI imports are met by stubs that grant nothing. For components of other languages, whose
     /// runtimes import WASI whether they use it or not.
     pub stub_wasi: bool,
+    /// Other apps that it may call by their WIT, if any.
+    pub apps: Option<Apps>,
+    /// What it may use while it describes itself.
+    pub limits: Limits,
 }
 
 /// Compiles components and runs processes of them.
@@ -159,10 +166,17 @@ impl Engine {
         bindings::Process::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)
             .map_err(|error| LoadError::Interface(format!("{error:#}")))?;
         check::imports(&shared.wasmtime, &compiled, &options)?;
+        if options.stub_wasi {
+            wasi::link(&mut linker, &compiled, &shared.wasmtime)
+                .map_err(|error| LoadError::Interface(format!("{error:#}")))?;
+        }
+        if let Some(apps) = &options.apps {
+            apps::link(&mut linker, &compiled, &shared.wasmtime, apps)?;
+        }
         let pre = linker.instantiate_pre(&compiled);
         let pre = pre.and_then(bindings::ProcessPre::new);
         let pre = pre.map_err(|error| LoadError::Interface(format!("{error:#}")))?;
-        let (interface, assets) = component::describe(self, &pre).await?;
+        let (interface, assets) = component::describe(self, &pre, options.limits).await?;
         Ok(Component {
             engine: self.clone(),
             pre,

@@ -8,8 +8,8 @@ use hyperstar_process::sys::Level;
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 
 use crate::bindings::hyperstar::process::{sys, types};
-use hyperstar_native::instance::{HostSys, Limits};
 use crate::slices::Meter;
+use hyperstar_native::instance::{HostSys, Limits};
 
 /// The bytes of randomness that one call gives at most.
 const RANDOM_BYTES_MAX: u32 = 4_096;
@@ -29,6 +29,9 @@ pub(crate) struct Guest {
     pub(crate) last_words: Option<String>,
     pub(crate) budget_ms: u64,
     pub(crate) meter: Arc<Meter>,
+    /// Its address: none while it only describes itself.
+    process: Option<Arc<str>>,
+    may_call: bool,
     sys: Arc<dyn HostSys>,
     log_bytes_left: usize,
     log_is_cut: bool,
@@ -69,13 +72,31 @@ impl Guest {
             last_words: None,
             budget_ms: 0,
             meter: Arc::default(),
+            process: None,
+            may_call: false,
             sys,
             log_is_cut: false,
         }
     }
 
+    /// Its first call comes.
+    pub(crate) fn name(&mut self, process: &str) {
+        self.process = Some(process.into());
+    }
+
+    /// Who calls another process.
+    pub(crate) fn caller(&self) -> Result<Arc<str>, Stop> {
+        let process = self.process.clone().filter(|_| self.may_call);
+        process.ok_or_else(|| {
+            let why = "it called another process while it described itself or rendered a page, which \
+                       may change nothing; call in a turn";
+            Stop::Forbidden(why.to_owned())
+        })
+    }
+
     /// Before each call into the guest.
-    pub(crate) fn begin(&mut self, budget_ms: u64) {
+    pub(crate) fn begin(&mut self, budget_ms: u64, may_call: bool) {
+        self.may_call = may_call;
         self.budget_ms = budget_ms;
         self.meter.reset();
         self.log_bytes_left = self.limits.log_bytes_per_turn_max;
@@ -109,6 +130,27 @@ impl Guest {
             let most = self.limits.log_bytes_per_turn_max;
             let text = format!("the rest of this turn's log is left out: it is over {most} bytes");
             self.sys.log(Level::Warn, &text);
+        }
+    }
+}
+
+impl Guest {
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.sys.now_ms()
+    }
+
+    /// Any number of bytes, a few at a time.
+    pub(crate) fn fill_random(&self, bytes: &mut [u8]) -> Result<(), Stop> {
+        let mut parts = bytes.chunks_mut(RANDOM_BYTES_MAX as usize);
+        parts.try_for_each(|part| self.sys.random(part).map_err(Stop::Host))
+    }
+
+    /// What a runtime of another language writes to its standard streams.
+    pub(crate) fn write_output(&mut self, is_error: bool, bytes: &[u8]) {
+        let level = if is_error { Level::Error } else { Level::Info };
+        let text = String::from_utf8_lossy(bytes);
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            self.write_log(level, line);
         }
     }
 }
@@ -183,9 +225,7 @@ impl sys::Host for Guest {
             .into());
         }
         let mut random = vec![0; bytes as usize];
-        self.sys
-            .random(&mut random)
-            .map_err(wasmtime::Error::msg)?;
+        self.fill_random(&mut random)?;
         Ok(random)
     }
 

@@ -48,7 +48,7 @@ impl Home {
         for folder in [path.to_owned(), path.join("components"), path.join("cache")] {
             make_private(&folder).map_err(failed(&folder))?;
         }
-        let lock_path = path.join("node.lock");
+        let lock_path = lock_path(path);
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -134,6 +134,16 @@ impl Home {
     }
 }
 
+/// Whether a node lives in `home`, also one that cannot be reached: it may be starting, or ending.
+pub fn is_inhabited(home: &Path) -> bool {
+    let lock = File::open(lock_path(home));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
+}
+
+fn lock_path(home: &Path) -> PathBuf {
+    home.join("node.lock")
+}
+
 fn hash_of(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -149,5 +159,8 @@ fn make_private(path: &Path) -> io::Result<()> {
         }
         return Ok(());
     }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
 }

@@ -7,28 +7,34 @@
 //!
 //! The crate knows no store, no network and no other process: the host does.
 
+mod apps;
 mod bindings;
 mod cache;
-mod control;
-mod home;
-mod node;
-mod serve_control;
-mod site;
 mod check;
 mod compile;
 mod component;
+mod control;
 mod convert;
 mod crash;
 mod engine;
 mod guest;
+mod home;
+mod node;
 mod process;
+mod serve_control;
+mod site;
 mod slices;
+mod wasi;
 
+pub use apps::{Apps, HostCalls};
 pub use cache::CacheError;
-pub use control::{Control, ControlError, ProcessInfo, Request, Update};
-pub use home::HomeError;
-pub use node::{Node, NodeConfig, NodeError};
 pub use check::LoadError;
 pub use component::Component;
+pub use control::{Control, ControlError, ProcessInfo, Request, Update, Updates};
 pub use engine::{Engine, EngineConfig, EngineError, LoadOptions};
-pub use hyperstar_native::instance::{BoxFuture, Crash, HostSys, Instance, Limits, Program, Started};
+pub use home::{HomeError, is_inhabited};
+pub use hyperstar::Server;
+pub use hyperstar_native::instance::{
+    BoxFuture, Crash, HostSys, Instance, Limits, Program, Started,
+};
+pub use node::{Node, NodeConfig, NodeError};

@@ -198,6 +198,8 @@ impl Node {
         let control = crate::serve_control::listen(self)?;
         let served = server.serve_hosts(hosts).await;
         control.abort();
+        // The pages hold the node that holds them.
+        *self.served() = None;
         self.inner.host.stop().await;
         Ok(served?)
     }
@@ -230,10 +232,14 @@ impl Node {
         let program = self.load(name, bytes, stub_wasi).await?;
         // Refused before anything is kept.
         self.check_pages(name, program.interface())?;
-        let component = self.inner.home.keep(bytes).map_err(|source| NodeError::File {
-            path: self.inner.home.path().display().to_string(),
-            source,
-        })?;
+        let component = self
+            .inner
+            .home
+            .keep(bytes)
+            .map_err(|source| NodeError::File {
+                path: self.inner.home.path().display().to_string(),
+                source,
+            })?;
         let installed = Installed {
             component,
             stub_wasi,
@@ -393,19 +399,17 @@ impl Node {
             ))),
             _ => Err(NodeError::Which(format!(
                 "`{meant}` may be {}; say more of it",
-                found.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" or ")
+                found
+                    .iter()
+                    .map(|name| name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(" or ")
             ))),
         }
     }
 
-    /// Where the home page is.
-    pub(crate) fn home_url(&self) -> Option<String> {
-        let served = self.served();
-        let address = served.as_ref()?.address;
-        Some(format!("http://localhost:{}/", address.port()))
-    }
-
-    fn url(&self, name: &str) -> Option<String> {
+    /// Where the pages of a process are; `None` while they are not served.
+    pub fn url(&self, name: &str) -> Option<String> {
         let served = self.served();
         let served = served.as_ref()?;
         let host_name = served.names.get(name)?;
@@ -469,7 +473,11 @@ impl Node {
         bytes: &[u8],
         stub_wasi: bool,
     ) -> Result<Arc<dyn Program>, NodeError> {
-        let options = LoadOptions { stub_wasi };
+        let options = LoadOptions {
+            stub_wasi,
+            limits: self.options(stub_wasi).limits,
+            ..LoadOptions::default()
+        };
         let loaded = self.inner.engine.load(bytes, options).await;
         let component = loaded.map_err(|source| NodeError::Load {
             name: name.to_owned(),
@@ -510,14 +518,20 @@ impl Node {
 
     /// Serves the pages of a process under its host name.
     fn show(&self, name: &str) -> Result<(), NodeError> {
-        let app = self.inner.host.app(name)?;
+        let host = &self.inner.host;
+        let installed: Option<Installed> = host.store().get(&registered(name))?;
+        let version = installed.map_or_else(String::new, |installed| installed.component);
+        // A page of another component loads itself anew: its files may be other ones.
+        let app = host.app(name)?.version(&version);
         let mut served = self.served();
         let Some(served) = &mut *served else {
             return Ok(());
         };
         let host_name = match served.names.get(name) {
             Some(host_name) => host_name.clone(),
-            None => free_host_name(name, |taken| served.names.values().any(|used| used == taken)),
+            None => free_host_name(name, |taken| {
+                served.names.values().any(|used| used == taken)
+            }),
         };
         served
             .hosts
@@ -550,14 +564,20 @@ impl Node {
     fn sweep(&self) -> Result<(), NodeError> {
         let installed = self.inner.host.store().entries::<Installed>(APPS)?;
         let is_named = |hash: &str| installed.iter().any(|(_, app)| app.component == hash);
-        self.inner.home.sweep(is_named).map_err(|source| NodeError::File {
-            path: self.inner.home.path().display().to_string(),
-            source,
-        })
+        self.inner
+            .home
+            .sweep(is_named)
+            .map_err(|source| NodeError::File {
+                path: self.inner.home.path().display().to_string(),
+                source,
+            })
     }
 
     fn served(&self) -> MutexGuard<'_, Option<Served>> {
-        self.inner.served.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .served
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -601,7 +621,11 @@ mod tests {
         let check = |name: &str, taken: &[&str], expected: &str| {
             assert_eq!(free_host_name(name, |name| taken.contains(&name)), expected);
         };
-        check("counter:counter:ann.os", &[], "counter-counter-ann-os.localhost");
+        check(
+            "counter:counter:ann.os",
+            &[],
+            "counter-counter-ann-os.localhost",
+        );
         check("a-b:c:d", &["a-b-c-d.localhost"], "a-b-c-d-2.localhost");
         let long = format!("{}:b:c", "a".repeat(63));
         check(&long, &[], &format!("{}.localhost", "a".repeat(56)));

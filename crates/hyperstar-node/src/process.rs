@@ -12,8 +12,8 @@ use crate::convert;
 use crate::crash::crash;
 use crate::engine::Engine;
 use crate::guest::Guest;
-use hyperstar_native::instance::{BoxFuture, Crash, HostSys, Instance, Limits};
 use crate::slices::{Meter, SLICE_TICKS};
+use hyperstar_native::instance::{BoxFuture, Crash, HostSys, Instance, Limits};
 
 /// The handles of resources that a guest may hold. Ours need none; other languages' runtimes a few.
 const HANDLES_MAX: usize = 1_000;
@@ -48,8 +48,8 @@ pub(crate) fn store(engine: &Engine, sys: Arc<dyn HostSys>, limits: Limits) -> S
 }
 
 /// Before each call into the guest.
-fn begin(store: &mut Store<Guest>, budget_ms: u64) {
-    store.data_mut().begin(budget_ms);
+fn begin(store: &mut Store<Guest>, budget_ms: u64, may_call: bool) {
+    store.data_mut().begin(budget_ms, may_call);
     store.set_epoch_deadline(SLICE_TICKS);
 }
 
@@ -76,7 +76,7 @@ pub(crate) async fn describe(
 ) -> Result<(String, Vec<abi::Asset>), Crash> {
     let meter = store.data().meter.clone();
     let init_ms_max = store.data().limits.init_ms_max;
-    begin(&mut store, init_ms_max);
+    begin(&mut store, init_ms_max, false);
     let call = async move {
         let described = async {
             let exports = pre.instantiate_async(&mut store).await?;
@@ -87,7 +87,10 @@ pub(crate) async fn describe(
         described.map_err(|error| crash(&error, store.data()))
     };
     let (description, assets) = run(engine, &meter, false, call).await?.0;
-    Ok((description, assets.into_iter().map(convert::asset).collect()))
+    Ok((
+        description,
+        assets.into_iter().map(convert::asset).collect(),
+    ))
 }
 
 impl Process {
@@ -100,7 +103,8 @@ impl Process {
     ) -> Result<(Self, abi::Turn), Crash> {
         let meter = store.data().meter.clone();
         let limits = store.data().limits.clone();
-        begin(&mut store, limits.init_ms_max);
+        store.data_mut().name(&start.process);
+        begin(&mut store, limits.init_ms_max, true);
         let call = async move {
             let start = convert::start(start);
             let started = async {
@@ -130,6 +134,7 @@ impl Process {
     async fn call<R, F>(
         &mut self,
         budget_ms: u64,
+        may_call: bool,
         work: impl FnOnce(Box<Living>) -> F,
     ) -> Result<R, Crash>
     where
@@ -141,7 +146,7 @@ impl Process {
                 "the process has crashed, or a call into it was dropped; start it anew".into(),
             ));
         };
-        begin(&mut living.store, budget_ms);
+        begin(&mut living.store, budget_ms, may_call);
         let work = work(living);
         let call = async move {
             match work.await {
@@ -162,7 +167,7 @@ impl Instance for Process {
         Box::pin(async move {
             let events = convert::events(events)?;
             let budget_ms = self.limits.turn_ms_max;
-            let turn = self.call(budget_ms, |mut living| async move {
+            let turn = self.call(budget_ms, true, |mut living| async move {
                 let turn = living.exports.call_turn(&mut living.store, &events);
                 let turn = turn.await;
                 (living, turn)
@@ -183,7 +188,7 @@ impl Instance for Process {
         Box::pin(async move {
             let request = convert::render_request(request);
             let budget_ms = self.limits.render_ms_max;
-            let page = self.call(budget_ms, |mut living| async move {
+            let page = self.call(budget_ms, false, |mut living| async move {
                 let page = living.exports.call_render(&mut living.store, &request);
                 let page = page.await;
                 (living, page)

@@ -74,7 +74,9 @@ async fn converse(node: &Node, stream: UnixStream) -> io::Result<()> {
                 Err(Stop::HungUp(error)) => return Err(error),
             },
             Err(error) => Update::Failed {
-                reason: format!("the node does not understand this ({error}); it may be of another version"),
+                reason: format!(
+                    "the node does not understand this ({error}); it may be of another version"
+                ),
             },
         };
         caller.tell(&last).await?;
@@ -199,8 +201,11 @@ async fn logs(
     for line in lines {
         caller.tell(&update_of(line)).await?;
     }
+    if !follow {
+        return Ok(());
+    }
     let stopped = node.stopped();
-    while follow {
+    loop {
         let mut byte = [0];
         let line = tokio::select! {
             line = news.recv() => line,
@@ -222,7 +227,6 @@ async fn logs(
             Err(RecvError::Closed) => return Ok(()),
         }
     }
-    Ok(())
 }
 
 fn update_of(line: hyperstar_native::LogLine) -> Update {

@@ -38,7 +38,10 @@ pub(crate) fn index(node: &Node) -> App {
 }
 
 fn page(node: &str, processes: &[ProcessInfo]) -> Markup {
-    let running = processes.iter().filter(|process| process.status == "running").count();
+    let running = processes
+        .iter()
+        .filter(|process| process.status == "running")
+        .count();
     html! {
         header .top {
             h1 { (node) }
@@ -62,7 +65,10 @@ fn page(node: &str, processes: &[ProcessInfo]) -> Markup {
 }
 
 fn tile(process: &ProcessInfo) -> Markup {
-    let icon = process.icon.as_deref().filter(|icon| icon.chars().count() <= 4);
+    let icon = process
+        .icon
+        .as_deref()
+        .filter(|icon| icon.chars().count() <= 4);
     let letter: String = process.title.chars().take(1).collect();
     html! {
         a .tile href=(process.url) {

@@ -13,13 +13,13 @@
 //! | another content type | the same one argument: bytes for `Vec<u8>`, text for `String` |
 //! | nothing | `Option`s are `None` |
 //!
-//! With one argument left, an object is its value, unless the object's only name is the argument's.
+//! With one argument left, an object is its value, unless all its names are arguments'.
 //! A form that begins with `{` or `[` is read as JSON: `curl -d` says that it sends a form.
 //!
 //! Text (path, query, form) is read as the argument's type: numbers, `bool` (`true`, `on`, `1`, `yes` and
 //! nothing at all are true), units of enums by name, several values of one name as a `Vec`, JSON where it
-//! must be. Where a form or a query is all there is, a missing `bool` is false and a missing `Vec` empty,
-//! as a browser leaves out what is not ticked; an empty text is no number and so a `None`.
+//! must be. In an action, or where a form or a query is all there is, a missing `bool` is false and a missing
+//! `Vec` empty, as a browser leaves out what is not ticked. An empty text is `None` for an `Option`.
 //!
 //! Names that no argument has are errors in JSON, and ignored in forms, queries and signals.
 //!
@@ -50,7 +50,7 @@ pub(crate) enum Found<'c> {
     /// JSON. `is_signal`: text in it may stand for a number, as an input field gives it.
     Json { json: &'c str, is_signal: bool },
     /// The whole body, which may be the argument's value, or an array of it, or lack it.
-    Whole { json: &'c str, body: Body<'c> },
+    Whole { json: &'c str, body: Box<Body<'c>> },
     /// Text or files of one name.
     Pieces(Vec<Piece<'c>>),
     /// Bytes of a content type of their own.
@@ -95,10 +95,10 @@ impl Found<'_> {
                     Ok(value) => return Ok(value),
                     Err(error) => error,
                 };
-                match body {
+                match &**body {
                     Body::Array(values) if values.len() == 1 => {
-                        serde_json::from_str(values[0].get())
-                            .map_err(|error| bad(without_place(&error)))
+                        let only = serde_json::from_str(values[0].get());
+                        only.map_err(|_| bad(without_place(&error)))
                     }
                     Body::Object(members) => {
                         T::deserialize(Missing { is_form: false }).map_err(|_| {
@@ -167,6 +167,33 @@ pub(crate) enum Names {
     Any,
 }
 
+/// Finds the values in an object whose names are all arguments', the usual body, without allocating.
+/// `None`: it is another, or wrong.
+pub(crate) fn find_named<'c, const N: usize>(
+    params: [&str; N],
+    beside: &Beside<'c>,
+    json: &'c str,
+) -> Option<[Found<'c>; N]> {
+    let values = body::named(json, params)?;
+    let mut found = values.map(|value| match value {
+        Some(json) => Found::Json {
+            json,
+            is_signal: false,
+        },
+        None => Found::Nothing { is_form: false },
+    });
+    for (found, name) in found.iter_mut().zip(params) {
+        if let Some(in_path) = beside.in_path(name) {
+            *found = in_path;
+        } else if matches!(found, Found::Nothing { .. })
+            && let Some(in_query) = beside.in_query(name)
+        {
+            *found = in_query;
+        }
+    }
+    Some(found)
+}
+
 /// Finds the value of each argument.
 pub(crate) fn find<'c, const N: usize>(
     handler: &str,
@@ -180,8 +207,11 @@ pub(crate) fn find<'c, const N: usize>(
         Names::Known => unwrapped(handler, &params, body, json)?,
         Names::Any => (body, json),
     };
-    let is_form = matches!(body, Body::Form(_) | Body::Nothing);
-    let mut found: [Option<Found<'c>>; N] = params.map(|name| beside.in_path(name));
+    let is_form = names == Names::Any || matches!(body, Body::Form(_) | Body::Nothing);
+    let mut found: [Option<Found<'c>>; N] = params.map(|name| match names {
+        Names::Known => beside.in_path(name),
+        Names::Any => beside.in_query(name),
+    });
     match body {
         Body::Object(members) if names == Names::Any || by_name(&params, beside, &members) => {
             if names == Names::Known {
@@ -250,6 +280,7 @@ fn rest<'c>(
             });
         }
         (body @ (Body::Object(_) | Body::Array(_) | Body::Scalar(_)), [place]) => {
+            let body = Box::new(body);
             found[*place] = Some(Found::Whole { json, body });
         }
         (Body::Array(values), open) => {
@@ -274,15 +305,10 @@ fn rest<'c>(
 
 /// Whether an object's names are the arguments', rather than those of one argument's value.
 fn by_name(params: &[&str], beside: &Beside<'_>, members: &[(Cow<'_, str>, &RawValue)]) -> bool {
-    let open = |name: &&&str| {
-        let name = **name;
-        beside.in_path(name).is_none() && beside.in_query(name).is_none()
-    };
-    let mut open = params.iter().filter(open);
-    match (open.next(), open.next()) {
-        (Some(only), None) => matches!(members, [(name, _)] if name == only),
-        _ => true,
-    }
+    let is_open = |name: &&&str| beside.in_path(name).is_none() && beside.in_query(name).is_none();
+    let mut names = members.iter().map(|(name, _)| name.as_ref());
+    params.iter().filter(is_open).count() != 1
+        || (!members.is_empty() && names.all(|name| params.contains(&name)))
 }
 
 fn check_names(

@@ -125,6 +125,7 @@ impl Call {
                     let mut asked = args::top(&read);
                     if !query.is_empty() {
                         asked.names = Some(query.iter().map(|(name, _)| name.as_ref()).collect());
+                        asked.is_loose = true;
                     }
                     router.by_body(cx.method(), cx.path(), &asked)
                 });
@@ -208,6 +209,10 @@ impl Call {
         handler: &str,
         params: [&str; N],
     ) -> Result<[Found<'_>; N], AskError> {
+        let is_action = matches!(self.cx.origin(), Origin::Action(_));
+        if N == 0 && (is_action || self.body.is_empty()) {
+            return Ok(params.map(|_| Found::Nothing { is_form: false }));
+        }
         let mut beside = Beside {
             path: &self.params,
             query: Vec::new(),
@@ -216,8 +221,13 @@ impl Call {
             Origin::Http(head) => {
                 beside.query = args::pairs(head.query.as_bytes(), "a query")?;
                 let content_type = self.cx.header("content-type").unwrap_or_default();
-                let body = Body::typed(&self.body, content_type)?;
                 let json = std::str::from_utf8(&self.body).unwrap_or_default();
+                if content_type == "application/json"
+                    && let Some(found) = args::find_named(params, &beside, json)
+                {
+                    return Ok(found);
+                }
+                let body = Body::typed(&self.body, content_type)?;
                 (body, json, Names::Known)
             }
             Origin::Action(head) => {
@@ -230,6 +240,9 @@ impl Call {
             Origin::Ws(_) | Origin::WsClient(_) => (Body::Nothing, "", Names::Known),
             _ => {
                 let json = args::json_text(&self.body)?;
+                if let Some(found) = args::find_named(params, &beside, json) {
+                    return Ok(found);
+                }
                 (Body::json(json)?, json, Names::Known)
             }
         };
@@ -364,21 +377,7 @@ impl<const N: usize> Args<'_, N> {
                 near,
             };
         }
-        let is_missing = |found: &Found<'_>| matches!(found, Found::Nothing { .. });
-        let named = self.params.iter().zip(&self.found);
-        let missing: Vec<String> = named
-            .filter(|(_, found)| is_missing(found))
-            .map(|(name, _)| (*name).to_owned())
-            .collect();
-        let members: Vec<String> = missing
-            .iter()
-            .map(|name| format!("\"{name}\": .."))
-            .collect();
-        AskError::EmptyBody {
-            handler,
-            missing,
-            example: format!("`{{{}}}`", members.join(", ")),
-        }
+        AskError::EmptyBody { handler, argument }
     }
 }
 

@@ -42,13 +42,13 @@ macro_rules! __answer_http {
             ResultKind, TextKind, ThereKind, UnitKind, UnknownKind,
         };
         let value = $value;
-        let kind = (&$crate::__private::answer::probe(&value)).result_kind();
+        let kind = (&&$crate::__private::answer::probe(&value)).result_kind();
         match kind.split(value) {
             ::core::result::Result::Ok(value) => {
-                let kind = (&$crate::__private::answer::probe(&value)).option_kind();
+                let kind = (&&$crate::__private::answer::probe(&value)).option_kind();
                 match kind.split(value) {
                     ::core::option::Option::Some(value) => {
-                        let kind = (&&$crate::__private::answer::probe(&value)).http_kind();
+                        let kind = (&&&$crate::__private::answer::probe(&value)).http_kind();
                         ::core::result::Result::Ok(kind.http(value))
                     }
                     ::core::option::Option::None => {
@@ -57,7 +57,7 @@ macro_rules! __answer_http {
                 }
             }
             ::core::result::Result::Err(error) => {
-                let kind = (&&&$crate::__private::answer::probe(&error)).error_kind();
+                let kind = (&&&&$crate::__private::answer::probe(&error)).error_kind();
                 ::core::result::Result::Ok(kind.http(error))
             }
         }
@@ -75,14 +75,14 @@ macro_rules! __answer_page {
             UnknownKind,
         };
         let value = $value;
-        let kind = (&$crate::__private::answer::probe(&value)).result_kind();
+        let kind = (&&$crate::__private::answer::probe(&value)).result_kind();
         match kind.split(value) {
             ::core::result::Result::Ok(value) => {
-                let kind = (&$crate::__private::answer::probe(&value)).page_kind();
+                let kind = (&&$crate::__private::answer::probe(&value)).page_kind();
                 ::core::result::Result::Ok(kind.page(value))
             }
             ::core::result::Result::Err(error) => {
-                let kind = (&&&$crate::__private::answer::probe(&error)).error_kind();
+                let kind = (&&&&$crate::__private::answer::probe(&error)).error_kind();
                 ::core::result::Result::Ok(kind.page(error))
             }
         }
@@ -99,13 +99,13 @@ macro_rules! __answer_nobody {
             ActionErrorKind, DataKind, PlainKind, ResultKind, TextKind, UnknownKind,
         };
         let value = $value;
-        let kind = (&$crate::__private::answer::probe(&value)).result_kind();
+        let kind = (&&$crate::__private::answer::probe(&value)).result_kind();
         match kind.split(value) {
             ::core::result::Result::Ok(_) => {
                 ::core::result::Result::Ok($crate::__private::answer::quiet())
             }
             ::core::result::Result::Err(error) => {
-                let kind = (&&&$crate::__private::answer::probe(&error)).error_kind();
+                let kind = (&&&&$crate::__private::answer::probe(&error)).error_kind();
                 ::core::result::Result::Ok(kind.quiet(error))
             }
         }
@@ -120,7 +120,7 @@ macro_rules! __wire_or_json {
         #[allow(unused_imports)]
         use $crate::__private::answer::{LocalKind, WireKind};
         let probe = $crate::__private::answer::probe_type::<$rust>();
-        let kind = (&probe).wire_kind();
+        let kind = (&&probe).wire_kind();
         kind.wire(probe, $types)
     }};
 }

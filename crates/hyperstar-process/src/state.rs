@@ -8,6 +8,11 @@ use crate::fields::{Fields, Saver};
 use crate::memory;
 
 /// A struct whose fields are kept. `#[derive(State)]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no state that can be kept",
+    label = "no `State`",
+    note = "give the struct `#[derive(Default, State)]`"
+)]
 pub trait State: Sized + 'static {
     /// The version of what is stored. A change that old fields cannot be read after raises it.
     const VERSION: u32;

@@ -141,3 +141,13 @@ fn progress_counts_to_its_end() {
     .unwrap();
     assert_eq!(told.into_inner(), [(1, 3), (2, 3), (3, 3), (0, 0)]);
 }
+
+#[test]
+fn the_folders_of_an_app_are_its_own_and_those_of_its_dependencies() {
+    let demo = Demo::named("watched-demo");
+    let folder = demo.root().join("demo");
+    let folders = hyperstar_build::folders(&folder).unwrap();
+    let known = |path: &Path| path.canonicalize().unwrap();
+    let folders: Vec<_> = folders.iter().map(|folder| known(folder)).collect();
+    assert_eq!(folders, [known(&folder), known(&demo.root().join("sdk"))]);
+}

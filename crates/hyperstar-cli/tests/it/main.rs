@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod apps;
+mod changes;
 mod files;
 mod git;
 mod history;
 mod names;
+mod new;
 mod output;
 mod places;
 mod support;
 mod upkeep;
+mod workshop;

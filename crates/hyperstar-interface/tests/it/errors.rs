@@ -32,6 +32,7 @@ fn errors_name_the_value_and_the_remedy() {
     let wrapper = |name: &'static str| Asked {
         wrapper: Some(name),
         names: Some(vec![name]),
+        ..Asked::default()
     };
     let texts = [
         router.named(Source::Local, "creat_user"),

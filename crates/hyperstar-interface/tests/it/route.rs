@@ -125,6 +125,7 @@ fn head_is_get_and_options_are_answered() {
             ("HEAD", "/b", "head"),
             ("OPTIONS", "/a", "options GET, HEAD, OPTIONS, PUT"),
             ("OPTIONS", "/c", "opt"),
+            ("OPTIONS", "/d", "404"),
             ("DELETE", "/a", "405 GET, HEAD, OPTIONS, PUT"),
             ("POST", "/aa", "404 /a?"),
             ("GET", "/nothing-like-it", "404"),
@@ -177,10 +178,12 @@ fn a_body_names_its_handler_or_fits_one() {
             _ => None,
         },
         names: Some(names.to_vec()),
+        is_loose: false,
     };
     let text = |wrapper: &'static str| Asked {
         wrapper: Some(wrapper),
         names: None,
+        ..Asked::default()
     };
     check_body(&handlers, &names(&["CreateUser"]), "create_user");
     check_body(&handlers, &names(&["create_user"]), "create_user");
@@ -193,6 +196,14 @@ fn a_body_names_its_handler_or_fits_one() {
     check_body(&handlers, &names(&["CreatUser"]), "unknown");
     check_body(&handlers, &names(&["OnlyGet"]), "which?");
     check_body(&["a POST -", "b POST -"], &Asked::default(), "which?");
+    // A query may have more than anybody takes.
+    let loose = |of: &[&'static str]| Asked {
+        is_loose: true,
+        ..names(of)
+    };
+    check_body(&handlers, &loose(&["name", "age", "more"]), "create_user");
+    check_body(&handlers, &loose(&["name", "more"]), "rename");
+    check_body(&handlers, &loose(&["more"]), "clear");
     check_body(
         &["a POST -", "b GET /"],
         &names(&["x"]),
@@ -302,7 +313,7 @@ proptest::proptest! {
         let _ = router.http(&method, &path);
         for source in [Source::Local, Source::Remote, Source::Http, Source::Action, Source::Owner] {
             let _ = router.named(source, &name);
-            let asked = Asked { wrapper: Some(&name), names: Some(vec![&name]) };
+            let asked = Asked { wrapper: Some(&name), names: Some(vec![&name]), ..Asked::default() };
             let _ = router.by_body(&method, &path, &asked);
             let _ = router.by_body_for(source, &asked);
         }

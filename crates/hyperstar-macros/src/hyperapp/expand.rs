@@ -2,8 +2,8 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Ident;
 use syn::spanned::Spanned;
+use syn::{Ident, ReturnType};
 
 use super::marks::Mark;
 use super::params::{Context, Param, Value};
@@ -71,12 +71,14 @@ struct Locals {
 }
 
 impl Locals {
-    fn new() -> Self {
+    fn new(method: &Method) -> Self {
+        // What is wrong with the value is wrong with its type.
+        let place = returned(method).resolved_at(Span::mixed_site());
         Self {
             app: local("app"),
             call: local("call"),
             arguments: local("arguments"),
-            value: local("value"),
+            value: Ident::new("value", place),
         }
     }
 }
@@ -89,7 +91,7 @@ fn local(name: &str) -> Ident {
 fn view(method: &Method) -> TokenStream {
     let Locals {
         app, call, value, ..
-    } = Locals::new();
+    } = Locals::new(method);
     let ident = &method.ident;
     let mut reads = Vec::new();
     let mut passed = Vec::new();
@@ -113,7 +115,7 @@ fn view(method: &Method) -> TokenStream {
             Param::Context(..) => quote!(#call.cx),
         });
     }
-    let into_html = quote_spanned! {located(&method.output)=>
+    let into_html = quote_spanned! {returned(method)=>
         ::hyperstar_process::__private::IntoHtml::into_html(#value)
     };
     quote! {
@@ -127,7 +129,7 @@ fn view(method: &Method) -> TokenStream {
 
 /// An entry of the table of handlers.
 fn run(method: &Method) -> TokenStream {
-    let own = Locals::new();
+    let own = Locals::new(method);
     let Locals {
         app, call, value, ..
     } = &own;
@@ -191,11 +193,15 @@ fn arguments(method: &Method, own: &Locals) -> (TokenStream, TokenStream) {
     let handler = method.name();
     let mut reads = TokenStream::new();
     let names: Vec<String> = method.values().map(Value::name).collect();
-    if !names.is_empty() {
-        reads.extend(or_return(
-            &quote!(let #arguments),
-            &quote!(#call.args(#handler, [#(#names),*])),
-        ));
+    // Who sends arguments to a handler that takes none hears of it.
+    let is_asked = method.is_called() || method.has(|mark| matches!(mark, Mark::Http(_)));
+    if is_asked || !names.is_empty() {
+        let binding = match names.is_empty() {
+            true => quote!(let _),
+            false => quote!(let #arguments),
+        };
+        let read = quote!(#call.args(#handler, [#(#names),*]));
+        reads.extend(or_return(&binding, &read));
     }
     let (channel, message) = (local("channel"), local("message"));
     if method.has(|mark| matches!(mark, Mark::Ws(_) | Mark::WsClient)) {
@@ -253,7 +259,7 @@ fn or_return(binding: &TokenStream, result: &TokenStream) -> TokenStream {
 /// Turns the value into the answer, by who asked.
 fn answer(method: &Method, own: &Locals) -> TokenStream {
     let Locals { call, value, .. } = own;
-    let span = located(&method.output);
+    let span = returned(method);
     let mut arms = Vec::new();
     if method.is_called() {
         let answer = quote_spanned! {span=>
@@ -290,6 +296,14 @@ fn answer(method: &Method, own: &Locals) -> TokenStream {
             #(#arms)*
             _ => ::hyperstar_process::__private::answer::unasked(),
         }
+    }
+}
+
+/// Where the type that a method returns stands.
+fn returned(method: &Method) -> Span {
+    match &method.output {
+        ReturnType::Type(_, ty) => located(ty),
+        ReturnType::Default => located(&method.ident),
     }
 }
 

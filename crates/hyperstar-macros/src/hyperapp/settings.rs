@@ -214,11 +214,7 @@ fn files(folder: &LitStr, errors: &mut Errors) -> Vec<(String, String)> {
     found.into_iter().map(own).collect()
 }
 
-fn walk(
-    folder: &std::path::Path,
-    prefix: &str,
-    found: &mut Vec<String>,
-) -> std::io::Result<()> {
+fn walk(folder: &std::path::Path, prefix: &str, found: &mut Vec<String>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {

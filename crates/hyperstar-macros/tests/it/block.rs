@@ -11,6 +11,8 @@ use hyperstar_process::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::state::Still;
+
 #[derive(Default, State)]
 struct Counter {
     count: i64,
@@ -126,28 +128,6 @@ impl Counter {
     }
 }
 
-struct Sys;
-impl hyperstar_process::sys::Sys for Sys {
-    fn now_ms(&self) -> u64 {
-        1
-    }
-    fn random(&self, bytes: &mut [u8]) {
-        bytes.fill(7);
-    }
-    fn log(&self, _: hyperstar_process::Level, text: &str) {
-        println!("{text}");
-    }
-    fn get(&self, _: &str) -> Option<Vec<u8>> {
-        None
-    }
-    fn scan(&self, _: &str, _: &str, _: u32, _: bool) -> Vec<(String, Vec<u8>)> {
-        Vec::new()
-    }
-    fn count(&self, _: &str) -> u64 {
-        0
-    }
-}
-
 struct Running {
     runtime: Runtime<Counter>,
     sys: std::rc::Rc<dyn hyperstar_process::sys::Sys>,
@@ -156,7 +136,7 @@ struct Running {
 
 impl Running {
     fn new() -> Self {
-        let sys: std::rc::Rc<dyn hyperstar_process::sys::Sys> = std::rc::Rc::new(Sys);
+        let sys: std::rc::Rc<dyn hyperstar_process::sys::Sys> = std::rc::Rc::new(Still);
         let mut runtime = Runtime::<Counter>::new();
         let start = Start {
             node: "n".into(),
@@ -285,6 +265,16 @@ fn arguments_may_have_any_name() {
     assert_eq!(process.local("names", "[1, 2, 3, 4, 5, 6]"), "21");
     let body = r#"{"app": 1, "call": 2, "arguments": 3, "value": 4, "outcome": 5, "type": 6}"#;
     assert_eq!(process.http("POST", "/names", body), "200 21");
+}
+
+#[test]
+fn an_app_describes_itself() {
+    use hyperstar_process::Hyperapp;
+    let interface = Counter::interface();
+    assert_eq!(interface.handlers.len(), Counter::HANDLERS.len());
+    assert_eq!(interface.views.len(), Counter::VIEWS.len());
+    insta::assert_snapshot!(serde_json::to_string_pretty(&interface).unwrap());
+    insta::assert_snapshot!(hyperstar_interface::Wit::new(&interface).to_string());
 }
 
 #[test]

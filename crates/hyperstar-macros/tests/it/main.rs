@@ -2,3 +2,5 @@
 
 mod block;
 mod mistakes;
+mod state;
+mod wire;

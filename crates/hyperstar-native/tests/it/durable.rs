@@ -98,7 +98,8 @@ fn what_a_process_was_told_arrives_once_whoever_crashes() {
             let crashing = Scripted::new(move |state, message, turn| {
                 if crashes.fetch_not(Ordering::SeqCst) {
                     return Err(Crash::Trap {
-                        message: "half of the time".to_owned(), backtrace: String::new(),
+                        message: "half of the time".to_owned(),
+                        backtrace: String::new(),
                     });
                 }
                 let count = state.add(turn, "count", 1);

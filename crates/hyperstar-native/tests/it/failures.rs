@@ -25,7 +25,8 @@ fn bad() -> Scripted {
         match &*String::from_utf8_lossy(&message.body) {
             "trap" => {
                 return Err(Crash::Trap {
-                    message: "as told".to_owned(), backtrace: String::new(),
+                    message: "as told".to_owned(),
+                    backtrace: String::new(),
                 });
             }
             "path" => turn

@@ -5,5 +5,7 @@
 mod browsers;
 mod durable;
 mod failures;
+mod native;
+mod running;
 mod scripted;
 mod upgrades;

@@ -184,7 +184,8 @@ impl Instance for Living {
         Box::pin(async move {
             if request.query.iter().any(|(name, _)| name == "crash") {
                 return Err(Crash::Trap {
-                    message: "asked to".to_owned(), backtrace: String::new(),
+                    message: "asked to".to_owned(),
+                    backtrace: String::new(),
                 });
             }
             let html = format!("<p>count={}</p>", self.state.get("count"));

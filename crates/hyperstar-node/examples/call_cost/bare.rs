@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, Store};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, Result, Store};
 
 const ECHO: &str = r#"(component
     (core module $module

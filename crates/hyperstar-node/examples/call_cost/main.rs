@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use hyperstar_build::{BuildOptions, Entry, build};
-use hyperstar_node::{Component, Engine, EngineConfig, HostSys, Limits, LoadOptions, Program};
+use hyperstar_native::instance::{HostSys, Limits, Program};
+use hyperstar_node::{Component, Engine, EngineConfig, LoadOptions};
 use hyperstar_process::abi::{Event, Message, Origin, Start};
 use hyperstar_process::sys::Level;
 
@@ -42,7 +43,9 @@ async fn main() -> Result<()> {
     println!("load from the cache      {:>10.1?}", began.elapsed());
     assert!(cached.is_from_cache());
 
-    let bare = bare::call(CALLS).await?;
+    let bare = bare::call(CALLS)
+        .await
+        .map_err(|error| anyhow!("{error:#}"))?;
     println!("bare call, 32 bytes      {bare:>10.2?}");
     let one = turn_cost(&program, 1, CALLS).await?;
     let ratio = one.as_secs_f64() / bare.as_secs_f64();
@@ -91,7 +94,7 @@ fn message(task: u64, body: &[u8]) -> Event {
     })
 }
 
-async fn start(program: &Component) -> Result<Box<dyn hyperstar_node::Instance>> {
+async fn start(program: &Component) -> Result<Box<dyn hyperstar_native::instance::Instance>> {
     let started = program.start(Start::default(), Arc::new(Nothing), Limits::default());
     Ok(started.await?.0)
 }
@@ -144,7 +147,9 @@ impl HostSys for Nothing {
     fn now_ms(&self) -> u64 {
         0
     }
-    fn random(&self, _bytes: &mut [u8]) {}
+    fn random(&self, _bytes: &mut [u8]) -> Result<(), String> {
+        Ok(())
+    }
     fn log(&self, _level: Level, _text: &str) {}
     fn get(&self, _path: &str) -> Result<Option<Bytes>, String> {
         Ok(None)

@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle};
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::{Meter, SLICE_US};
@@ -85,7 +86,10 @@ impl SlowLane {
                 let _ = done.send(value);
             }
         };
+        // What the host does for a guest may need the caller's runtime.
+        let runtime = Handle::try_current().ok();
         self.queue.push(Arc::new(Job {
+            runtime,
             queue: self.queue.clone(),
             is_queued: AtomicBool::new(true),
             future: Mutex::new(Some(Box::pin(job))),
@@ -132,6 +136,7 @@ struct Job {
     /// None once it has ended.
     future: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
     meter: Arc<Meter>,
+    runtime: Option<Handle>,
 }
 
 impl Queue {
@@ -184,6 +189,7 @@ fn work(queue: &Queue) {
         let Some(pinned) = future.as_mut() else {
             continue;
         };
+        let _runtime = job.runtime.as_ref().map(Handle::enter);
         let before_us = super::thread_time_us();
         let mut cx = Context::from_waker(&waker);
         let polled = catch_unwind(AssertUnwindSafe(|| pinned.as_mut().poll(&mut cx)));

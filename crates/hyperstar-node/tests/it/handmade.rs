@@ -1,5 +1,6 @@
 //! Processes written as WebAssembly text, which do what no compiler would.
 
+use hyperstar_interface::Interface;
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::Resolve;
 
@@ -29,10 +30,9 @@ impl Default for Handmade<'_> {
     }
 }
 
-const INTERFACE: &str = r#"{\22name\22:\22Handmade\22,\22icon\22:null,\22widget\22:false,\22wit_world\22:null,\22save\22:\22Never\22,\22state_version\22:1,\22views\22:[],\22handlers\22:[],\22types\22:[]}"#;
-
 impl Handmade<'_> {
-    /// At 32 lies what `describe` returns, at 64 an empty turn, at 128 a start that succeeded.
+    /// At 32 lies what `describe` returns, at 64 an empty turn, at 96 an
+    /// empty list, at 128 a start that succeeded.
     pub(crate) fn component(&self) -> Vec<u8> {
         let Handmade {
             memory,
@@ -41,15 +41,17 @@ impl Handmade<'_> {
             turn,
             realloc,
         } = self;
-        let interface_bytes = INTERFACE.replace("\\22", "\"").len();
-        let length = u8::try_from(interface_bytes).unwrap();
+        let interface = serde_json::to_string(&Interface::new("Handmade")).unwrap();
+        let [low, high] = u16::try_from(interface.len()).unwrap().to_le_bytes();
+        let interface = interface.replace('"', "\\22");
         let text = format!(
             r#"(module
                 (memory (export "memory") {memory})
-                (data (i32.const 32) "\00\04\00\00\{length:02x}\00\00\00")
-                (data (i32.const 1024) "{INTERFACE}")
+                (data (i32.const 32) "\00\04\00\00\{low:02x}\{high:02x}\00\00")
+                (data (i32.const 1024) "{interface}")
                 {items}
                 (func (export "describe") (result i32) {describe})
+                (func (export "assets") (result i32) (i32.const 96))
                 (func (export "init") (param i32 i32 i32 i32 i32 i32 i32) (result i32)
                     (i32.const 128))
                 (func $turn (export "turn") (param i32 i32) (result i32) {turn})

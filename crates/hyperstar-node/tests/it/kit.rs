@@ -27,26 +27,23 @@ pub(crate) fn engine() -> &'static Engine {
     ENGINE.get_or_init(|| Engine::new(config()).unwrap())
 }
 
-/// The component of `tests/guests/probe`.
-pub(crate) fn probe_bytes() -> &'static [u8] {
-    static PROBE: OnceLock<Vec<u8>> = OnceLock::new();
-    PROBE.get_or_init(|| {
-        let guests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/guests");
-        let options = BuildOptions {
-            target_dir: Some(env!("CARGO_TARGET_TMPDIR").into()),
-            entry: Entry::Own,
-            ..BuildOptions::new(guests.join("probe"))
-        };
-        match build(&options) {
-            Ok(built) => built.bytes,
-            Err(error) => panic!("the probe does not build: {error}"),
-        }
-    })
+/// The component of a crate in `tests/guests`.
+pub(crate) fn guest_bytes(name: &str) -> Vec<u8> {
+    let guests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/guests");
+    let options = BuildOptions {
+        target_dir: Some(env!("CARGO_TARGET_TMPDIR").into()),
+        entry: Entry::Own,
+        ..BuildOptions::new(guests.join(name))
+    };
+    match build(&options) {
+        Ok(built) => built.bytes,
+        Err(error) => panic!("the guest does not build: {error}"),
+    }
 }
 
 pub(crate) async fn probe() -> Component {
     static PROBE: OnceCell<Component> = OnceCell::const_new();
-    let probe = PROBE.get_or_init(|| load(engine(), probe_bytes()));
+    let probe = PROBE.get_or_init(async || load(engine(), &guest_bytes("probe")).await);
     probe.await.clone()
 }
 

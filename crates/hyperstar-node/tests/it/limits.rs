@@ -37,7 +37,8 @@ async fn a_panic_says_what_and_where() {
     };
     assert!(message.contains("no bread"), "{message}");
     assert!(message.contains("probe/src/lib.rs"), "{message}");
-    assert!(backtrace.contains("probe::Probe"), "{backtrace}");
+    // Which of its functions are left depends on what was inlined.
+    assert!(backtrace.contains("probe::"), "{backtrace}");
 }
 
 #[tokio::test]

@@ -26,11 +26,21 @@ async fn a_long_turn_goes_on_in_the_slow_lane() {
     let mut process = start(&probe().await).await;
     let here = std::thread::current().name().unwrap().to_owned();
     let lane = "hyperstar-slow".to_owned();
-    assert_eq!(threads(&mut process, "1").await, [&here[..], &here]);
+    until_it_stays(&mut process, &here).await;
     assert_eq!(threads(&mut process, LONG).await, [&here[..], &lane]);
     // Who was slow begins there, until it is quick again.
-    assert_eq!(threads(&mut process, "1").await, [&lane[..], &lane]);
-    assert_eq!(threads(&mut process, "1").await, [&here[..], &here]);
+    assert_eq!(threads(&mut process, "1").await[0], lane);
+    until_it_stays(&mut process, &here).await;
+}
+
+/// Does short turns until one stays on this thread: on a busy machine a slice may pass while nothing runs.
+async fn until_it_stays(process: &mut Process, here: &str) {
+    for _ in 0..1_000 {
+        if threads(process, "1").await == [here, here] {
+            return;
+        }
+    }
+    panic!("no short turn stays on its thread");
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! What goes in and what comes out.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+
+use hyperstar_interface::Interface;
 
 use hyperstar_node::{Crash, Limits, Program};
 use hyperstar_process::abi::{
@@ -14,7 +18,20 @@ use crate::kit::{self, Host, message, probe, start, try_start};
 #[tokio::test]
 async fn a_component_describes_itself() {
     let program = probe().await;
-    assert_eq!(program.interface().name, "Probe");
+    assert_eq!(program.interface(), &Interface::new("Guest"));
+}
+
+#[test]
+fn the_guests_description_is_an_interface() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests/interface.json");
+    let there = fs::read_to_string(&file).unwrap_or_default();
+    let interface = serde_json::to_string(&Interface::new("Guest")).unwrap();
+    assert_eq!(
+        there.trim_end(),
+        interface,
+        "write this into {}",
+        file.display()
+    );
 }
 
 #[tokio::test]
@@ -60,6 +77,19 @@ async fn events_of_all_kinds_arrive_in_order() {
         Event::Timer(3),
         reply(4, Ok(b"yes".to_vec())),
         reply(5, Err(CallError::NoProcess("x".into()))),
+        reply(7, Err(CallError::Stopped)),
+        Event::Undelivered {
+            to: "a:b:c".into(),
+            error: CallError::Busy,
+        },
+        Event::Ended {
+            process: "a:b:c".into(),
+            reason: "it failed".into(),
+        },
+        Event::Room {
+            notices: 1,
+            bytes: 2,
+        },
         Event::Cancel(6),
         Event::Stop,
     ];
@@ -70,6 +100,10 @@ async fn events_of_all_kinds_arrive_in_order() {
             Action::CancelTimer(3),
             Action::CancelCall(4),
             Action::CancelCall(5),
+            Action::CancelCall(7),
+            Action::Exit("a:b:c".into()),
+            Action::Exit("it failed".into()),
+            Action::Close(3),
             Action::Close(6),
             Action::Exit("stopped".into()),
         ]

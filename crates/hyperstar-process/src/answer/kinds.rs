@@ -1,4 +1,7 @@
 //! Which kind of answer a type is. Only expansions of `#[hyperapp]` use this.
+//!
+//! A kind is asked for with one more `&` than the `impl` that is to win: methods are looked for with all
+//! of them first, then with one less each time.
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -42,14 +45,14 @@ pub trait ResultKind {
         IsResult
     }
 }
-impl<T, E> ResultKind for Probe<Result<T, E>> {}
+impl<T, E> ResultKind for &Probe<Result<T, E>> {}
 
 pub trait PlainKind {
     fn result_kind(&self) -> IsPlain {
         IsPlain
     }
 }
-impl<T> PlainKind for &Probe<T> {}
+impl<T> PlainKind for Probe<T> {}
 
 impl IsResult {
     pub fn split<T, E>(self, value: Result<T, E>) -> Result<T, E> {
@@ -69,14 +72,14 @@ pub trait OptionKind {
         IsOption
     }
 }
-impl<T> OptionKind for Probe<Option<T>> {}
+impl<T> OptionKind for &Probe<Option<T>> {}
 
 pub trait ThereKind {
     fn option_kind(&self) -> IsThere {
         IsThere
     }
 }
-impl<T> ThereKind for &Probe<T> {}
+impl<T> ThereKind for Probe<T> {}
 
 impl IsOption {
     pub fn split<T>(self, value: Option<T>) -> Option<T> {
@@ -113,14 +116,14 @@ pub trait ResponseKind {
         IsResponse
     }
 }
-impl ResponseKind for Probe<Response> {}
+impl ResponseKind for &&Probe<Response> {}
 
 pub trait UnitKind {
     fn http_kind(&self) -> IsUnit {
         IsUnit
     }
 }
-impl UnitKind for Probe<()> {}
+impl UnitKind for &&Probe<()> {}
 
 pub trait MarkupKind {
     fn http_kind(&self) -> IsMarkup {
@@ -134,7 +137,7 @@ pub trait JsonKind {
         IsJson
     }
 }
-impl<T> JsonKind for &&Probe<T> {}
+impl<T> JsonKind for Probe<T> {}
 
 impl IsResponse {
     pub fn http(self, value: Response) -> Response {
@@ -171,28 +174,28 @@ pub trait ActionErrorKind {
         IsActionError
     }
 }
-impl ActionErrorKind for Probe<ActionError> {}
+impl ActionErrorKind for &&&Probe<ActionError> {}
 
 pub trait TextKind {
     fn error_kind(&self) -> IsText {
         IsText
     }
 }
-impl<E: Display> TextKind for &Probe<E> {}
+impl<E: Display> TextKind for &&Probe<E> {}
 
 pub trait DataKind {
     fn error_kind(&self) -> IsData {
         IsData
     }
 }
-impl<E: Serialize> DataKind for &&Probe<E> {}
+impl<E: Serialize> DataKind for &Probe<E> {}
 
 pub trait UnknownKind {
     fn error_kind(&self) -> IsUnknown {
         IsUnknown
     }
 }
-impl<E> UnknownKind for &&&Probe<E> {}
+impl<E> UnknownKind for Probe<E> {}
 
 const UNSAID: &str = "the handler failed, and its error says nothing; give it `Display`";
 
@@ -258,14 +261,14 @@ pub trait ReplyKind {
         IsReply
     }
 }
-impl<T: IntoReply> ReplyKind for Probe<T> {}
+impl<T: IntoReply> ReplyKind for &Probe<T> {}
 
 pub trait IgnoredKind {
     fn page_kind(&self) -> IsIgnored {
         IsIgnored
     }
 }
-impl<T> IgnoredKind for &Probe<T> {}
+impl<T> IgnoredKind for Probe<T> {}
 
 impl IsReply {
     pub fn page(self, value: impl IntoReply) -> Response {
@@ -290,14 +293,14 @@ pub trait WireKind {
         IsWire
     }
 }
-impl<T: hyperstar_interface::Wire + ?Sized> WireKind for Probe<T> {}
+impl<T: hyperstar_interface::Wire + ?Sized> WireKind for &Probe<T> {}
 
 pub trait LocalKind {
     fn wire_kind(&self) -> IsLocal {
         IsLocal
     }
 }
-impl<T: ?Sized> LocalKind for &Probe<T> {}
+impl<T: ?Sized> LocalKind for Probe<T> {}
 
 impl IsWire {
     pub fn wire<T: hyperstar_interface::Wire + ?Sized>(

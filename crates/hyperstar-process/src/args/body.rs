@@ -5,7 +5,9 @@ use std::fmt;
 
 use hyperstar_interface::{AskError, Asked};
 use percent_encoding::percent_decode;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
 
 use super::FIELDS_MAX;
@@ -23,6 +25,9 @@ pub(crate) enum Body<'c> {
     /// Bytes, and their content type.
     Bytes(&'c [u8], &'c str),
 }
+
+/// The most characters of a part that are shown.
+const PART_SHOWN_MAX: usize = 64;
 
 /// A value of a form.
 #[derive(Clone, Debug)]
@@ -104,6 +109,7 @@ pub(crate) fn top<'a>(body: &'a Body<'_>) -> Asked<'a> {
                 _ => None,
             },
             names: Some(members.iter().map(|(name, _)| name.as_ref()).collect()),
+            is_loose: false,
         },
         Body::Form(fields) => {
             let mut names: Vec<&str> = fields.iter().map(|(name, _)| name.as_ref()).collect();
@@ -111,15 +117,16 @@ pub(crate) fn top<'a>(body: &'a Body<'_>) -> Asked<'a> {
             Asked {
                 wrapper: None,
                 names: Some(names),
+                is_loose: true,
             }
         }
         Body::Scalar(value) => Asked {
             wrapper: Some(value.get().trim_matches('"')),
-            names: None,
+            ..Asked::default()
         },
         Body::Array(_) | Body::Bytes(..) => Asked {
             wrapper: Some(""),
-            names: None,
+            ..Asked::default()
         },
         Body::Nothing => Asked::default(),
     }
@@ -153,14 +160,18 @@ pub(crate) fn pairs<'c>(bytes: &'c [u8], what: &'static str) -> Result<Pairs<'c>
 }
 
 fn decoded<'c>(bytes: &'c [u8], what: &'static str) -> Result<Cow<'c, str>, AskError> {
-    let not_text = |_| AskError::BadBody {
-        format: what,
-        reason: format!("`{}` is not UTF-8", bytes.escape_ascii()),
+    let not_text = || AskError::NotText {
+        what,
+        part: bytes
+            .escape_ascii()
+            .take(PART_SHOWN_MAX)
+            .map(char::from)
+            .collect(),
     };
     if !bytes.iter().any(|byte| matches!(byte, b'%' | b'+')) {
         return std::str::from_utf8(bytes)
             .map(Cow::Borrowed)
-            .map_err(|_| not_text(()));
+            .map_err(|_| not_text());
     }
     let spaced: Vec<u8> = bytes
         .iter()
@@ -169,7 +180,70 @@ fn decoded<'c>(bytes: &'c [u8], what: &'static str) -> Result<Cow<'c, str>, AskE
     let decoded: Vec<u8> = percent_decode(&spaced).collect();
     String::from_utf8(decoded)
         .map(Cow::Owned)
-        .map_err(|_| not_text(()))
+        .map_err(|_| not_text())
+}
+
+/// The values of an object in the order of `names`. `None`: no object, an empty one, or one with other
+/// names or one twice.
+pub(super) fn named<'c, const N: usize>(
+    json: &'c str,
+    names: [&str; N],
+) -> Option<[Option<&'c str>; N]> {
+    if !json.trim_start().starts_with('{') {
+        return None;
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let values = deserializer.deserialize_map(Named(names)).ok()?;
+    deserializer.end().ok()?;
+    values
+        .iter()
+        .any(Option::is_some)
+        .then(|| values.map(|value| value.map(RawValue::get)))
+}
+
+struct Named<'n, const N: usize>([&'n str; N]);
+
+impl<'de, const N: usize> Visitor<'de> for Named<'_, N> {
+    type Value = [Option<&'de RawValue>; N];
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut values = [None; N];
+        while let Some(place) = map.next_key_seed(Place(&self.0))? {
+            let value = map.next_value()?;
+            if values[place].replace(value).is_some() {
+                return Err(A::Error::custom("twice"));
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// The place of a name among others.
+struct Place<'n>(&'n [&'n str]);
+
+impl<'de> DeserializeSeed<'de> for Place<'_> {
+    type Value = usize;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Place<'_> {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<usize, E> {
+        let place = self.0.iter().position(|own| *own == name);
+        place.ok_or_else(|| E::custom("another name"))
+    }
 }
 
 /// The members of an object.

@@ -152,7 +152,10 @@ fn after<'c>(bytes: &'c [u8], delimiter: &[u8]) -> Result<(&'c [u8], &'c [u8]), 
     let mut from = 0;
     while let Some(at) = bytes[from..].iter().position(|byte| *byte == b'\r') {
         let at = from + at;
-        if let Some(rest) = bytes[at..].strip_prefix(delimiter) {
+        // Another boundary may begin as this one does.
+        if let Some(rest) = bytes[at..].strip_prefix(delimiter)
+            && (rest.starts_with(b"--") || next_line(rest).is_some())
+        {
             return Ok((&bytes[..at], rest));
         }
         from = at + 1;

@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use hyperstar_interface::{Interface, Router, Trigger};
 
 use super::saving::Saving;
-use crate::sys::Level;
 use crate::abi::{Action, CallError, Event, Message, Origin, Start, Turn};
 use crate::app::{Alone, Hyperapp, Outcome, Run, Task};
 use crate::call::Call;
@@ -20,6 +19,7 @@ use crate::fields::Fields;
 use crate::memory::{self, Memory};
 use crate::process::{Place, Process};
 use crate::state::{self, StateError};
+use crate::sys::Level;
 
 pub(super) struct Life<A: Hyperapp> {
     interface: Rc<Interface>,

@@ -141,7 +141,9 @@ impl Hyperapp for Desk {
         }),
         Run::Concurrent(|call| {
             Box::pin(async move {
-                let asking = call.cx().call_raw(&other(), "count", Vec::new(), TIMEOUT_MS);
+                let asking = call
+                    .cx()
+                    .call_raw(&other(), "count", Vec::new(), TIMEOUT_MS);
                 match call.cx().timeout(50, asking).await {
                     Ok(answer) => answer_of(&parse(&answer?)),
                     Err(elapsed) => Err(CallError::Malformed(elapsed.to_string())),
@@ -151,7 +153,11 @@ impl Hyperapp for Desk {
         Run::Read(|_, call| {
             call.cx().set_status(418);
             call.cx().set_header("X-Tea", "sencha");
-            answer_of(&(call.cx().method(), call.cx().query(), call.cx().header("ACCEPT")))
+            answer_of(&(
+                call.cx().method(),
+                call.cx().query(),
+                call.cx().header("ACCEPT"),
+            ))
         }),
         Run::Write(|_, _| panic!("oh no")),
     ];

@@ -245,3 +245,79 @@ fn what_a_task_holds_goes_with_it() {
     assert_eq!(probe.take_log(), gone(1_000));
     assert_eq!(probe.outcome::<()>(killed), Some(Err(CallError::Crashed)));
 }
+
+/// An app whose `#[init]` asks somebody first.
+#[derive(Default)]
+struct Late {
+    greeting: String,
+}
+
+impl State for Late {
+    const VERSION: u32 = 1;
+
+    fn load(fields: &mut Fields) -> Result<Self, StateError> {
+        let greeting = fields.get("greeting")?.unwrap_or_default();
+        Ok(Self { greeting })
+    }
+
+    fn save(&self, saver: &mut Saver) {
+        saver.field("greeting", &self.greeting);
+    }
+
+    fn migrate(_: u32, _: &mut Fields) -> Result<(), StateError> {
+        Ok(())
+    }
+}
+
+impl Hyperapp for Late {
+    const HANDLERS: &'static [Run<Self>] = &[
+        Run::Exclusive(|mut app, call| {
+            Box::pin(async move {
+                let asked = call
+                    .cx()
+                    .call_raw(&other(), "greet", b"1".to_vec(), TIMEOUT_MS);
+                let outcome = match asked.await {
+                    Ok(greeting) => {
+                        app.greeting = String::from_utf8_lossy(&greeting).into_owned();
+                        answer_of(&())
+                    }
+                    Err(error) => Err(error),
+                };
+                (app, outcome)
+            })
+        }),
+        Run::Read(|app, _| answer_of(&app.greeting)),
+    ];
+    const VIEWS: &'static [ViewFn<Self>] = &[];
+
+    fn interface() -> Interface {
+        let mut interface = Interface::new("Late");
+        for (name, mode, trigger) in [
+            ("open", Mode::Exclusive, Trigger::Init),
+            ("greeting", Mode::Read, Trigger::Local),
+        ] {
+            let mut handler = Handler::new(name, mode);
+            handler.triggers = vec![trigger];
+            interface.handlers.push(handler);
+        }
+        interface
+    }
+}
+
+#[test]
+fn messages_wait_for_an_init_that_waits() {
+    let mut late = Process::<Late>::new();
+    let sent = late.send("greeting", &());
+    assert_eq!(late.outcome::<String>(sent), None);
+    late.expect_call("other:desk:tests", "greet").reply(&7);
+    assert_eq!(late.outcome::<String>(sent), Some(Ok("7".to_owned())));
+}
+
+#[test]
+fn an_init_that_fails_later_ends_the_process() {
+    let mut late = Process::<Late>::new();
+    late.expect_call("other:desk:tests", "greet")
+        .fail(CallError::Busy);
+    let reason = "`#[init]` failed: its mailbox is full; ask again later";
+    assert_eq!(late.exit(), Some(reason));
+}

@@ -2,9 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod answers;
 mod app;
+mod bodies;
+mod clients;
 mod collections;
 mod contexts;
+mod driver;
+mod fuzz;
 mod kit;
 mod migrations;
 mod random;

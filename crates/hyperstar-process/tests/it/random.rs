@@ -87,6 +87,8 @@ impl Known {
                     self.calls.remove(id);
                     self.timers.remove(id);
                 }
+                // It comes again.
+                Action::Defer(task) => assert!(self.open.remove(task)),
                 other => panic!("{other:?}"),
             }
         }

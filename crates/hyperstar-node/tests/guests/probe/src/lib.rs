@@ -17,8 +17,7 @@ thread_local! {
     static COUNT: RefCell<u64> = const { RefCell::new(0) };
 }
 
-const INTERFACE: &str = r#"{"name":"Probe","icon":null,"widget":false,"wit_world":null,
-    "save":"EveryMessage","state_version":1,"views":[],"handlers":[],"types":[]}"#;
+const INTERFACE: &str = include_str!("../../interface.json");
 
 impl Guest for Probe {
     fn assets() -> Vec<Asset> {
@@ -50,6 +49,9 @@ impl Guest for Probe {
             match event {
                 Event::Message(message) => handle(message, &mut out),
                 Event::Reply(reply) => out.actions.push(Action::CancelCall(reply.call)),
+                Event::Undelivered(back) => out.actions.push(Action::Exit(back.to)),
+                Event::Ended(ended) => out.actions.push(Action::Exit(ended.reason)),
+                Event::Room(room) => out.actions.push(Action::Close(room.notices + room.bytes)),
                 Event::Timer(id) => out.actions.push(Action::CancelTimer(id)),
                 Event::Cancel(task) => out.actions.push(Action::Close(task)),
                 Event::Stop => out.actions.push(Action::Exit("stopped".to_owned())),

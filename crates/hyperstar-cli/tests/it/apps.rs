@@ -1,0 +1,231 @@
+//! Apps on a node, by the command line.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::json_lines;
+use crate::workshop::{Workshop, get, url_in, wait_for};
+
+#[test]
+fn without_a_node_it_is_said_how_to_get_one() {
+    let workshop = Workshop::new();
+    let commands: [&[&str]; 9] = [
+        &["ps"],
+        &["start", "demo"],
+        &["stop", "demo"],
+        &["remove", "demo"],
+        &["inject", "demo", "count"],
+        &["logs", "demo"],
+        &["install", "demo.wasm"],
+        &["grant", "demo", "other"],
+        &["revoke", "1"],
+    ];
+    let home = workshop.path("home");
+    for command in commands {
+        assert_eq!(
+            workshop.refusal(command),
+            format!(
+                "error: no node runs at {}; start one with `hyperstar node`\n",
+                home.display()
+            ),
+            "{command:?}"
+        );
+    }
+    assert!(!home.exists());
+}
+
+#[test]
+fn folders_that_are_no_apps_are_refused() {
+    let workshop = Workshop::new();
+    fs::create_dir(workshop.path("empty")).unwrap();
+    for command in ["build", "run", "bs"] {
+        let said = workshop.refusal(&[command, "empty"]);
+        assert!(
+            said.contains("error: there is no `Cargo.toml` in `empty`; name the folder of an app, or make one with"),
+            "{command}: {said}"
+        );
+    }
+}
+
+#[test]
+fn an_app_lives_on_a_node() {
+    let workshop = Workshop::new();
+    workshop.app("demo", "counter");
+    let started = workshop.read(&["bs", "demo", "--port", "0"]);
+    assert!(
+        started.starts_with("demo:demo:local  running  http://demo-demo-local.localhost:"),
+        "{started}"
+    );
+    let url = url_in(&started);
+
+    // Asked, shown and listed.
+    assert_eq!(workshop.read(&["inject", "demo", "increment"]), "null\n");
+    assert_eq!(
+        workshop.read(&["i", "demo:demo:local", "increment", "{}"]),
+        "null\n"
+    );
+    assert_eq!(workshop.read(&["inject", "demo", "count"]), "2\n");
+    assert!(get(&url).unwrap().contains(">2</output>"));
+    let listed = json_lines(&workshop.read(&["ps", "--json"]));
+    assert_eq!(listed.len(), 1);
+    assert_eq!(
+        ["name", "title", "icon", "status", "url"].map(|key| listed[0][key].as_str().unwrap()),
+        ["demo:demo:local", "Demo", "🔢", "running", &url]
+    );
+    let table = workshop.read(&["ps"]);
+    assert!(table.starts_with("demo:demo:local  running "), "{table}");
+
+    // What it can be asked, by its name, its component and its folder.
+    let wit = workshop.read(&["view-api", "demo:demo:local"]);
+    assert!(
+        wit.contains("count: func(to: address) -> result<s64, call-error>;"),
+        "{wit}"
+    );
+    let built: Value = serde_json::from_str(&workshop.read(&["build", "demo", "--json"])).unwrap();
+    assert_eq!(
+        workshop.read(&["view-api", built["component"].as_str().unwrap()]),
+        wit
+    );
+    assert_eq!(workshop.read(&["view-api", "demo"]), wit);
+    let interface: Value =
+        serde_json::from_str(&workshop.read(&["view-api", "demo", "--json"])).unwrap();
+    assert_eq!(interface["views"][0]["path"], "/");
+
+    // Mistakes.
+    let cases: [(&[&str], &str); 6] = [
+        (
+            &["inject", "dmeo", "count"],
+            "error: there is no process `dmeo`; there are demo:demo:local\n",
+        ),
+        (&["inject", "demo", "cuont"], "did you mean `count`"),
+        (
+            &["inject", "demo", "count", "{"],
+            "error: the arguments are no JSON: ",
+        ),
+        (&["revoke", "77"], "error: there is no grant 77\n"),
+        (
+            &["grant", "demo", "other"],
+            "error: there is no process `other`",
+        ),
+        (&["install", "none.wasm"], "none.wasm cannot be read: "),
+    ];
+    for (command, expected) in cases {
+        let said = workshop.refusal(command);
+        assert!(said.contains(expected), "{command:?}: {said}");
+    }
+
+    // An upgrade keeps the state; one that does not compile changes nothing.
+    workshop.edit("demo/src/lib.rs", "both show the same number", "both count");
+    let upgraded = workshop.read(&["bs", "demo"]);
+    assert_eq!(upgraded, started);
+    let page = get(&url).unwrap();
+    assert!(
+        page.contains("both count") && page.contains(">2</output>"),
+        "{page}"
+    );
+    workshop.edit("demo/src/lib.rs", "self.count = 0;", "self.cuont = 0;");
+    let said = workshop.refusal(&["bs", "demo"]);
+    assert!(said.contains("no field `cuont`"), "{said}");
+    assert!(
+        said.ends_with("error: `demo` was not built; the compiler says above why\n"),
+        "{said}"
+    );
+    assert_eq!(workshop.read(&["inject", "demo", "count"]), "2\n");
+
+    // Stopped, started, removed and installed again.
+    workshop.read(&["stop", "demo"]);
+    assert!(workshop.read(&["ps"]).contains(" stopped "));
+    assert_eq!(workshop.read(&["s", "demo"]), started);
+    workshop.read(&["r", "demo"]);
+    assert_eq!(workshop.read(&["ps"]), "");
+    let component = built["component"].as_str().unwrap();
+    let again = workshop.read(&[
+        "install",
+        component,
+        "--name",
+        "demo:demo:local",
+        "--stopped",
+    ]);
+    assert!(again.contains("  stopped  "), "{again}");
+    workshop.read(&["start", "demo"]);
+    assert_eq!(workshop.read(&["inject", "demo", "count"]), "2\n");
+
+    // The node ends, and comes back with all of it.
+    workshop.read(&["node", "--stop"]);
+    assert!(workshop.refusal(&["ps"]).contains("no node runs at"));
+    let node = workshop.start(&["node", "--port", "0", "--name", "ann.os", "--json"]);
+    let line: Value = serde_json::from_str(&node.line_with("url")).unwrap();
+    assert_eq!(line["name"], "ann.os");
+    let home = line["url"].as_str().unwrap();
+    wait_for(home, "demo:demo:local");
+    assert_eq!(workshop.read(&["inject", "demo", "count"]), "2\n");
+    let taken = workshop.refusal(&["node", "--port", "0"]);
+    assert!(
+        taken.contains("a node runs in ") && taken.contains("--home"),
+        "{taken}"
+    );
+    workshop.read(&["remove", "demo", "--forget"]);
+    workshop.read(&["install", component, "--name", "demo:demo:local"]);
+    assert_eq!(workshop.read(&["inject", "demo", "count"]), "0\n");
+    assert_eq!(node.interrupt(), Some(0));
+}
+
+#[test]
+fn apps_call_each_other_and_log() {
+    let workshop = Workshop::new();
+    workshop.app("caller", "rpc");
+    workshop.edit(
+        "caller/src/lib.rs",
+        "self.greeted += 1;",
+        "hyperstar_process::log(hyperstar_process::Level::Warn, \"greeting\");\n        self.greeted += 1;",
+    );
+    // Who is not public has to be granted.
+    workshop.edit("caller/src/lib.rs", "    #[public]\n", "");
+    workshop.read(&["bs", "caller", "--name", "one:caller:local", "--port", "0"]);
+    workshop.read(&["bs", "caller", "--name", "two:caller:local"]);
+    let ask = |workshop: &Workshop| {
+        workshop.read(&[
+            "inject",
+            "one",
+            "ask",
+            "{\"to\": \"two:caller:local\", \"name\": \"Ann\"}",
+        ]);
+        let listed = json_lines(&workshop.read(&["ps", "--json"]));
+        let one = listed
+            .iter()
+            .find(|it| it["name"] == "one:caller:local")
+            .unwrap();
+        get(one["url"].as_str().unwrap()).unwrap()
+    };
+    let page = ask(&workshop);
+    assert!(
+        page.contains("two:caller:local: ") && !page.contains("Hello"),
+        "{page}"
+    );
+    let grant = workshop.read(&["grant", "one", "two", "greet"]);
+    let page = ask(&workshop);
+    assert!(
+        page.contains("Hello, Ann! (number 1 of two:caller:local)"),
+        "{page}"
+    );
+    let follower = workshop.start(&["logs", "two", "-f", "--json"]);
+    let line: Value = serde_json::from_str(&follower.line_with("greeting")).unwrap();
+    assert_eq!(
+        (&line["level"], &line["text"]),
+        (&"warn".into(), &"greeting".into())
+    );
+    ask(&workshop);
+    follower.line_with("greeting");
+    let lines = workshop.read(&["logs", "two", "-n", "1"]);
+    assert!(
+        lines.ends_with(" warn  greeting\n") && lines.lines().count() == 1,
+        "{lines}"
+    );
+    workshop.read(&["revoke", grant.trim()]);
+    let page = ask(&workshop);
+    assert!(
+        page.contains("two:caller:local: ") && !page.contains("Hello"),
+        "{page}"
+    );
+}

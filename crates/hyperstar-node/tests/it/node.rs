@@ -1,0 +1,407 @@
+//! A whole node: apps written with the SDK, built for real, installed, asked, crashed, upgraded.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use hyperstar::Server;
+use hyperstar_build::{BuildOptions, build};
+use hyperstar_native::{Ask, Status};
+use hyperstar_node::{Control, EngineConfig, Node, NodeConfig, NodeError, Request, Update};
+use hyperstar_process::abi::{CallError, Origin};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const ONE: &str = "one:tally:tests";
+const TWO: &str = "two:tally:tests";
+
+/// A version of the app in `tests/apps/tally`, by its feature.
+fn tally(feature: &'static str) -> &'static [u8] {
+    static FIRST: OnceLock<Vec<u8>> = OnceLock::new();
+    static SECOND: OnceLock<Vec<u8>> = OnceLock::new();
+    static BROKEN: OnceLock<Vec<u8>> = OnceLock::new();
+    let built = match feature {
+        "two" => &SECOND,
+        "broken" => &BROKEN,
+        _ => &FIRST,
+    };
+    built.get_or_init(|| build_tally(feature))
+}
+
+fn build_tally(feature: &str) -> Vec<u8> {
+    let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/apps/tally");
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let features: Vec<String> = match feature {
+        "" => Vec::new(),
+        feature => vec![feature.to_owned()],
+    };
+    let options = BuildOptions {
+        target_dir: Some(target),
+        features,
+        ..BuildOptions::new(source)
+    };
+    match build(&options) {
+        Ok(built) => built.bytes,
+        Err(error) => panic!("tally does not build: {error}"),
+    }
+}
+
+async fn open(home: &Path) -> Node {
+    let config = NodeConfig {
+        engine: EngineConfig {
+            instances_max: 32,
+            ..EngineConfig::default()
+        },
+        ..NodeConfig::new(home)
+    };
+    within(async {
+        loop {
+            // A node that has just ended may still be on its way out.
+            match Node::open(config.clone()).await {
+                Err(NodeError::Home(_)) => tokio::time::sleep(Duration::from_millis(5)).await,
+                opened => return opened.unwrap(),
+            }
+        }
+    })
+    .await
+}
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), future)
+        .await
+        .expect("it takes far too long")
+}
+
+async fn ask(node: &Node, name: &str, handler: &str, arguments: Value) -> Result<Value, CallError> {
+    let ask = Ask {
+        origin: Origin::Owner,
+        handler: handler.to_owned(),
+        body: arguments.to_string().into_bytes(),
+        timeout_ms: 20_000,
+        key: None,
+    };
+    let response = within(node.host().ask(name, ask)).await?;
+    Ok(serde_json::from_slice(&response.body).unwrap_or(Value::Null))
+}
+
+/// Serves a node, and sends requests to it by host name.
+struct Served {
+    node: Node,
+    port: u16,
+    task: tokio::task::JoinHandle<Result<(), NodeError>>,
+}
+
+impl Served {
+    async fn start(node: Node) -> Self {
+        let server = Server::bind("127.0.0.1:0").await.unwrap();
+        let port = server.local_addr().unwrap().port();
+        let stopped = node.stopped();
+        let server = server.shutdown(async move { stopped.cancelled().await });
+        let serving = node.clone();
+        let task = tokio::spawn(async move { serving.serve(server).await });
+        let served = Self { node, port, task };
+        // It answers once everything listens.
+        let answer = served.send("localhost", "GET /", "").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        served
+    }
+
+    async fn send(&self, host: &str, request: &str, body: &str) -> String {
+        let mut socket = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let head = format!(
+            "{request} HTTP/1.1\r\nhost: {host}:{}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.port,
+            body.len()
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        within(socket.read_to_string(&mut answer)).await.unwrap();
+        answer
+    }
+
+    async fn stop(self) {
+        self.node.stop();
+        within(self.task).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_is_installed_looked_at_and_there_again_after_a_restart() {
+    let home = tempfile::tempdir().unwrap();
+    let served = Served::start(open(home.path()).await).await;
+    served
+        .node
+        .install(ONE, tally(""), false, true)
+        .await
+        .unwrap();
+    let page = served.send("one-tally-tests.localhost", "GET /", "").await;
+    assert!(page.contains(r#"<p id="count">0</p>"#), "{page}");
+    assert!(page.contains("tally.css"), "{page}");
+    let answer = served
+        .send("one-tally-tests.localhost", "POST /api/add", r#"{"by": 5}"#)
+        .await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n5"),
+        "{answer}"
+    );
+    let index = served.send("localhost", "GET /", "").await;
+    assert!(
+        index.contains("Tally") && index.contains("running"),
+        "{index}"
+    );
+    let our = served
+        .send("one-tally-tests.localhost", "GET /our.js", "")
+        .await;
+    assert!(our.contains(r#""process":"one:tally:tests""#), "{our}");
+    served.stop().await;
+    let served = Served::start(open(home.path()).await).await;
+    let page = served.send("one-tally-tests.localhost", "GET /", "").await;
+    assert!(page.contains(r#"<p id="count">5</p>"#), "{page}");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_apps_call_each_other() {
+    let home = tempfile::tempdir().unwrap();
+    let node = open(home.path()).await;
+    node.install(ONE, tally(""), false, true).await.unwrap();
+    node.install(TWO, tally(""), false, true).await.unwrap();
+    ask(&node, TWO, "add", json!({ "by": 7 })).await.unwrap();
+    // `count` is public.
+    let pulled = ask(&node, ONE, "pull", json!({ "from": TWO }))
+        .await
+        .unwrap();
+    assert_eq!(pulled, json!({ "Ok": 7 }));
+    // `add` is not.
+    let given = ask(&node, ONE, "give", json!({ "to": TWO, "by": 3 }))
+        .await
+        .unwrap();
+    assert!(given.to_string().contains("Denied"), "{given}");
+    let grant = node.grant(ONE, TWO, &["add".to_owned()]).unwrap();
+    let given = ask(&node, ONE, "give", json!({ "to": TWO, "by": 3 }))
+        .await
+        .unwrap();
+    assert_eq!(given, json!({ "Ok": 1 }));
+    assert_eq!(
+        ask(&node, TWO, "count", json!({})).await.unwrap(),
+        json!(10)
+    );
+    assert!(node.revoke(grant).unwrap());
+    let given = ask(&node, ONE, "give", json!({ "to": TWO, "by": 3 }))
+        .await
+        .unwrap();
+    assert!(given.to_string().contains("Denied"), "{given}");
+    // A call that comes back to who waits for it, with the state held.
+    node.grant(ONE, ONE, &[]).unwrap();
+    let given = ask(&node, ONE, "give", json!({ "to": ONE, "by": 1 }))
+        .await
+        .unwrap();
+    assert!(given.to_string().contains("Cycle"), "{given}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_told_to_a_stopped_app_arrives_once_it_runs() {
+    let home = tempfile::tempdir().unwrap();
+    {
+        let node = open(home.path()).await;
+        node.install(ONE, tally(""), false, true).await.unwrap();
+        node.install(TWO, tally(""), false, false).await.unwrap();
+        node.grant(ONE, TWO, &[]).unwrap();
+        for _ in 0..3 {
+            ask(&node, ONE, "tell", json!({ "to": TWO })).await.unwrap();
+        }
+        node.host().stop().await;
+    }
+    let node = open(home.path()).await;
+    node.start(TWO).await.unwrap();
+    within(async {
+        while ask(&node, TWO, "count", json!({})).await.unwrap() != json!(3) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_an_app_does_wrong_ends_it_alone_with_its_reason() {
+    let home = tempfile::tempdir().unwrap();
+    let node = open(home.path()).await;
+    node.install(ONE, tally(""), false, true).await.unwrap();
+    node.install(TWO, tally(""), false, true).await.unwrap();
+    ask(&node, ONE, "add", json!({ "by": 2 })).await.unwrap();
+    for (how, reason) in [
+        ("panic", "as told"),
+        ("spin", "ms"),
+        ("eat", "bytes of memory"),
+        ("recurse", "nested too deeply"),
+    ] {
+        let misbehaving = node.clone();
+        let how = how.to_owned();
+        let what = how.clone();
+        let wrong = tokio::spawn(async move {
+            ask(&misbehaving, ONE, "misbehave", json!({ "how": how })).await
+        });
+        for _ in 0..20 {
+            assert_eq!(ask(&node, TWO, "count", json!({})).await.unwrap(), json!(0));
+        }
+        assert_eq!(wrong.await.unwrap(), Err(CallError::Crashed), "{what}");
+        let (lines, _) = node.host().logs(ONE, 10).unwrap();
+        assert!(
+            lines.iter().any(|line| line.text.contains(reason)),
+            "{what}: {lines:?}"
+        );
+        // It is started again by its policy; nothing of the turn is left.
+        within(async {
+            loop {
+                match ask(&node, ONE, "count", json!({})).await {
+                    Ok(count) => return assert_eq!(count, json!(2), "{what}"),
+                    Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+                }
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upgrade_migrates_the_state_or_changes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let node = open(home.path()).await;
+    node.install(ONE, tally(""), false, true).await.unwrap();
+    ask(&node, ONE, "add", json!({ "by": 4 })).await.unwrap();
+    ask(&node, ONE, "name", json!({ "name": "ann" }))
+        .await
+        .unwrap();
+    let error = node
+        .install(ONE, tally("broken"), false, true)
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("this migration always fails"),
+        "{error}"
+    );
+    assert_eq!(
+        ask(&node, ONE, "add", json!({ "by": 1 })).await.unwrap(),
+        json!(5)
+    );
+    node.install(ONE, tally("two"), false, true).await.unwrap();
+    assert_eq!(ask(&node, ONE, "count", json!({})).await.unwrap(), json!(5));
+    assert_eq!(
+        ask(&node, ONE, "name", json!({ "name": "ann" }))
+            .await
+            .unwrap(),
+        json!({ "Ok": 2 })
+    );
+    // There is no way back.
+    let error = node.install(ONE, tally(""), false, true).await.unwrap_err();
+    assert!(error.to_string().contains("version 2"), "{error}");
+    assert_eq!(node.host().status(ONE).unwrap(), Status::Running);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_app_is_refused_and_leaves_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let node = open(home.path()).await;
+    for bytes in [&b""[..], b"not wasm", &tally("")[..1_000]] {
+        let error = node.install(ONE, bytes, false, true).await.unwrap_err();
+        assert!(matches!(error, NodeError::Load { .. }), "{error}");
+    }
+    assert!(
+        node.install("no name", tally(""), false, true)
+            .await
+            .is_err()
+    );
+    assert_eq!(node.host().processes(), [""; 0]);
+    assert_eq!(node.host().store().list("").unwrap(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_reaches_a_node_through_its_folder() {
+    let home = tempfile::tempdir().unwrap();
+    let served = Served::start(open(home.path()).await).await;
+    let component = home.path().join("tally.wasm");
+    std::fs::write(&component, tally("")).unwrap();
+    let path = home.path().to_owned();
+    let told = tokio::task::spawn_blocking(move || {
+        let mut control = Control::connect(&path).unwrap();
+        let mut told = Vec::new();
+        let mut say = |request: Request| {
+            let mut answers = Vec::new();
+            let asked: Result<(), _> = control.ask(&request).and_then(|mut updates| {
+                updates.try_for_each(|update| update.map(|update| answers.push(update)))
+            });
+            told.push((asked.map_err(|error| error.to_string()), answers));
+        };
+        say(Request::Install {
+            name: ONE.to_owned(),
+            component,
+            stub_wasi: false,
+            stopped: false,
+        });
+        say(Request::Inject {
+            name: "one".to_owned(),
+            handler: "add".to_owned(),
+            body: json!({ "by": 2 }),
+            timeout_ms: 1_000,
+        });
+        say(Request::Inject {
+            name: "one".to_owned(),
+            handler: "ad".to_owned(),
+            body: json!({}),
+            timeout_ms: 1_000,
+        });
+        say(Request::Stop {
+            name: "nobody".to_owned(),
+        });
+        say(Request::Describe {
+            name: "one".to_owned(),
+        });
+        say(Request::Remove {
+            name: "one".to_owned(),
+            forget: true,
+        });
+        say(Request::Ps);
+        told
+    });
+    let told = within(told).await.unwrap();
+    let Update::Process(process) = told[0].1.last().unwrap() else {
+        panic!("{told:?}");
+    };
+    assert_eq!(process.status, "running");
+    assert!(
+        process.url.starts_with("http://one-tally-tests.localhost:"),
+        "{}",
+        process.url
+    );
+    assert!(
+        matches!(&told[1].1[..], [Update::Answer { status: 200, body }] if body == "2"),
+        "{told:?}"
+    );
+    assert!(
+        told[2].0.as_ref().unwrap_err().contains("`add`"),
+        "{told:?}"
+    );
+    assert!(
+        told[3]
+            .0
+            .as_ref()
+            .unwrap_err()
+            .contains("there are one:tally:tests"),
+        "{told:?}"
+    );
+    assert!(matches!(&told[4].1[..], [Update::Interface(interface)] if interface.name == "Tally"));
+    assert_eq!((told[5].0.clone(), told[6].1.len()), (Ok(()), 0));
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_is_one_nodes() {
+    let home = tempfile::tempdir().unwrap();
+    let node = open(home.path()).await;
+    let second = Node::open(NodeConfig::new(home.path())).await;
+    assert!(second.unwrap_err().to_string().contains("a node runs in"));
+    drop(node);
+    let refused = Control::connect(home.path()).unwrap_err().to_string();
+    assert!(refused.contains("hyperstar node"), "{refused}");
+}

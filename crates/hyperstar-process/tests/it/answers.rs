@@ -1,0 +1,260 @@
+//! What handlers return, to whoever asked.
+
+use std::fmt;
+
+use hyperstar_process::{
+    ActionError, Cx, Done, Html, Reply, Response, Session, State, Viewer, Wire, hyperapp,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::driver::{Driver, local, said};
+
+#[derive(Default, State)]
+struct Kinds {
+    count: u32,
+}
+
+/// Can be said, and cannot cross.
+#[derive(Debug)]
+struct Said;
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it is said")
+    }
+}
+
+/// Can cross, and cannot be said.
+#[derive(Debug, Serialize, Deserialize, Wire)]
+enum Code {
+    Full { most: u32 },
+}
+
+/// Neither.
+#[derive(Debug)]
+struct Mute;
+
+type Answer<T> = Result<T, Said>;
+
+#[hyperapp(name = "Kinds")]
+impl Kinds {
+    #[http(GET, "/unit")]
+    #[local]
+    #[action]
+    fn unit(&self) {}
+
+    #[http(GET, "/number")]
+    #[local]
+    #[action]
+    fn number(&self) -> u32 {
+        self.count
+    }
+
+    #[http(GET, "/string")]
+    fn string(&self) -> String {
+        "text".into()
+    }
+
+    #[http(GET, "/html")]
+    #[action]
+    fn html(&self) -> Html {
+        Html::text("<b>")
+    }
+
+    #[http(GET, "/markup")]
+    fn markup(&self) -> maud::Markup {
+        maud::html! { p { "hi" } }
+    }
+
+    #[http(GET, "/response")]
+    fn response(&self) -> Response {
+        Response {
+            status: 418,
+            headers: vec![("x".into(), "y".into())],
+            body: b"tea".to_vec(),
+        }
+    }
+
+    #[http(GET, "/none")]
+    #[local]
+    fn none(&self) -> Option<u32> {
+        None
+    }
+
+    #[http(GET, "/some-html")]
+    fn some_html(&self) -> Option<Html> {
+        Some(Html::text("hi"))
+    }
+
+    #[http(GET, "/alias")]
+    #[action]
+    fn alias(&self, bad: bool) -> Answer<Html> {
+        if bad {
+            Err(Said)
+        } else {
+            Ok(Html::text("good"))
+        }
+    }
+
+    #[http(GET, "/code")]
+    #[local]
+    #[action]
+    fn code(&self) -> Result<u32, Code> {
+        Err(Code::Full { most: 3 })
+    }
+
+    #[http(GET, "/mute")]
+    #[action]
+    fn mute(&self) -> Result<u32, Mute> {
+        Err(Mute)
+    }
+
+    #[http(GET, "/option-in-result")]
+    fn option_in_result(&self, there: bool) -> Result<Option<u32>, Said> {
+        Ok(there.then_some(3))
+    }
+
+    #[http(GET, "/status")]
+    fn status(&self, cx: &Cx) -> Result<(), String> {
+        cx.set_status(409);
+        cx.set_header("X-Why", "taken");
+        Err("it is taken".into())
+    }
+
+    #[http(GET, "/impl")]
+    fn opaque(&self) -> impl Serialize + use<> {
+        [1, 2]
+    }
+
+    #[http(GET, "/map")]
+    fn map(&self) -> std::collections::BTreeMap<u8, u8> {
+        [(1, 2)].into()
+    }
+
+    #[action]
+    fn done(&mut self) -> Done {
+        Done
+    }
+
+    #[action]
+    fn reply(&mut self) -> Result<Reply, ActionError> {
+        Err(ActionError::forbidden("not for you"))
+    }
+
+    #[action]
+    fn reply_or_said(&mut self, bad: bool) -> Result<Reply, Said> {
+        if bad { Err(Said) } else { Ok(Reply::new()) }
+    }
+
+    #[action]
+    fn who(&self, session: &Session, viewer: &Viewer) -> Result<(), String> {
+        Err(format!("{} {}", session.id(), viewer.tab()))
+    }
+
+    #[http(GET, "/mine")]
+    fn mine(&self, session: &Session) -> String {
+        session.id().into()
+    }
+}
+
+#[test]
+fn over_http() {
+    let mut kinds = Driver::<Kinds>::new();
+    let mut text = String::new();
+    for path in [
+        "unit",
+        "number",
+        "string",
+        "html",
+        "markup",
+        "response",
+        "none",
+        "some-html",
+        "alias",
+        "alias?bad",
+        "code",
+        "mute",
+        "option-in-result?there",
+        "option-in-result",
+        "status",
+        "impl",
+        "map",
+        "mine",
+    ] {
+        let response = kinds.http(&format!("GET /{path}"), b"");
+        let headers: Vec<String> = response
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
+        text.push_str(&format!(
+            "{path}\n  {} [{}] {}\n",
+            response.status,
+            headers.join(", "),
+            String::from_utf8_lossy(&response.body)
+        ));
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn to_processes_and_pages() {
+    let mut kinds = Driver::<Kinds>::new();
+    for (handler, expected) in [
+        ("unit", "null"),
+        ("number", "0"),
+        ("none", "null"),
+        ("code", r#"{"Err":{"Full":{"most":3}}}"#),
+    ] {
+        assert_eq!(kinds.local(handler, ""), expected, "{handler}");
+    }
+    for (handler, arguments, expected) in [
+        ("unit", "", "204"),
+        ("number", "", "204"),
+        (
+            "html",
+            "",
+            "event: datastar-patch-elements\ndata: elements &lt;b&gt;\n\n",
+        ),
+        ("alias", "bad=1", "400 it is said"),
+        (
+            "alias",
+            "bad=0",
+            "event: datastar-patch-elements\ndata: elements good\n\n",
+        ),
+        ("code", "", r#"400 {"Full":{"most":3}}"#),
+        (
+            "mute",
+            "",
+            "400 the handler failed, and its error says nothing; give it `Display`",
+        ),
+        ("done", "", "204"),
+        ("reply", "", "403 not for you"),
+        ("reply_or_said", "bad=1", "400 it is said"),
+        ("reply_or_said", "", "204"),
+        ("who", "", "400 s1 t1"),
+    ] {
+        assert_eq!(
+            kinds.action(handler, arguments, ""),
+            expected,
+            "{handler} {arguments}"
+        );
+    }
+}
+
+#[test]
+fn the_owner_asks_as_anybody_could() {
+    use hyperstar_process::Origin;
+    let mut kinds = Driver::<Kinds>::new();
+    for (handler, body, expected) in [
+        ("number", "", "0"),
+        ("", r#"{"Number": null}"#, "0"),
+        ("", r#""Number""#, "0"),
+        ("status", "", r#"409 {"error":"it is taken"}"#),
+        ("done", "", "204"),
+    ] {
+        let (outcome, _) = kinds.answer(Origin::Owner, handler, body.as_bytes());
+        assert_eq!(said(outcome), expected, "{handler} {body}");
+    }
+    let (outcome, _) = kinds.answer(local(), "done", b"");
+    assert!(said(outcome).starts_with("NoHandler("));
+}

@@ -153,7 +153,11 @@ fn tell(host: &Host, process: &Arc<Process>, trigger: &Trigger, who: hyperstar::
                 who.send(reply);
             }
             Err(error) => {
-                tracing::debug!(process = process.id(), error, "who came or went is not known");
+                tracing::debug!(
+                    process = process.id(),
+                    error,
+                    "who came or went is not known"
+                );
             }
         }
     };
@@ -263,8 +267,15 @@ async fn act(
         timeout_ms: ANSWER_MS,
         key: cx.key(),
     };
-    let response = host.ask(process.id(), ask).await.map_err(refused)?;
-    Reply::from_response(response)
+    let answer = host.ask(process.id(), ask).await.map_err(refused);
+    let reply = answer.and_then(Reply::from_response);
+    let failed = |error: &ActionError| error.status().is_server_error();
+    if reply.as_ref().is_err_and(failed) {
+        // Said of this process alone, or every page of the host would render.
+        host.hub().notify(process.topic());
+    }
+    // What a turn changed was announced when it was kept.
+    reply.map(Reply::unchanged)
 }
 
 fn refused(error: CallError) -> ActionError {

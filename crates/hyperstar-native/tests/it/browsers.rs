@@ -1,10 +1,12 @@
 //! Pages, actions, requests and sockets of a process, over real connections.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use hyperstar::test::Browser;
 use hyperstar::{Server, action};
-use hyperstar_native::Host;
 use hyperstar_interface::Trigger;
+use hyperstar_native::Host;
 use hyperstar_native::instance::Crash;
 use hyperstar_process::Reply;
 use hyperstar_process::abi::{Action, Origin, WsKind};
@@ -34,6 +36,21 @@ async fn send(address: std::net::SocketAddr, request: &str) -> (u16, String) {
     within(socket.read_to_string(&mut answer)).await.unwrap();
     let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
     (status, answer)
+}
+
+/// Calls an action from outside of any page.
+async fn act(address: std::net::SocketAddr, action: &hyperstar::Action, signals: &str) -> String {
+    let call = action.to_string();
+    let path = call.split('\'').nth(1).unwrap();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{signals}",
+        signals.len()
+    );
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    within(socket.read_to_string(&mut answer)).await.unwrap();
+    answer
 }
 
 #[tokio::test]
@@ -293,18 +310,8 @@ async fn an_action_reaches_the_handler_with_its_arguments_and_signals() {
     });
     start(&host, APP, telling).await;
     let address = served(&host).await;
-    let action = action("any").arg("n", "a b").to_string();
-    let path = action.split('\'').nth(1).unwrap();
     for _ in 0..2 {
-        let body = r#"{"text":"tea"}"#;
-        let mut socket = TcpStream::connect(address).await.unwrap();
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        socket.write_all(head.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        within(socket.read_to_string(&mut answer)).await.unwrap();
+        let answer = act(address, &action("any").arg("n", "a b"), r#"{"text":"tea"}"#).await;
         assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
     }
     let count: i64 = host
@@ -313,4 +320,41 @@ async fn an_action_reaches_the_handler_with_its_arguments_and_signals() {
         .unwrap()
         .unwrap();
     assert_eq!(count, 2);
+}
+
+#[tokio::test]
+async fn an_action_renders_no_page_of_another_process() {
+    let host = Host::new("me", &Store::memory());
+    let failing = Scripted::new(|state, message, turn| {
+        if message.body.ends_with(br#""crash"}"#) {
+            return Err(Crash::Trap {
+                message: "as told".to_owned(),
+                backtrace: String::new(),
+            });
+        }
+        state.add(turn, "count", 1);
+        answer(turn, message.task, "");
+        Ok(())
+    });
+    start(&host, APP, failing).await;
+    start(&host, "other:app:me", Scripted::counter()).await;
+    let browser = Browser::new(host.app("other:app:me").unwrap()).unwrap();
+    let mut page = browser.open("/").await.unwrap();
+    let address = served(&host).await;
+    ask(&host, "other:app:me", "").await.unwrap();
+    page.wait_for("p", "count=1").await.unwrap();
+    // What changes while a page renders, it renders once more, as soon as a frame's time has passed.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let before = host.hub().stats().renders;
+    for (signals, expected) in [
+        ("{}", "HTTP/1.1 204"),
+        (r#"{"do":"crash"}"#, "HTTP/1.1 500"),
+        ("{}", "HTTP/1.1 204"),
+    ] {
+        let answer = act(address, &action("any"), signals).await;
+        assert!(answer.starts_with(expected), "{answer}");
+    }
+    ask(&host, "other:app:me", "").await.unwrap();
+    page.wait_for("p", "count=2").await.unwrap();
+    assert_eq!(host.hub().stats().renders, before + 1);
 }

@@ -96,29 +96,37 @@ async fn people_talk_in_rooms() -> Result<(), TestError> {
 }
 
 #[tokio::test]
-async fn everyone_draws_in_a_colour_of_their_own() -> Result<(), TestError> {
+async fn everyone_plays_in_the_same_world() -> Result<(), TestError> {
     let ann = browser(Life).await;
     let (mut hers, mut his) = (ann.open("/").await?, ann.someone_else().open("/").await?);
     hers.wait_for("#here", "2 playing").await?;
     hers.click("#run").await?;
     hers.click("#clear").await?;
-    his.wait_for(".stats", "0 generations 0 alive").await?;
-    hers.click(".ink-3").await?;
-    hers.set_signal("x", 10);
-    hers.set_signal("y", 10);
-    hers.press("#board", "Enter").await?;
-    his.wait_until("her cross", |page| {
-        page.attr("path.ink-3", "d").is_some_and(|d| d.starts_with("M10 9h0"))
+    his.wait_until("an empty world that stands", |page| {
+        page.text(".stats") == "0 generations0 alive"
     })
     .await?;
+    hers.click(".inks .ink-3").await?;
+    his.click("#random").await?;
+    hers.wait_until("a lively world that runs", |page| {
+        page.text("#run") == "Pause" && !page.text(".stats").contains("0 generations0")
+    })
+    .await?;
+    hers.click("#run").await?;
+    hers.click("#clear").await?;
     his.click("#step").await?;
-    hers.wait_for(".stats", "1 generations").await
+    hers.wait_until("a step further", |page| {
+        page.text(".stats") == "1 generations0 alive"
+    })
+    .await
 }
 
 #[tokio::test]
 async fn money_goes_from_bank_to_bank() -> Result<(), TestError> {
     let host = Host::new("test", &Store::memory());
-    start(&host, &[NorthBank, SouthBank]).await.expect("they start");
+    start(&host, &[NorthBank, SouthBank])
+        .await
+        .expect("they start");
     let north = Browser::new(host.app(NorthBank.process()).expect("it is there"))?;
     let south = Browser::new(host.app(SouthBank.process()).expect("it is there"))?;
     let (mut north, mut south) = (north.open("/").await?, south.open("/").await?);
@@ -126,8 +134,12 @@ async fn money_goes_from_bank_to_bank() -> Result<(), TestError> {
     north.submit("form.sending").await?;
     north.wait_for("#account-0", "87.50").await?;
     south.wait_for("#account-0", "112.50").await?;
-    south.wait_for("#movements", "Ann from north: 12.50").await?;
-    north.wait_for("#movements", "Ann to Ann at south: 12.50").await?;
+    south
+        .wait_for("#movements", "Ann from north: 12.50")
+        .await?;
+    north
+        .wait_for("#movements", "Ann to Ann at south: 12.50")
+        .await?;
     north.type_text("#amount", "1000").await?;
     north.submit("form.sending").await?;
     north

@@ -51,9 +51,9 @@ fn todos(page: &Page) -> Vec<String> {
     texts.collect()
 }
 
-/// Lets everything happen that is going to happen by itself: the clock is paused.
+/// Lets happen what is going to happen by itself. That nothing more will, nothing tells.
 async fn settle() {
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
 }
 
 #[tokio::test]

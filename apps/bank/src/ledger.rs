@@ -113,7 +113,8 @@ impl Bank {
     /// The transfers that are on their way, and nobody is asked about.
     pub(crate) fn unasked(&self) -> Vec<u64> {
         let open = self.outgoing.keys().copied();
-        open.filter(|number| !self.asking.contains(number)).collect()
+        open.filter(|number| !self.asking.contains(number))
+            .collect()
     }
 
     /// An attempt to deliver a transfer has ended. Only an answer of the other bank settles it: without one
@@ -205,7 +206,10 @@ impl Bank {
     fn no_account(&self, holder: &str) -> String {
         let holders: Vec<&str> = self.accounts.keys().map(String::as_str).collect();
         let holder: String = holder.chars().take(40).collect();
-        format!("there is no account `{holder}`; there are {}", holders.join(", "))
+        format!(
+            "there is no account `{holder}`; there are {}",
+            holders.join(", ")
+        )
     }
 
     fn note(&mut self, what: String, at_ms: u64) {

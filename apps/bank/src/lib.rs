@@ -100,15 +100,15 @@ impl Bank {
     async fn send(cx: Cx<Self>, from: String, to: String, amount: String) -> Reply {
         let (bank, holder) = to.split_once(' ').unwrap_or_default();
         let begun = match (bank.parse(), money::read(&amount)) {
-            (Ok(bank), Ok(cents)) => {
-                Self::transfer(cx, from, bank, holder.to_owned(), cents).await
-            }
+            (Ok(bank), Ok(cents)) => Self::transfer(cx, from, bank, holder.to_owned(), cents).await,
             (Err(error), _) => Err(error.to_string()),
             (_, Err(problem)) => Err(problem),
         };
         match begun {
             Ok(_) => Reply::new().signals(&json!({ "amount": "", "error": "" })),
-            Err(problem) => Reply::new().signals(&json!({ "error": problem })).unchanged(),
+            Err(problem) => Reply::new()
+                .signals(&json!({ "error": problem }))
+                .unchanged(),
         }
     }
 

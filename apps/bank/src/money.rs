@@ -11,7 +11,12 @@ pub(crate) fn read(typed: &str) -> Result<u64, String> {
     let typed = typed.trim();
     let (whole, part) = typed.split_once(['.', ',']).unwrap_or((typed, ""));
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if typed.is_empty() || typed.len() > 12 || part.len() > 2 || !is_number(whole) || !is_number(part) {
+    if typed.is_empty()
+        || typed.len() > 12
+        || part.len() > 2
+        || !is_number(whole)
+        || !is_number(part)
+    {
         return Err("Write an amount, such as 12.50.".to_owned());
     }
     // Twelve digits at most, so all of it fits.
@@ -49,7 +54,20 @@ mod tests {
         check("12,50", Some(12_50));
         check(".05", Some(5));
         check("1000000", Some(CENTS_MAX));
-        for wrong in ["", "0", "0.00", "1.234", "-1", "+1", "1e3", "1.2.3", "1.-2", "x", "١", "1000000.01"] {
+        for wrong in [
+            "",
+            "0",
+            "0.00",
+            "1.234",
+            "-1",
+            "+1",
+            "1e3",
+            "1.2.3",
+            "1.-2",
+            "x",
+            "١",
+            "1000000.01",
+        ] {
             check(wrong, None);
         }
         check(&"9".repeat(100_000), None);

@@ -14,7 +14,12 @@ fn send(process: &mut Process<Bank>, to: &str, cents: u64) -> Result<(), String>
     process.call("transfer", &arguments).expect("an answer")
 }
 
-fn take_in(process: &mut Process<Bank>, number: u64, oldest: u64, cents: u64) -> Result<(), String> {
+fn take_in(
+    process: &mut Process<Bank>,
+    number: u64,
+    oldest: u64,
+    cents: u64,
+) -> Result<(), String> {
     let arguments = json!({ "number": number, "oldest": oldest, "holder": "Ann", "cents": cents });
     process.call("deposit", &arguments).expect("an answer")
 }
@@ -47,15 +52,24 @@ fn what_is_refused_goes_back() {
     process.expect_call(SOUTH, "deposit").reply(&refused);
     assert_eq!(anns(&mut process), (FIRST_CENTS, 0));
     let html = process.render("/").expect("a page").html;
-    assert!(html.contains("Back: Ann to Zoe at south: 30.00; there is no account"), "{html}");
+    assert!(
+        html.contains("Back: Ann to Zoe at south: 30.00; there is no account"),
+        "{html}"
+    );
 }
 
 #[test]
 fn without_an_answer_it_asks_again_also_after_a_crash() {
     let mut process = Process::<Bank>::new();
     send(&mut process, "Bob", 1).expect("it leaves");
-    process.expect_call(SOUTH, "deposit").fail(CallError::Crashed);
-    assert_eq!(anns(&mut process), (FIRST_CENTS - 1, 1), "nobody knows whether it arrived");
+    process
+        .expect_call(SOUTH, "deposit")
+        .fail(CallError::Crashed);
+    assert_eq!(
+        anns(&mut process),
+        (FIRST_CENTS - 1, 1),
+        "nobody knows whether it arrived"
+    );
     process.advance_ms(1_000);
     process.expect_call(SOUTH, "deposit").lose();
     process.restart();
@@ -68,7 +82,10 @@ fn without_an_answer_it_asks_again_also_after_a_crash() {
     // A turn that is lost on its way to the disk has not asked anybody.
     process.fail_next_turn();
     let lost = json!({ "from": "Ann", "bank": SOUTH, "to": "Bob", "cents": 1 });
-    assert_eq!(process.call::<Value>("transfer", &lost), Err(CallError::Crashed));
+    assert_eq!(
+        process.call::<Value>("transfer", &lost),
+        Err(CallError::Crashed)
+    );
     assert_eq!(anns(&mut process), (FIRST_CENTS - 1, 0));
     assert!(process.open_calls().is_empty());
 }
@@ -82,11 +99,23 @@ fn what_comes_in_counts_once_for_each_number() {
     }
     assert_eq!(anns(&mut process).0, FIRST_CENTS + 10_00);
     assert_eq!(take_in(&mut process, 2, 2, 5_00), Ok(()));
-    assert!(take_in(&mut process, 1, 1, 10_00).is_err(), "that is settled");
-    assert!(take_in(&mut process, 2 + 64, 2, 1).is_err(), "too far ahead");
+    assert!(
+        take_in(&mut process, 1, 1, 10_00).is_err(),
+        "that is settled"
+    );
+    assert!(
+        take_in(&mut process, 2 + 64, 2, 1).is_err(),
+        "too far ahead"
+    );
     assert_eq!(anns(&mut process).0, FIRST_CENTS + 15_00);
-    assert!(take_in(&mut process, 3, 2, u64::MAX).is_err(), "more than there can be");
-    assert!(take_in(&mut process, 3, 2, 1).is_err(), "the same answer again");
+    assert!(
+        take_in(&mut process, 3, 2, u64::MAX).is_err(),
+        "more than there can be"
+    );
+    assert!(
+        take_in(&mut process, 3, 2, 1).is_err(),
+        "the same answer again"
+    );
     assert_eq!(anns(&mut process).0, FIRST_CENTS + 15_00);
 }
 
@@ -101,7 +130,11 @@ fn nobody_sends_what_is_not_there() {
     let to = |from: &str, cents: u64| json!({ "from": from, "bank": SOUTH, "to": "Bob", "cents": cents });
     check(&mut process, to("Zoe", 1), "no account `Zoe`");
     check(&mut process, to("Ann", 0), "How much");
-    check(&mut process, to("Ann", FIRST_CENTS + 1), "Ann has only 100.00.");
+    check(
+        &mut process,
+        to("Ann", FIRST_CENTS + 1),
+        "Ann has only 100.00.",
+    );
     check(&mut process, to("Ann", u64::MAX), "Ann has only 100.00.");
     for _ in 0..64 {
         send(&mut process, "Bob", 1).expect("room");

@@ -95,7 +95,8 @@ impl Chat {
         text: String,
     ) -> Result<Reply, ActionError> {
         self.check_room(room)?;
-        let problem = |text: String| Ok(Reply::new().signals(&json!({ "error": text })).unchanged());
+        let problem =
+            |text: String| Ok(Reply::new().signals(&json!({ "error": text })).unchanged());
         let (by, at_ms) = (self.person(who)?, cx.now_ms());
         let message = match room::clean_text(&text) {
             Ok(text) => Message { by, text, at_ms },
@@ -152,9 +153,7 @@ impl Chat {
     fn check_room(&self, room: &str) -> Result<(), ActionError> {
         match self.has_room(room)? {
             true => Ok(()),
-            false => Err(ActionError::not_found(
-                "This room is not there any more.",
-            )),
+            false => Err(ActionError::not_found("This room is not there any more.")),
         }
     }
 }

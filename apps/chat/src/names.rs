@@ -60,9 +60,11 @@ mod tests {
         let mut chat = Chat::default();
         let session = |n: u64| Session::new(n.to_string());
         for n in 0..=NAMES_MAX {
-            chat.call(&session(n), &format!("name {n}"), n).expect("a name");
+            chat.call(&session(n), &format!("name {n}"), n)
+                .expect("a name");
         }
-        chat.call(&session(1), "again", NAMES_MAX + 1).expect("a name");
+        chat.call(&session(1), "again", NAMES_MAX + 1)
+            .expect("a name");
         chat.call(&session(NAMES_MAX + 2), "one more", NAMES_MAX + 2)
             .expect("a name");
         let name = |n: u64| chat.person(&session(n)).expect("a person").name;

@@ -32,7 +32,10 @@ fn does(
 }
 
 fn shown(process: &mut Process<Chat>, who: &str) -> String {
-    process.render_for(tab(who), "/room/tea").expect("a page").html
+    process
+        .render_for(tab(who), "/room/tea")
+        .expect("a page")
+        .html
 }
 
 /// The events of a reply, as text.
@@ -52,7 +55,10 @@ fn what_was_said_outlives_a_crash_and_who_is_here_does_not() {
     let mut process = with_room();
     for who in ["ann", "bob"] {
         let asked = does(&mut process, who, "join", json!({})).expect("a join");
-        assert!(said(asked).contains("joined"), "the tab is asked where it is");
+        assert!(
+            said(asked).contains("joined"),
+            "the tab is asked where it is"
+        );
         does(&mut process, who, "enter", json!({})).expect("a room");
     }
     does(&mut process, "ann", "rename", json!({ "name": "Ann " })).expect("a name");
@@ -60,11 +66,17 @@ fn what_was_said_outlives_a_crash_and_who_is_here_does_not() {
     assert!(said(taken).contains(r#""said":" hello <b>""#));
     let here = |html: &str| html.matches("id=\"person-").count();
     let html = shown(&mut process, "bob");
-    assert!(html.contains("hello &lt;b&gt;") && html.contains("<b>Ann</b>"), "{html}");
+    assert!(
+        html.contains("hello &lt;b&gt;") && html.contains("<b>Ann</b>"),
+        "{html}"
+    );
     assert_eq!(here(&html), 2);
     process.restart();
     let html = shown(&mut process, "bob");
-    assert!(html.contains("hello &lt;b&gt;") && html.contains("<b>Ann</b>"), "{html}");
+    assert!(
+        html.contains("hello &lt;b&gt;") && html.contains("<b>Ann</b>"),
+        "{html}"
+    );
     assert_eq!(here(&html), 1, "only who reads it");
     does(&mut process, "ann", "leave", json!({})).expect("a leave");
 }
@@ -92,7 +104,10 @@ fn only_rooms_and_tabs_that_are_there_are_entered() {
     let mut process = Process::<Chat>::new();
     let refused = does(&mut process, "ann", "say", json!({ "text": "x" })).expect_err("no room");
     assert!(refused.message().contains("not there"), "{refused}");
-    assert_eq!(process.render("/room/tea").expect_err("no page").status, 404);
+    assert_eq!(
+        process.render("/room/tea").expect_err("no page").status,
+        404
+    );
     let mut process = with_room();
     does(&mut process, "eve", "enter", json!({})).expect("an answer");
     let html = shown(&mut process, "ann");

@@ -213,7 +213,8 @@ impl TryFrom<String> for Board {
     }
 }
 
-const NO_BOARD: &str = "a board is 4,096 cells: letters of `.*abcdef`, before each how often it repeats";
+const NO_BOARD: &str =
+    "a board is 4,096 cells: letters of `.*abcdef`, before each how often it repeats";
 
 /// One step back on a torus.
 const BACK: usize = SIDE - 1;
@@ -423,7 +424,9 @@ mod tests {
             assert_eq!(Board::try_from(text(&board)), Ok(board));
         }
         let long = "9".repeat(100);
-        for wrong in ["", "4095.", "4097.", "4095.x", "4096", ".4095", "4095.é", "0.4095.", &long] {
+        for wrong in [
+            "", "4095.", "4097.", "4095.x", "4096", ".4095", "4095.é", "0.4095.", &long,
+        ] {
             assert!(Board::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
     }

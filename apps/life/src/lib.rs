@@ -211,7 +211,11 @@ mod tests {
         let html = process.render("/").expect("a page").html;
         let drawn = html.split_once("ink-4\" d=\"M").expect("a colour").1;
         assert!(drawn.starts_with("5 4h0"), "{drawn}");
-        for signals in [json!({}), json!({ "x": 1e300, "y": 1 }), json!({ "x": "a", "y": 1 })] {
+        for signals in [
+            json!({}),
+            json!({ "x": 1e300, "y": 1 }),
+            json!({ "x": "a", "y": 1 }),
+        ] {
             assert!(process.action("draw", &[], &signals).is_err(), "{signals}");
         }
     }

@@ -81,9 +81,10 @@ mod tests {
     #[test]
     fn an_example_links_to_its_siblings_and_not_to_itself() {
         assert!(foot("Todo").into_string().contains("Hyperstar"));
-        let siblings = Siblings::default()
-            .and("Counter", "http://h:1", 1)
-            .and("Todo", "http://h:2", 2);
+        let siblings =
+            Siblings::default()
+                .and("Counter", "http://h:1", 1)
+                .and("Todo", "http://h:2", 2);
         siblings.introduce();
         let line = foot("Todo").into_string();
         assert!(line.contains(r#"<a href="http://h:1""#), "{line}");

@@ -197,11 +197,15 @@ mod tests {
         for text in ["a", "b", "c"] {
             todo.add_item(0, text.to_owned()).expect("room");
         }
-        todo.change_item(0, 2, |item| item.done = true).expect("there");
-        todo.change_item(0, 1, |item| item.text = "A".to_owned()).expect("there");
+        todo.change_item(0, 2, |item| item.done = true)
+            .expect("there");
+        todo.change_item(0, 1, |item| item.text = "A".to_owned())
+            .expect("there");
         let texts = |todo: &Todo| -> Vec<(u64, String, bool)> {
             let items = todo.items.entries().expect("a list").into_iter();
-            items.map(|(number, item)| (number, item.text, item.done)).collect()
+            items
+                .map(|(number, item)| (number, item.text, item.done))
+                .collect()
         };
         assert_eq!(
             texts(&todo),
@@ -225,13 +229,15 @@ mod tests {
     fn each_change_says_what_was_done_and_nothing_is_no_change() {
         let mut todo = Todo::default();
         let tick = |todo: &mut Todo, number, done| {
-            todo.change_item(0, number, |item| item.done = done).expect("there");
+            todo.change_item(0, number, |item| item.done = done)
+                .expect("there");
         };
         todo.add_item(0, "milk".to_owned()).expect("room");
         tick(&mut todo, 1, true);
         tick(&mut todo, 1, true);
         tick(&mut todo, 1, false);
-        todo.change_item(0, 1, |item| item.text = "oats".to_owned()).expect("there");
+        todo.change_item(0, 1, |item| item.text = "oats".to_owned())
+            .expect("there");
         todo.clear_done(0).expect("cleared");
         todo.remove_item(0, 1).expect("removed");
         todo.remove_item(0, 1).expect("gone already");

@@ -274,7 +274,19 @@ mod tests {
         };
         check("1", Some(1));
         check("2", Some(2));
-        for name in ["", "0", "3", "01", "+1", "-1", " 1", "1.0", "0x1", "é", "18446744073709551615"] {
+        for name in [
+            "",
+            "0",
+            "3",
+            "01",
+            "+1",
+            "-1",
+            " 1",
+            "1.0",
+            "0x1",
+            "é",
+            "18446744073709551615",
+        ] {
             check(name, None);
         }
         check(&"1".repeat(100_000), None);
@@ -283,9 +295,12 @@ mod tests {
     #[test]
     fn each_moment_is_shown_as_it_was() {
         let mut todo = with(&["milk", "bread"]);
-        todo.change_item(0, 1, |item| item.text = "oats".to_owned()).expect("there");
-        todo.change_item(0, 1, |item| item.done = true).expect("there");
-        todo.change_item(0, 1, |item| item.done = true).expect("there");
+        todo.change_item(0, 1, |item| item.text = "oats".to_owned())
+            .expect("there");
+        todo.change_item(0, 1, |item| item.done = true)
+            .expect("there");
+        todo.change_item(0, 1, |item| item.done = true)
+            .expect("there");
         todo.clear_done(0).expect("cleared");
         todo.clear_done(0).expect("cleared");
         todo.add_item(0, "tea".to_owned()).expect("room");
@@ -305,7 +320,10 @@ mod tests {
         assert_eq!(todo.past().expect("a past").newest, 6, "no change, no step");
         todo.restore_moment(0, "4").expect("kept");
         let items = todo.items.entries().expect("a list");
-        assert_eq!((texts(&items), items[0].1.done), (vec!["oats", "bread"], true));
+        assert_eq!(
+            (texts(&items), items[0].1.done),
+            (vec!["oats", "bread"], true)
+        );
         assert_eq!(offered(&todo).as_deref(), Some("Restore: Tick oats"));
         todo.restore_moment(0, "7").expect("kept");
         assert_eq!(todo.past().expect("a past").newest, 7, "it is so already");
@@ -328,7 +346,8 @@ mod tests {
     #[test]
     fn what_was_changed_again_is_not_undone() {
         let mut todo = with(&["milk", "bread"]);
-        todo.change_item(0, 1, |item| item.text = "oats".to_owned()).expect("there");
+        todo.change_item(0, 1, |item| item.text = "oats".to_owned())
+            .expect("there");
         let refused = todo.undo_step(0, 1).expect_err("a conflict");
         assert_eq!(refused.status(), StatusCode::CONFLICT);
         todo.undo_step(0, 2).expect("another is as it was");
@@ -355,7 +374,8 @@ mod tests {
     fn the_past_is_bounded_by_steps_and_by_what_is_in_them() {
         let mut todo = with(&["milk"]);
         for n in 0..STEPS_MAX {
-            todo.change_item(0, 1, |item| item.done = n % 2 == 0).expect("there");
+            todo.change_item(0, 1, |item| item.done = n % 2 == 0)
+                .expect("there");
         }
         let past = todo.past().expect("a past");
         assert_eq!((past.oldest, past.newest), (2, STEPS_MAX + 1));

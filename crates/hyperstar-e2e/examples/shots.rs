@@ -14,11 +14,22 @@ async fn main() -> Result<()> {
     for index in 0..6u16 {
         let tab = chrome.tab().await?;
         tab.open(&server.url_at(index, "/")).await?;
-        tab.wait_for("!document.documentElement.hasAttribute('data-nonce')", 10 * SECOND, "Datastar").await?;
+        tab.wait_for(
+            "!document.documentElement.hasAttribute('data-nonce')",
+            10 * SECOND,
+            "Datastar",
+        )
+        .await?;
         tabs.push(tab);
     }
-    for _ in 0..7 { tabs[0].click(".plus").await?; }
-    for text in ["Water the plants", "Buy bread", "Write to Ann about a rather long matter that takes two lines on a phone"] {
+    for _ in 0..7 {
+        tabs[0].click(".plus").await?;
+    }
+    for text in [
+        "Water the plants",
+        "Buy bread",
+        "Write to Ann about a rather long matter that takes two lines on a phone",
+    ] {
         tabs[2].fill("#text", text).await?;
         tabs[2].press("Enter").await?;
         tokio::time::sleep(SECOND / 2).await;
@@ -41,7 +52,13 @@ async fn main() -> Result<()> {
         for (size, width, height) in [("wide", 1100, 760), ("narrow", 390, 780)] {
             for dark in [false, true] {
                 let scheme = if dark { "dark" } else { "light" };
-                tab.screenshot(format!("/tmp/shots/{name}-{size}-{scheme}.png"), width, height, dark).await?;
+                tab.screenshot(
+                    format!("/tmp/shots/{name}-{size}-{scheme}.png"),
+                    width,
+                    height,
+                    dark,
+                )
+                .await?;
             }
         }
         println!("{name}: {:?}", tab.assert_clean().err());

@@ -131,7 +131,10 @@ impl Order {
     }
 
     /// It is asked before this returns.
-    fn ask(&self, host: &Host) -> impl Future<Output = Result<Result<(), String>, CallError>> + use<> {
+    fn ask(
+        &self,
+        host: &Host,
+    ) -> impl Future<Output = Result<Result<(), String>, CallError>> + use<> {
         let body = json!({
             "from": self.from, "bank": BANKS[1 - self.bank], "to": self.to, "cents": self.cents,
         });
@@ -169,7 +172,8 @@ async fn started(store: &Store, one_in: u64, chance: &Arc<Chance>) -> Host {
             one_in,
             chance: chance.clone(),
         };
-        host.add(bank, Arc::new(program), &options).expect("a new process");
+        host.add(bank, Arc::new(program), &options)
+            .expect("a new process");
     }
     host.grant(1, BANKS[0], BANKS[1], &["deposit"]);
     host.grant(2, BANKS[1], BANKS[0], &["deposit"]);
@@ -212,7 +216,10 @@ fn check(seed: u64) {
     for round in 0..ROUNDS {
         let first = round * TRANSFERS_PER_ROUND;
         let new = (first..first + TRANSFERS_PER_ROUND).map(|n| Order::random(n, &chance));
-        let orders: Vec<Order> = std::mem::take(&mut unknown).into_iter().chain(new).collect();
+        let orders: Vec<Order> = std::mem::take(&mut unknown)
+            .into_iter()
+            .chain(new)
+            .collect();
         let answers = on_a_runtime_that_is_dropped(async {
             let host = started(&store, 12, &chance).await;
             let asking: Vec<_> = orders.iter().map(|order| order.ask(&host)).collect();
@@ -261,16 +268,26 @@ fn check(seed: u64) {
     for order in &done {
         // What is for nobody has come back.
         if order.to != "Nobody" {
-            *expected[order.bank].get_mut(order.from).expect("an account") -= order.cents as i64;
-            *expected[1 - order.bank].get_mut(order.to).expect("an account") += order.cents as i64;
+            *expected[order.bank]
+                .get_mut(order.from)
+                .expect("an account") -= order.cents as i64;
+            *expected[1 - order.bank]
+                .get_mut(order.to)
+                .expect("an account") += order.cents as i64;
         }
     }
     let found = [north, south].map(|bank| -> BTreeMap<String, i64> {
         let accounts = bank.accounts.into_iter();
-        accounts.map(|(holder, cents)| (holder, cents as i64)).collect()
+        accounts
+            .map(|(holder, cents)| (holder, cents as i64))
+            .collect()
     });
     assert_eq!(found, expected, "seed {seed}");
-    assert!(done.len() > ROUNDS * TRANSFERS_PER_ROUND / 4, "{} were done", done.len());
+    assert!(
+        done.len() > ROUNDS * TRANSFERS_PER_ROUND / 4,
+        "{} were done",
+        done.len()
+    );
 }
 
 #[test]

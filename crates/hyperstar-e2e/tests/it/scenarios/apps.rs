@@ -200,9 +200,7 @@ async fn money_is_sent_from_bank_to_bank_and_stays_there() -> Result<()> {
         .await?;
     north.fill("#amount", "1000").await?;
     north.press("Enter").await?;
-    north
-        .wait_for_text("#error", "Ann has only 87.50.")
-        .await?;
+    north.wait_for_text("#error", "Ann has only 87.50.").await?;
     server.kill_9().await?;
     server.start().await?;
     for (tab, expected) in [(&north, "87.50"), (&south, "112.50")] {

@@ -78,6 +78,12 @@ impl Example {
     }
 }
 
+/// Who may ask whom, and by which handler.
+pub const GRANTS: [(&str, &str, &str); 2] = [
+    (BANKS[0], BANKS[1], "deposit"),
+    (BANKS[1], BANKS[0], "deposit"),
+];
+
 /// Starts the processes of examples, and lets them ask each other what they have to.
 ///
 /// # Errors
@@ -86,9 +92,10 @@ pub async fn start(host: &Host, examples: &[Example]) -> Result<(), HostError> {
     for example in examples {
         host.add(example.process(), example.program(), &Options::default())?;
     }
-    host.grant(1, BANKS[0], BANKS[1], &["deposit"]);
-    host.grant(2, BANKS[1], BANKS[0], &["deposit"]);
-    host.grants_up_to(2);
+    for (id, (holder, target, handler)) in (1..).zip(GRANTS) {
+        host.grant(id, holder, target, &[handler]);
+    }
+    host.grants_up_to(GRANTS.len() as u64);
     for example in examples {
         host.start_process(example.process()).await?;
     }

@@ -22,7 +22,7 @@ use hyperstar_native::Host;
 use hyperstar_store::Store;
 use look::Siblings;
 
-pub use example::{Example, start};
+pub use example::{Example, GRANTS, start};
 pub use settings::Settings;
 
 /// The file in the data folder.

@@ -65,10 +65,7 @@ pub(super) async fn answer(
         return ws::accept(host, process, path, viewer, &mut parts);
     }
     if !triggers().any(|trigger| matches!(trigger, Trigger::Http(_))) {
-        return text(
-            StatusCode::NOT_FOUND,
-            &format!("there is nothing at {path}"),
-        );
+        return hyperstar::not_found(Request::from_parts(parts, body)).await;
     }
     let body = match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
         Ok(body) => body.to_vec(),

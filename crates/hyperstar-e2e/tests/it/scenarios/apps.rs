@@ -201,12 +201,14 @@ async fn money_is_sent_from_bank_to_bank_and_stays_there() -> Result<()> {
     north.fill("#amount", "1000").await?;
     north.press("Enter").await?;
     north.wait_for_text("#error", "Ann has only 87.50.").await?;
+    for tab in [&north, &south] {
+        tab.assert_clean()?;
+    }
     server.kill_9().await?;
     server.start().await?;
     for (tab, expected) in [(&north, "87.50"), (&south, "112.50")] {
         tab.reload().await?;
         tab.wait_for_text("#account-0 .cents", expected).await?;
-        tab.assert_clean()?;
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! The examples in the virtual browser: many people, and restarts.
 
-use gallery::Example::{Chat, Counter, Life, NorthBank, SouthBank, Todo};
+use gallery::Example::{self, Chat, Counter, Life, NorthBank, SouthBank, Todo};
 use gallery::start;
+use http::{Request, StatusCode};
 use hyperstar::test::{Browser, TestError};
 use hyperstar_native::Host;
 use hyperstar_store::Store;
@@ -148,4 +149,18 @@ async fn money_goes_from_bank_to_bank() -> Result<(), TestError> {
                 .is_some_and(|error| error == "Ann has only 87.50.")
         })
         .await
+}
+
+#[tokio::test]
+async fn where_no_page_is_a_page_says_so() -> Result<(), TestError> {
+    for example in Example::ALL {
+        let browser = browser(example).await;
+        let request = Request::get("/nowhere").body("").expect("a request");
+        let answer = browser.request(request).await?;
+        let text = String::from_utf8_lossy(answer.body()).into_owned();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{example:?}");
+        assert!(text.starts_with("<!DOCTYPE html>"), "{example:?}: {text}");
+        assert!(text.contains("There is nothing at /nowhere."), "{text}");
+    }
+    Ok(())
 }

@@ -24,10 +24,14 @@ pub(crate) fn page(bank: &Bank) -> Markup {
     }
 }
 
+/// `north`
+fn place(address: &str) -> &str {
+    address.split(':').next().unwrap_or_default()
+}
+
 /// `North bank`
 fn titled(address: &str) -> String {
-    let name = address.split(':').next().unwrap_or_default();
-    let mut letters = name.chars();
+    let mut letters = place(address).chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
     let name: String = first.into_iter().chain(letters).collect();
     format!("{name} bank")
@@ -62,7 +66,7 @@ fn form(bank: &Bank) -> Markup {
                 select #to .field data-bind:to {
                     @for address in BANKS.into_iter().rev() {
                         optgroup label=(titled(address)) {
-                            @for holder in HOLDERS { option value={ (address) " " (holder) } selected[format!("{address} {holder}") == to] { (holder) } }
+                            @for holder in HOLDERS { option value={ (address) " " (holder) } selected[format!("{address} {holder}") == to] { (holder) " at " (place(address)) } }
                         }
                     }
                 }

@@ -1,4 +1,4 @@
-//! What WebAssembly components are built with, and that the SDK compiles for it.
+//! What WebAssembly components are built with, and that the SDK and the examples compile for it.
 
 use std::path::Path;
 
@@ -7,6 +7,15 @@ use anyhow::{Context, Result, bail};
 use crate::shell;
 
 const TARGET: &str = "wasm32-unknown-unknown";
+/// What has to compile for it: the SDK, and the apps that are written with it.
+const PACKAGES: [&str; 6] = [
+    "hyperstar-process",
+    "counter",
+    "life",
+    "todo",
+    "chat",
+    "bank",
+];
 /// Workspaces of their own, whose crates are components.
 const GUESTS: [&str; 3] = [
     "crates/hyperstar-node/tests/guests/Cargo.toml",
@@ -24,13 +33,11 @@ pub(crate) fn run() -> Result<()> {
             bail!("{error:#}: the tests that build components need the target {TARGET}");
         }
     }
-    shell::run(shell::cargo([
-        "check",
-        "--package",
-        "hyperstar-process",
-        "--target",
-        TARGET,
-    ]))?;
+    let mut check = shell::cargo(["check", "--target", TARGET]);
+    for package in PACKAGES {
+        check.args(["--package", package]);
+    }
+    shell::run(check)?;
     for manifest in GUESTS {
         let mut fmt = shell::cargo(["fmt", "--all", "--manifest-path", manifest]);
         fmt.args(["--", "--check"]);

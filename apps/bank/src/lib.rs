@@ -37,8 +37,8 @@ pub const BANKS: [&str; 2] = ["north:bank:local", "south:bank:local"];
 /// Who has an account, at each of them.
 pub const HOLDERS: [&str; 3] = ["Ann", "Bob", "Cleo"];
 
-/// What an account begins with.
-pub const FIRST_CENTS: u64 = 100_00;
+/// What an account begins with, in cents.
+pub const FIRST_CENTS: u64 = 10_000;
 
 /// How long one attempt to reach the other bank may take.
 #[cfg(feature = "app")]

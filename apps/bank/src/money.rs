@@ -1,7 +1,7 @@
 //! Amounts, as people write them.
 
-/// The most that is sent at once: a million.
-const CENTS_MAX: u64 = 1_000_000_00;
+/// The most that is sent at once, in cents: a million.
+const CENTS_MAX: u64 = 100_000_000;
 
 /// An amount in cents: `12`, `12.5` and `12,50` are some.
 ///
@@ -49,9 +49,9 @@ mod tests {
         let check = |typed: &str, expected: Option<u64>| {
             assert_eq!(read(typed).ok(), expected, "{typed:?}");
         };
-        check("12", Some(12_00));
-        check(" 12.5 ", Some(12_50));
-        check("12,50", Some(12_50));
+        check("12", Some(1_200));
+        check(" 12.5 ", Some(1_250));
+        check("12,50", Some(1_250));
         check(".05", Some(5));
         check("1000000", Some(CENTS_MAX));
         for wrong in [
@@ -77,9 +77,9 @@ mod tests {
     fn amounts_are_written_in_groups_of_three() {
         let check = |cents: u64, expected: &str| assert_eq!(written(cents), expected);
         check(5, "0.05");
-        check(12_50, "12.50");
-        check(1_234_00, "1,234.00");
-        check(1_234_567_89, "1,234,567.89");
+        check(1_250, "12.50");
+        check(123_400, "1,234.00");
+        check(123_456_789, "1,234,567.89");
         check(u64::MAX, "184,467,440,737,095,516.15");
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{BANKS, Bank, FIRST_CENTS, Statement};
 
 const SOUTH: &str = BANKS[1];
-const NOBODY: Result<(), String> = Ok(());
+const TAKEN: Result<(), String> = Ok(());
 
 fn send(process: &mut Process<Bank>, to: &str, cents: u64) -> Result<(), String> {
     let arguments = json!({ "from": "Ann", "bank": SOUTH, "to": to, "cents": cents });
@@ -33,13 +33,13 @@ fn anns(process: &mut Process<Bank>) -> (u64, u64) {
 #[test]
 fn money_is_on_its_way_until_the_other_bank_has_it() {
     let mut process = Process::<Bank>::new();
-    assert_eq!(send(&mut process, "Bob", 30_00), Ok(()));
-    assert_eq!(anns(&mut process), (FIRST_CENTS - 30_00, 30_00));
+    assert_eq!(send(&mut process, "Bob", 3_000), Ok(()));
+    assert_eq!(anns(&mut process), (FIRST_CENTS - 3_000, 3_000));
     let asked = process.expect_call(SOUTH, "deposit");
-    let expected = json!({ "number": 1, "oldest": 1, "holder": "Bob", "cents": 30_00 });
+    let expected = json!({ "number": 1, "oldest": 1, "holder": "Bob", "cents": 3_000 });
     assert_eq!(asked.arguments::<Value>(), expected);
-    asked.reply_twice(&NOBODY);
-    assert_eq!(anns(&mut process), (FIRST_CENTS - 30_00, 0));
+    asked.reply_twice(&TAKEN);
+    assert_eq!(anns(&mut process), (FIRST_CENTS - 3_000, 0));
     process.advance_ms(5_000);
     assert!(process.open_calls().is_empty(), "it is settled");
 }
@@ -47,7 +47,7 @@ fn money_is_on_its_way_until_the_other_bank_has_it() {
 #[test]
 fn what_is_refused_goes_back() {
     let mut process = Process::<Bank>::new();
-    send(&mut process, "Zoe", 30_00).expect("it leaves");
+    send(&mut process, "Zoe", 3_000).expect("it leaves");
     let refused: Result<(), String> = Err("there is no account `Zoe`".to_owned());
     process.expect_call(SOUTH, "deposit").reply(&refused);
     assert_eq!(anns(&mut process), (FIRST_CENTS, 0));
@@ -77,7 +77,7 @@ fn without_an_answer_it_asks_again_also_after_a_crash() {
     process.advance_ms(1_000);
     let asked = process.expect_call(SOUTH, "deposit");
     assert_eq!(asked.arguments::<Value>()["number"], 1);
-    asked.reply(&NOBODY);
+    asked.reply(&TAKEN);
     assert_eq!(anns(&mut process), (FIRST_CENTS - 1, 0));
     // A turn that is lost on its way to the disk has not asked anybody.
     process.fail_next_turn();
@@ -94,20 +94,20 @@ fn without_an_answer_it_asks_again_also_after_a_crash() {
 fn what_comes_in_counts_once_for_each_number() {
     let mut process = Process::<Bank>::new();
     for _ in 0..3 {
-        assert_eq!(take_in(&mut process, 1, 1, 10_00), Ok(()));
+        assert_eq!(take_in(&mut process, 1, 1, 1_000), Ok(()));
         process.restart();
     }
-    assert_eq!(anns(&mut process).0, FIRST_CENTS + 10_00);
-    assert_eq!(take_in(&mut process, 2, 2, 5_00), Ok(()));
+    assert_eq!(anns(&mut process).0, FIRST_CENTS + 1_000);
+    assert_eq!(take_in(&mut process, 2, 2, 500), Ok(()));
     assert!(
-        take_in(&mut process, 1, 1, 10_00).is_err(),
+        take_in(&mut process, 1, 1, 1_000).is_err(),
         "that is settled"
     );
     assert!(
         take_in(&mut process, 2 + 64, 2, 1).is_err(),
         "too far ahead"
     );
-    assert_eq!(anns(&mut process).0, FIRST_CENTS + 15_00);
+    assert_eq!(anns(&mut process).0, FIRST_CENTS + 1_500);
     assert!(
         take_in(&mut process, 3, 2, u64::MAX).is_err(),
         "more than there can be"
@@ -116,7 +116,7 @@ fn what_comes_in_counts_once_for_each_number() {
         take_in(&mut process, 3, 2, 1).is_err(),
         "the same answer again"
     );
-    assert_eq!(anns(&mut process).0, FIRST_CENTS + 15_00);
+    assert_eq!(anns(&mut process).0, FIRST_CENTS + 1_500);
 }
 
 #[test]

@@ -126,7 +126,7 @@ impl Order {
             bank: chance.below(2) as usize,
             from: holder(),
             to,
-            cents: 1 + chance.below(20_00),
+            cents: 1 + chance.below(2_000),
         }
     }
 

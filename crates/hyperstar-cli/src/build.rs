@@ -63,7 +63,8 @@ impl Args {
 
 /// Builds the app in a folder, showing how far it is.
 pub(crate) fn component(dir: &Path, release: bool) -> Result<Built> {
-    let work = Work::begin(format!("building `{}`", file_name(dir)));
+    let shown = folder_name(dir);
+    let work = Work::begin(format!("building `{shown}`"));
     let progress = |progress: Progress<'_>| match progress {
         Progress::AddingTarget(target) => work.doing(&format!("adding the target {target}")),
         Progress::Compiling { done, total, name } => work.step(name, done as u64, total as u64),
@@ -86,13 +87,17 @@ pub(crate) fn component(dir: &Path, release: bool) -> Result<Built> {
         Err(BuildError::Compile(words)) => {
             drop(work);
             compiler_says(&words);
-            bail!(
-                "`{}` was not built; the compiler says above why",
-                file_name(dir)
-            );
+            bail!("`{shown}` was not built; the compiler says above why");
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// What a folder is called, wherever we stand.
+fn folder_name(dir: &Path) -> String {
+    let whole = dir.canonicalize();
+    let name = whole.as_ref().ok().and_then(|dir| dir.file_name());
+    file_name(name.map_or(dir, Path::new))
 }
 
 /// The address that an app's manifest gives it.

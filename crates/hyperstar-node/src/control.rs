@@ -1,6 +1,6 @@
 //! How the command line talks to a running node: lines of JSON over a socket that only its owner can open.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -164,6 +164,12 @@ pub enum ControlError {
     NoNode {
         /// The node's folder.
         home: String,
+    },
+    /// Its socket is there, and is not for us.
+    #[error("the node at {home} cannot be reached; ask as the user who started it")]
+    Unreachable {
+        /// The node's folder.
+        home: String,
         /// What the system said.
         #[source]
         source: std::io::Error,
@@ -189,13 +195,15 @@ impl Control {
     /// Connects to the node that lives in `home`.
     ///
     /// # Errors
-    /// [`ControlError::NoNode`].
+    /// [`ControlError::NoNode`], [`ControlError::Unreachable`].
     pub fn connect(home: &Path) -> Result<Self, ControlError> {
-        let stream =
-            UnixStream::connect(socket_path(home)).map_err(|source| ControlError::NoNode {
-                home: home.display().to_string(),
-                source,
-            })?;
+        let stream = UnixStream::connect(socket_path(home)).map_err(|source| {
+            let home = home.display().to_string();
+            match source.kind() {
+                ErrorKind::NotFound | ErrorKind::ConnectionRefused => ControlError::NoNode { home },
+                _ => ControlError::Unreachable { home, source },
+            }
+        })?;
         Ok(Self {
             stream: BufReader::new(stream),
         })

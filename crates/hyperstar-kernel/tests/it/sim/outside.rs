@@ -16,6 +16,7 @@ impl World {
                         .leave(&ask.to, &sender(&ask.origin), ask.msg.number);
                     self.feed(Input::Cancel { ticket });
                     self.asked.remove(&ticket);
+                    self.answered(ticket);
                 }
             }
             Outside::Stop(name) => {
@@ -111,6 +112,7 @@ impl World {
         }
         self.commits.clear();
         self.apps.clear();
+        self.standing.clear();
         self.watch.clear();
         self.queue
             .retain(|_, happening| matches!(happening, Happening::Outside(_)));

@@ -26,7 +26,7 @@ mod site;
 mod slices;
 mod wasi;
 
-pub use apps::{Apps, HostCalls};
+pub use apps::HostCalls;
 pub use cache::CacheError;
 pub use check::LoadError;
 pub use component::Component;

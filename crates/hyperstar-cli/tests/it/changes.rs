@@ -58,8 +58,12 @@ fn check(name: &str, command: &[&str], shown: &str) {
 fn wait_for_style(url: &str, part: &str) {
     let style = || {
         let page = get(url).ok()?;
-        let (_, rest) = page.split_once("rel=\"stylesheet\" href=\"/")?;
-        let (path, _) = rest.split_once('"')?;
+        let mut links = page.split("href=\"/").skip(1);
+        let path = links.find_map(|link| {
+            link.split('"')
+                .next()
+                .filter(|path| path.ends_with("/style.css"))
+        })?;
         get(&format!("{url}{path}")).ok()
     };
     let end = Instant::now() + DEADLINE;

@@ -44,7 +44,10 @@ pub(super) enum Asker {
         parent: Option<TaskKey>,
     },
     /// A process that stands still in its turn.
-    Turn { caller: PartyKey, ticket: Ticket },
+    Turn {
+        caller: PartyKey,
+        ticket: Ticket,
+    },
 }
 
 /// How far a task has come.

@@ -324,7 +324,12 @@ fn what_comes_back_to_a_turn_that_stands_still_is_refused() {
 #[test]
 fn a_turn_that_stands_still_is_part_of_the_chain_of_all_that_it_works_on() {
     let mut host = in_turn(None);
-    host.done("a", vec![host.call(7, 0, "b", "y")], false, Exclusive::Process);
+    host.done(
+        "a",
+        vec![host.call(7, 0, "b", "y")],
+        false,
+        Exclusive::Process,
+    );
     host.check(&["turn b: t1 do `y` from a"]);
     // It will answer later, and is asked something else.
     host.unchanged("b", vec![]);

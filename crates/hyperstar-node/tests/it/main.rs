@@ -11,5 +11,6 @@ mod kit;
 mod limits;
 mod load;
 mod node;
+mod python;
 mod slow;
 mod turns;

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const ONE: &str = "one:tally:tests";
-const TWO: &str = "two:tally:tests";
+pub(crate) const ONE: &str = "one:tally:tests";
+pub(crate) const TWO: &str = "two:tally:tests";
 
 /// A version of the app in `tests/apps/tally`, by its feature.
-fn tally(feature: &'static str) -> &'static [u8] {
+pub(crate) fn tally(feature: &'static str) -> &'static [u8] {
     static FIRST: OnceLock<Vec<u8>> = OnceLock::new();
     static SECOND: OnceLock<Vec<u8>> = OnceLock::new();
     static BROKEN: OnceLock<Vec<u8>> = OnceLock::new();
@@ -47,7 +47,7 @@ fn build_tally(feature: &str) -> Vec<u8> {
     }
 }
 
-async fn open(home: &Path) -> Node {
+pub(crate) async fn open(home: &Path) -> Node {
     let config = NodeConfig {
         engine: EngineConfig {
             instances_max: 32,
@@ -67,13 +67,18 @@ async fn open(home: &Path) -> Node {
     .await
 }
 
-async fn within<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), future)
         .await
         .expect("it takes far too long")
 }
 
-async fn ask(node: &Node, name: &str, handler: &str, arguments: Value) -> Result<Value, CallError> {
+pub(crate) async fn ask(
+    node: &Node,
+    name: &str,
+    handler: &str,
+    arguments: Value,
+) -> Result<Value, CallError> {
     let ask = Ask {
         origin: Origin::Owner,
         handler: handler.to_owned(),
@@ -86,14 +91,14 @@ async fn ask(node: &Node, name: &str, handler: &str, arguments: Value) -> Result
 }
 
 /// Serves a node, and sends requests to it by host name.
-struct Served {
-    node: Node,
+pub(crate) struct Served {
+    pub(crate) node: Node,
     port: u16,
     task: tokio::task::JoinHandle<Result<(), NodeError>>,
 }
 
 impl Served {
-    async fn start(node: Node) -> Self {
+    pub(crate) async fn start(node: Node) -> Self {
         let server = Server::bind("127.0.0.1:0").await.unwrap();
         let port = server.local_addr().unwrap().port();
         let stopped = node.stopped();
@@ -107,7 +112,7 @@ impl Served {
         served
     }
 
-    async fn send(&self, host: &str, request: &str, body: &str) -> String {
+    pub(crate) async fn send(&self, host: &str, request: &str, body: &str) -> String {
         let mut socket = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         let head = format!(
             "{request} HTTP/1.1\r\nhost: {host}:{}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -120,7 +125,7 @@ impl Served {
         answer
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.node.stop();
         within(self.task).await.unwrap().unwrap();
     }

@@ -22,11 +22,10 @@ impl World {
                     Sender::Process(from) => from.clone(),
                 };
                 let is_local = self.specs.contains_key(&from);
-                let at_once = self.sent_at_once.contains(&payload.id);
-                let is_planned = is_local && !at_once;
-                let id = if is_planned { payload.id } else { payload.number };
+                let id = if is_local { payload.id } else { payload.number };
                 self.watch.serve(name, &from, id);
-                if self.is_durable(&from) && !at_once {
+                let is_held = self.is_durable(&from) && !self.sent_at_once.contains(&payload.id);
+                if is_held {
                     assert!(
                         self.has(&from, |state| state.sent.contains(&payload.id)),
                         "{payload:?} was seen before its commit"

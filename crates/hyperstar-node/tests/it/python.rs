@@ -93,7 +93,7 @@ async fn an_app_in_python_is_a_process_and_calls_others_by_their_wit() {
 
     // It has a page, and nothing of the machine.
     let page = served.send("sum-sum-tests.localhost", "GET /", "").await;
-    assert!(page.contains("<p id=total>42</p>"), "{page}");
+    assert!(page.contains(r#"<p id="total">42</p>"#), "{page}");
     let seen = ask(&node, SUM, "look_around", json!({})).await.unwrap();
     assert_eq!(
         seen,

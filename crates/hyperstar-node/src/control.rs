@@ -81,6 +81,8 @@ pub enum Request {
         /// By which handlers; none is all.
         handlers: Vec<String>,
     },
+    /// Who may message whom.
+    Grants,
     /// Takes a grant back.
     Revoke {
         /// As `Grant` answered.
@@ -120,6 +122,8 @@ pub enum Update {
     },
     /// What a process is and can be asked.
     Interface(Box<hyperstar_interface::Interface>),
+    /// A grant.
+    Grant(GrantInfo),
     /// The number of a grant.
     Granted {
         /// What `Revoke` takes.
@@ -132,6 +136,19 @@ pub enum Update {
         /// Why, and what to do.
         reason: String,
     },
+}
+
+/// That one process may message another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantInfo {
+    /// What [`Request::Revoke`] takes.
+    pub id: u64,
+    /// Who may.
+    pub holder: String,
+    /// Whom.
+    pub target: String,
+    /// By which handlers; none is all.
+    pub handlers: Vec<String>,
 }
 
 /// A process, for people.

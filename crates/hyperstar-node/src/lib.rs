@@ -30,7 +30,7 @@ pub use apps::HostCalls;
 pub use cache::CacheError;
 pub use check::LoadError;
 pub use component::Component;
-pub use control::{Control, ControlError, ProcessInfo, Request, Update, Updates};
+pub use control::{Control, ControlError, GrantInfo, ProcessInfo, Request, Update, Updates};
 pub use engine::{Engine, EngineConfig, EngineError, LoadOptions};
 pub use home::{HomeError, is_inhabited};
 pub use hyperstar::Server;

@@ -18,7 +18,7 @@ use hyperstar_store::{Key, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::control::ProcessInfo;
+use crate::control::{GrantInfo, ProcessInfo};
 use crate::home::{Home, HomeError};
 use crate::{Engine, EngineConfig, EngineError, LoadError, site};
 
@@ -319,8 +319,36 @@ impl Node {
             tx.set(&format!("{GRANTS}/{}", u64::encode(id)), &granted)?;
             Ok::<_, StoreError>(id)
         })?;
-        self.give(id, &granted);
+        self.give(&GrantInfo {
+            id,
+            holder: granted.holder,
+            target: granted.target,
+            handlers: granted.handlers,
+        });
         Ok(id)
+    }
+
+    /// Who may message whom, the oldest grant first.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn grants(&self) -> Result<Vec<GrantInfo>, NodeError> {
+        let grants = self.inner.host.store().entries::<Granted>(GRANTS)?;
+        let grants = grants.into_iter().filter_map(|(path, granted)| {
+            let id = path.rsplit('/').next().and_then(u64::decode)?;
+            let Granted {
+                holder,
+                target,
+                handlers,
+            } = granted;
+            Some(GrantInfo {
+                id,
+                holder,
+                target,
+                handlers,
+            })
+        });
+        Ok(grants.collect())
     }
 
     /// Takes a grant back. Says whether there was one.
@@ -430,11 +458,10 @@ impl Node {
         }
     }
 
-    fn give(&self, id: u64, granted: &Granted) {
-        let handlers: Vec<&str> = granted.handlers.iter().map(String::as_str).collect();
-        self.inner
-            .host
-            .grant(id, &granted.holder, &granted.target, &handlers);
+    fn give(&self, grant: &GrantInfo) {
+        let handlers: Vec<&str> = grant.handlers.iter().map(String::as_str).collect();
+        let host = &self.inner.host;
+        host.grant(grant.id, &grant.holder, &grant.target, &handlers);
     }
 
     fn set_runs(&self, name: &str, runs: bool) -> Result<(), NodeError> {

@@ -6,18 +6,15 @@ use hyperstar_native::instance::Program;
 use hyperstar_store::Key;
 
 use super::calls::{self, Calls};
-use super::{APPS, GRANTS, Granted, Installed, LAST_GRANT, Node, NodeError};
+use super::{APPS, Installed, LAST_GRANT, Node, NodeError};
 use crate::{LoadError, LoadOptions};
 
 impl Node {
     pub(super) async fn boot(&self) -> Result<(), NodeError> {
         let host = &self.inner.host;
         let store = host.store();
-        let grants = store.entries::<Granted>(GRANTS)?;
-        for (path, granted) in &grants {
-            if let Some(id) = path.rsplit('/').next().and_then(u64::decode) {
-                self.give(id, granted);
-            }
+        for grant in self.grants()? {
+            self.give(&grant);
         }
         if let Some(last) = store.get::<u64>(LAST_GRANT)? {
             host.grants_up_to(last);

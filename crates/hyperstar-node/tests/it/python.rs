@@ -89,7 +89,10 @@ async fn an_app_in_python_is_a_process_and_calls_others_by_their_wit() {
     node.grant(SUM, ONE, &["add".to_owned()]).unwrap();
     assert_eq!(ask(&node, SUM, "give", give).await, Ok(json!(31)));
 
-    assert_eq!(ask(&node, SUM, "collect", json!({ "of": [] })).await, Ok(json!(42)));
+    assert_eq!(
+        ask(&node, SUM, "collect", json!({ "of": [] })).await,
+        Ok(json!(42))
+    );
 
     // It has a page, and nothing of the machine.
     let page = served.send("sum-sum-tests.localhost", "GET /", "").await;
@@ -118,6 +121,7 @@ async fn an_app_in_python_is_a_process_and_calls_others_by_their_wit() {
     }
     let memory = node.host().memory_bytes(SUM).unwrap();
     assert!(memory < 64 << 20, "{memory}");
+    drop(node);
     served.stop().await;
 
     // After a restart it is there again, and so is what it calls.

@@ -149,6 +149,7 @@ impl Wire for CallError {
             ("NoProcess", Type::String),
             ("NoHandler", Type::String),
             ("Denied", Type::String),
+            ("Stopped", Type::Unit),
             ("Busy", Type::Unit),
             ("Cycle", Type::Unit),
             ("Crashed", Type::Unit),

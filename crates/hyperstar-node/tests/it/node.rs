@@ -206,6 +206,68 @@ async fn two_apps_call_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_taken_back_stays_so_after_a_restart() {
+    let home = tempfile::tempdir().unwrap();
+    let give = json!({ "to": TWO, "by": 3 });
+    let is_denied = |answer: Value| answer.to_string().contains("Denied");
+    {
+        let node = open(home.path()).await;
+        node.install(ONE, tally(""), false, true).await.unwrap();
+        node.install(TWO, tally(""), false, true).await.unwrap();
+        let first = node.grant(ONE, TWO, &["count".to_owned()]).unwrap();
+        let second = node.grant(ONE, TWO, &["add".to_owned()]).unwrap();
+        assert!(node.revoke(second).unwrap() && !node.revoke(second).unwrap());
+        let ids: Vec<u64> = node
+            .grants()
+            .unwrap()
+            .iter()
+            .map(|grant| grant.id)
+            .collect();
+        assert_eq!(ids, [first]);
+        node.host().stop().await;
+    }
+    let node = open(home.path()).await;
+    assert!(is_denied(
+        ask(&node, ONE, "give", give.clone()).await.unwrap()
+    ));
+    // A number is never given again.
+    let third = node.grant(ONE, TWO, &["add".to_owned()]).unwrap();
+    assert_eq!(third, 3);
+    assert!(!is_denied(ask(&node, ONE, "give", give).await.unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cookie_of_one_app_is_nothing_to_another() {
+    let home = tempfile::tempdir().unwrap();
+    let served = Served::start(open(home.path()).await).await;
+    for name in [ONE, TWO] {
+        let installed = served.node.install(name, tally(""), false, true).await;
+        installed.unwrap();
+    }
+    let cookie_of = |answer: &str| {
+        let (_, rest) = answer.split_once("set-cookie: ")?;
+        let (name, rest) = rest.split_once('=')?;
+        let (value, _) = rest.split_once(';')?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    let visit = async |host: &str, cookie: &str| {
+        let request = format!("GET / HTTP/1.1\r\ncookie: {cookie}\r\nx:");
+        let answer = served.send(host, &request, "").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        cookie_of(&answer)
+    };
+    let (one, two) = ("one-tally-tests.localhost", "two-tally-tests.localhost");
+    let (own, value) = visit(one, "").await.unwrap();
+    let (other, _) = visit(two, "").await.unwrap();
+    assert_ne!(own, other);
+    // Known where it comes from, and a stranger elsewhere, also under the other's name.
+    assert_eq!(visit(one, &format!("{own}={value}")).await, None);
+    assert!(visit(two, &format!("{own}={value}")).await.is_some());
+    assert!(visit(two, &format!("{other}={value}")).await.is_some());
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_told_to_a_stopped_app_arrives_once_it_runs() {
     let home = tempfile::tempdir().unwrap();
     {

@@ -105,7 +105,8 @@ impl Tally {
 
     #[local]
     fn misbehave(&mut self, how: String) -> u64 {
-        *self.total_mut() += 1_000;
+        let total = self.total_mut();
+        *total = total.saturating_add(1_000);
         match how.as_str() {
             "panic" => panic!("as told"),
             "spin" => loop {

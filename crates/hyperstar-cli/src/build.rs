@@ -12,6 +12,8 @@ use crate::progress::Work;
 use crate::text::{bytes, file_name, hex};
 
 /// Build an app into a component
+///
+/// What is compiled is kept in `~/.cache/hyperstar`, for all apps: the second one compiles only itself.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  hyperstar build\n  hyperstar build apps/chat --release")]
 pub(crate) struct Args {
@@ -76,6 +78,7 @@ pub(crate) fn component(dir: &Path, release: bool) -> Result<Built> {
         release,
         color,
         progress: &progress,
+        build_dir: cache().map(|cache| cache.join("build")),
         ..BuildOptions::new(dir)
     });
     match built {
@@ -91,6 +94,13 @@ pub(crate) fn component(dir: &Path, release: bool) -> Result<Built> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The folder for what can be made again: `$XDG_CACHE_HOME/hyperstar`, else `~/.cache/hyperstar`.
+fn cache() -> Option<PathBuf> {
+    let set = |name| Some(PathBuf::from(std::env::var_os(name)?)).filter(|path| path.is_absolute());
+    let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
+    Some(cache?.join("hyperstar"))
 }
 
 /// What a folder is called, wherever we stand.

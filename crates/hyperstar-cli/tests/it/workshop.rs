@@ -43,6 +43,7 @@ impl Workshop {
             .args(arguments)
             .current_dir(self.folder.path())
             .env("HYPERSTAR_HOME", self.path("home"))
+            .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
             .stdin(Stdio::null());
         for name in [
             "CARGO_TARGET_DIR",

@@ -20,9 +20,6 @@ use crate::mail::{self, MailError};
 use crate::place::check_change;
 use crate::process::{Flight, Living, Process, Status};
 
-/// A process with more room than this for notices is not told how much; by itself it sends no more in a turn.
-const ROOM_UNSAID: usize = 256;
-
 /// Something that takes time.
 pub(crate) enum Job {
     Start(Arc<Process>, Incarnation),
@@ -205,10 +202,9 @@ impl Host {
         events: Vec<Event<Payload, Response>>,
         room: Room,
     ) -> Input<Payload, Response> {
-        let told = (room.messages < ROOM_UNSAID).then_some(abi::Event::Room {
-            notices: room.messages as u64,
-            bytes: room.weight_bytes,
-        });
+        let (notices, bytes) = (room.messages as u64, room.weight_bytes);
+        let is_short = notices < abi::NOTICES_UNSAID || bytes < abi::NOTICE_BYTES_UNSAID;
+        let told = is_short.then_some(abi::Event::Room { notices, bytes });
         let events = events.into_iter().filter_map(convert::event);
         let events: Vec<abi::Event> = told.into_iter().chain(events).collect();
         let outcome = match self.run(process, incarnation, events).await {

@@ -385,20 +385,12 @@ impl Host {
         name: &str,
         ask: Ask,
     ) -> impl Future<Output = Result<Response, CallError>> + Send + use<> {
-        let ticket = Ticket(self.inner.tickets.fetch_add(1, Ordering::Relaxed));
-        let (answer, answered) = oneshot::channel();
-        self.waiting().insert(ticket, answer);
-        let waiting = Waiting {
-            host: self.clone(),
-            ticket,
-            is_answered: false,
-        };
         let payload = Payload {
             origin: Some(ask.origin),
             body: ask.body,
         };
-        self.tell(Input::Request(Request {
-            ticket,
+        let request = Request {
+            ticket: self.ticket(),
             to: name.into(),
             origin: From::Outside,
             handler: ask.handler.into(),
@@ -406,8 +398,64 @@ impl Host {
             payload,
             timeout_ms: Some(ask.timeout_ms),
             key: ask.key.map(Name::from),
-        }));
-        waiting.end(answered, name.to_owned())
+        };
+        self.request(request)
+    }
+
+    /// Asks `handler` of a process in the name of another one, `from`, which is in the midst of its turn and
+    /// stands still until it is answered: for programs of other languages, whose calls are calls of functions.
+    /// The body and the answer are JSON.
+    ///
+    /// Guarantee: `from` needs the grants that any call of it needs; it ends with the deadline of what its turn
+    /// is for, after 30 s at the latest; and what would come back to `from` meanwhile is refused as
+    /// [`CallError::Cycle`]. It has happened even if that turn fails afterwards.
+    ///
+    /// # Errors
+    /// [`CallError`]; [`CallError::Stopped`] too if `from` has no turn.
+    ///
+    /// # Cancel safety
+    /// As [`Host::ask`].
+    pub async fn ask_in_turn(
+        &self,
+        from: &str,
+        to: &str,
+        handler: &str,
+        body: Vec<u8>,
+    ) -> Result<Vec<u8>, CallError> {
+        let payload = Payload { origin: None, body };
+        let request = Request {
+            ticket: self.ticket(),
+            to: to.into(),
+            origin: From::Turn(from.into()),
+            handler: handler.into(),
+            weight_bytes: payload.weight(),
+            payload,
+            timeout_ms: None,
+            key: None,
+        };
+        let answer = self.request(request).await;
+        answer.map(|response| response.body)
+    }
+
+    fn ticket(&self) -> Ticket {
+        Ticket(self.inner.tickets.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// It is asked before this returns.
+    fn request(
+        &self,
+        request: Request<Payload>,
+    ) -> impl Future<Output = Result<Response, CallError>> + Send + use<> {
+        let (ticket, to) = (request.ticket, request.to.clone());
+        let (answer, answered) = oneshot::channel();
+        self.waiting().insert(ticket, answer);
+        let waiting = Waiting {
+            host: self.clone(),
+            ticket,
+            is_answered: false,
+        };
+        self.tell(Input::Request(request));
+        waiting.end(answered, to)
     }
 
     /// Renders a page of a process. It goes on to its end if nobody waits any longer: an instance that is left
@@ -624,7 +672,7 @@ impl Host {
             body: body.to_string().into_bytes(),
         };
         self.tell(Input::Request(Request {
-            ticket: Ticket(self.inner.tickets.fetch_add(1, Ordering::Relaxed)),
+            ticket: self.ticket(),
             to: to.clone(),
             origin: From::Outside,
             handler: "process_ended".into(),
@@ -700,12 +748,12 @@ impl Waiting {
     async fn end(
         mut self,
         answered: oneshot::Receiver<Result<Response, CallError>>,
-        name: String,
+        name: Name,
     ) -> Result<Response, CallError> {
         let answer = answered.await;
         self.is_answered = true;
         match answer {
-            Ok(Err(CallError::NoProcess(_))) => Err(CallError::NoProcess(name)),
+            Ok(Err(CallError::NoProcess(_))) => Err(CallError::NoProcess(name.to_string())),
             Ok(answer) => answer,
             // The host has ended.
             Err(_) => Err(CallError::Crashed),

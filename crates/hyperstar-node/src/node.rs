@@ -1,5 +1,8 @@
 //! A node: what is installed, kept over restarts, run in sandboxes, and shown to browsers.
 
+mod boot;
+mod calls;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
@@ -9,15 +12,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyperstar::{App, AppError, Hosts, ServeError, Server};
 use hyperstar_interface::Interface;
-use hyperstar_native::instance::{Limits, Program};
+use hyperstar_native::instance::Limits;
 use hyperstar_native::{Host, HostError, Options, Status};
 use hyperstar_store::{Key, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::control::ProcessInfo;
+use crate::control::{GrantInfo, ProcessInfo};
 use crate::home::{Home, HomeError};
-use crate::{Engine, EngineConfig, EngineError, LoadError, LoadOptions, site};
+use crate::{Engine, EngineConfig, EngineError, LoadError, site};
 
 /// Where the registry of what is installed lies in the store.
 const APPS: &str = "node/apps";
@@ -316,8 +319,36 @@ impl Node {
             tx.set(&format!("{GRANTS}/{}", u64::encode(id)), &granted)?;
             Ok::<_, StoreError>(id)
         })?;
-        self.give(id, &granted);
+        self.give(&GrantInfo {
+            id,
+            holder: granted.holder,
+            target: granted.target,
+            handlers: granted.handlers,
+        });
         Ok(id)
+    }
+
+    /// Who may message whom, the oldest grant first.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn grants(&self) -> Result<Vec<GrantInfo>, NodeError> {
+        let grants = self.inner.host.store().entries::<Granted>(GRANTS)?;
+        let grants = grants.into_iter().filter_map(|(path, granted)| {
+            let id = path.rsplit('/').next().and_then(u64::decode)?;
+            let Granted {
+                holder,
+                target,
+                handlers,
+            } = granted;
+            Some(GrantInfo {
+                id,
+                holder,
+                target,
+                handlers,
+            })
+        });
+        Ok(grants.collect())
     }
 
     /// Takes a grant back. Says whether there was one.
@@ -416,76 +447,6 @@ impl Node {
         Some(format!("http://{host_name}:{}/", served.address.port()))
     }
 
-    async fn boot(&self) -> Result<(), NodeError> {
-        let host = &self.inner.host;
-        let store = host.store();
-        let grants = store.entries::<Granted>(GRANTS)?;
-        for (path, granted) in &grants {
-            if let Some(id) = path.rsplit('/').next().and_then(u64::decode) {
-                self.give(id, granted);
-            }
-        }
-        if let Some(last) = store.get::<u64>(LAST_GRANT)? {
-            host.grants_up_to(last);
-        }
-        let mut to_run = Vec::new();
-        for (path, installed) in store.entries::<Installed>(APPS)? {
-            let Some(name) = path.rsplit('/').next().and_then(String::decode) else {
-                continue;
-            };
-            match self.bring(&name, &installed).await {
-                Ok(()) if installed.runs => to_run.push(name),
-                Ok(()) => {}
-                Err(error) => tracing::error!(name, %error, "an app cannot be loaded"),
-            }
-        }
-        // All are known before one runs: what waits for them comes back otherwise.
-        let mut starting = tokio::task::JoinSet::new();
-        for name in to_run {
-            let host = host.clone();
-            starting.spawn(async move {
-                if let Err(error) = host.start_process(&name).await {
-                    tracing::error!(name, %error, "an app does not start");
-                }
-            });
-        }
-        starting.join_all().await;
-        Ok(())
-    }
-
-    async fn bring(&self, name: &str, installed: &Installed) -> Result<(), NodeError> {
-        let bytes = self
-            .inner
-            .home
-            .component_bytes(&installed.component)
-            .map_err(|source| NodeError::File {
-                path: format!("the component {}", installed.component),
-                source,
-            })?;
-        let program = self.load(name, &bytes, installed.stub_wasi).await?;
-        let options = self.options(installed.stub_wasi);
-        Ok(self.inner.host.add(name, program, &options)?)
-    }
-
-    async fn load(
-        &self,
-        name: &str,
-        bytes: &[u8],
-        stub_wasi: bool,
-    ) -> Result<Arc<dyn Program>, NodeError> {
-        let options = LoadOptions {
-            stub_wasi,
-            limits: self.options(stub_wasi).limits,
-            ..LoadOptions::default()
-        };
-        let loaded = self.inner.engine.load(bytes, options).await;
-        let component = loaded.map_err(|source| NodeError::Load {
-            name: name.to_owned(),
-            source,
-        })?;
-        Ok(Arc::new(component))
-    }
-
     fn options(&self, stub_wasi: bool) -> Options {
         let mut limits = self.inner.config.limits.clone();
         if stub_wasi {
@@ -497,11 +458,10 @@ impl Node {
         }
     }
 
-    fn give(&self, id: u64, granted: &Granted) {
-        let handlers: Vec<&str> = granted.handlers.iter().map(String::as_str).collect();
-        self.inner
-            .host
-            .grant(id, &granted.holder, &granted.target, &handlers);
+    fn give(&self, grant: &GrantInfo) {
+        let handlers: Vec<&str> = grant.handlers.iter().map(String::as_str).collect();
+        let host = &self.inner.host;
+        host.grant(grant.id, &grant.holder, &grant.target, &handlers);
     }
 
     fn set_runs(&self, name: &str, runs: bool) -> Result<(), NodeError> {

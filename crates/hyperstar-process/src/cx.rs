@@ -217,12 +217,11 @@ impl<S> Cx<S> {
 
     /// Tells a handler of another process something; nobody waits for an answer. It is kept with this
     /// turn, and delivered also if the other node is away.
+    ///
+    /// While too much that was told before is on its way, or with more than 256 notices in one turn, it is
+    /// not told, and the log says so.
     pub fn notify_raw(&self, to: &Address, handler: &str, body: Vec<u8>) {
-        self.act(Action::Notify {
-            to: to.to_string(),
-            handler: handler.to_owned(),
-            body,
-        });
+        self.asked.process.notify(to.to_string(), handler, body);
     }
 
     /// Sends on a WebSocket.

@@ -10,7 +10,7 @@ use crate::workshop::{Workshop, get, url_in, wait_for};
 #[test]
 fn without_a_node_it_is_said_how_to_get_one() {
     let workshop = Workshop::new();
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 10] = [
         &["ps"],
         &["start", "demo"],
         &["stop", "demo"],
@@ -19,6 +19,7 @@ fn without_a_node_it_is_said_how_to_get_one() {
         &["logs", "demo"],
         &["install", "demo.wasm"],
         &["grant", "demo", "other"],
+        &["grants"],
         &["revoke", "1"],
     ];
     let home = workshop.path("home");
@@ -204,6 +205,17 @@ fn apps_call_each_other_and_log() {
         "{page}"
     );
     let grant = workshop.read(&["grant", "one", "two", "greet"]);
+    let listed = json_lines(&workshop.read(&["grants", "--json"]));
+    assert_eq!(
+        listed,
+        [serde_json::json!({
+            "id": 1, "holder": "one:caller:local", "target": "two:caller:local", "handlers": ["greet"],
+        })]
+    );
+    assert_eq!(
+        workshop.read(&["grants"]),
+        "   1  one:caller:local -> two:caller:local  greet\n"
+    );
     let page = ask(&workshop);
     assert!(
         page.contains("Hello, Ann! (number 1 of two:caller:local)"),
@@ -223,6 +235,7 @@ fn apps_call_each_other_and_log() {
         "{lines}"
     );
     workshop.read(&["revoke", grant.trim()]);
+    assert_eq!(workshop.read(&["grants"]), "");
     let page = ask(&workshop);
     assert!(
         page.contains("two:caller:local: ") && !page.contains("Hello"),

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::support::{check_success, refused};
 
 /// Longer than anything here takes, the first compilation of everything too.
-const DEADLINE: Duration = Duration::from_secs(900);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(900);
 
 /// A folder in which all apps share their build output, between tests too.
 pub(crate) struct Workshop {
@@ -43,6 +43,7 @@ impl Workshop {
             .args(arguments)
             .current_dir(self.folder.path())
             .env("HYPERSTAR_HOME", self.path("home"))
+            .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
             .stdin(Stdio::null());
         for name in [
             "CARGO_TARGET_DIR",

@@ -22,6 +22,7 @@ deeds!(
     steps,
     deaths,
     turns,
+    stood,
     batches,
     commits,
     failed_commits,

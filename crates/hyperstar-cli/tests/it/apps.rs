@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::support::json_lines;
-use crate::workshop::{Workshop, get, url_in, wait_for};
+use crate::workshop::{Workshop, get, url_in, wait_for, wait_for_page};
 
 #[test]
 fn without_a_node_it_is_said_how_to_get_one() {
@@ -241,4 +241,29 @@ fn apps_call_each_other_and_log() {
         page.contains("two:caller:local: ") && !page.contains("Hello"),
         "{page}"
     );
+}
+
+#[test]
+fn the_examples_run_on_a_node() {
+    let workshop = Workshop::new();
+    let demo = workshop.start(&["demo", "--port", "0", "--home", "demo"]);
+    let url = url_in(&demo.line_with("the examples run at"));
+    let page = wait_for_page(&url);
+    for title in ["Counter", "Life", "Todo", "Chat", "Bank"] {
+        assert!(page.contains(title), "{title}: {page}");
+    }
+    let home = workshop.path("demo");
+    let home = home.to_str().unwrap();
+    let listed = json_lines(&workshop.read(&["ps", "--json", "--home", home]));
+    assert_eq!(listed.len(), 6);
+    assert!(
+        listed.iter().all(|it| it["status"] == "running"),
+        "{listed:?}"
+    );
+    let transfer =
+        "{\"from\": \"Ann\", \"bank\": \"south:bank:local\", \"to\": \"Bob\", \"cents\": 700}";
+    workshop.read(&["inject", "north", "transfer", transfer, "--home", home]);
+    let south = listed.iter().find(|it| it["name"] == "south:bank:local");
+    wait_for(south.unwrap()["url"].as_str().unwrap(), "107.00");
+    assert_eq!(demo.interrupt(), Some(0));
 }

@@ -176,6 +176,12 @@ pub(crate) fn get(url: &str) -> std::io::Result<String> {
     Ok(answer)
 }
 
+/// The page, once it is served.
+pub(crate) fn wait_for_page(url: &str) -> String {
+    wait_for(url, "</html>");
+    get(url).unwrap()
+}
+
 /// Waits until the page has this in it. How long that took.
 pub(crate) fn wait_for(url: &str, part: &str) -> Duration {
     let since = Instant::now();

@@ -134,6 +134,12 @@ impl Running {
         self.child.wait().unwrap().code()
     }
 
+    /// Ends it as a power cut does.
+    pub(crate) fn kill(mut self) {
+        self.signal(Signal::KILL);
+        self.child.wait().unwrap();
+    }
+
     fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).unwrap();
         // It may have ended.

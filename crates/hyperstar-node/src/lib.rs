@@ -24,6 +24,8 @@ mod process;
 mod serve_control;
 mod site;
 mod slices;
+#[cfg(feature = "test")]
+pub mod test;
 mod wasi;
 
 pub use apps::HostCalls;

@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use hyperstar::{App, AppError, Hosts, ServeError, Server};
 use hyperstar_interface::Interface;
@@ -26,6 +27,8 @@ use crate::{Engine, EngineConfig, EngineError, LoadError, site};
 const APPS: &str = "node/apps";
 const GRANTS: &str = "node/grants";
 const LAST_GRANT: &str = "node/last-grant";
+/// How long a node that has left its folder may still have the store.
+const LAST_BREATH: Duration = Duration::from_secs(5);
 /// What a component of another language may have of memory: its runtime is in it.
 const STUBBED_MEMORY_BYTES_MAX: usize = 128 * 1024 * 1024;
 
@@ -64,7 +67,6 @@ pub struct Node {
 }
 
 struct Inner {
-    home: Home,
     engine: Engine,
     host: Host,
     config: NodeConfig,
@@ -73,6 +75,8 @@ struct Inner {
     /// One installation at a time.
     changing: tokio::sync::Mutex<()>,
     stopping: CancellationToken,
+    /// Fields end in their order: another node may live here once the store is closed.
+    home: Home,
 }
 
 #[derive(Clone)]
@@ -156,20 +160,20 @@ impl Node {
     /// [`NodeError`] if the folder, the store or the engine cannot be used.
     pub async fn open(config: NodeConfig) -> Result<Self, NodeError> {
         let home = Home::open(&config.home)?;
-        let store = Store::open(home.store())?;
+        let store = open_store(&home).await?;
         let mut engine = config.engine.clone();
         engine.cache = Some(home.cache());
         let engine = Engine::new(engine)?;
         let host = Host::new(&config.name, &store);
         let node = Self {
             inner: Arc::new(Inner {
-                home,
                 engine,
                 host,
                 config,
                 served: Mutex::new(None),
                 changing: tokio::sync::Mutex::new(()),
                 stopping: CancellationToken::new(),
+                home,
             }),
         };
         node.boot().await?;
@@ -547,6 +551,19 @@ impl fmt::Debug for Node {
             .field("home", &self.home())
             .field("host", &self.inner.host)
             .finish_non_exhaustive()
+    }
+}
+
+/// Opens the store. The folder is ours, so that whoever has the store is a node that is about to end.
+async fn open_store(home: &Home) -> Result<Store, StoreError> {
+    let since = Instant::now();
+    loop {
+        match Store::open(home.store()) {
+            Err(StoreError::Locked { .. }) if since.elapsed() < LAST_BREATH => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            opened => return opened,
+        }
     }
 }
 

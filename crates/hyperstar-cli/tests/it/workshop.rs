@@ -118,13 +118,16 @@ impl Running {
     /// The next line that it prints, or complains, with this in it.
     pub(crate) fn line_with(&self, part: &str) -> String {
         let end = Instant::now() + DEADLINE;
+        let mut seen = Vec::new();
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let line = self.lines.recv_timeout(left);
-            let line = line.unwrap_or_else(|_| panic!("nothing is printed with `{part}`"));
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                panic!("nothing is printed with `{part}`: {seen:#?}");
+            };
             if line.contains(part) {
                 return line;
             }
+            seen.push(line);
         }
     }
 

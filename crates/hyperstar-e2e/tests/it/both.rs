@@ -1,6 +1,7 @@
 //! What the examples do, written once and seen twice: as structs in the gallery's program, and as components
 //! on a node.
 
+mod kit;
 mod stage;
 
 use anyhow::{Context, Result, ensure};

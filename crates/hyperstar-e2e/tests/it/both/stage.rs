@@ -195,7 +195,7 @@ async fn once_free<T>(open: impl AsyncFn() -> Result<T>) -> Result<T> {
 }
 
 /// The component of an example, built once.
-async fn component(example: Example) -> Result<Arc<[u8]>> {
+pub(crate) async fn component(example: Example) -> Result<Arc<[u8]>> {
     static BUILT: OnceLock<tokio::sync::Mutex<HashMap<PathBuf, Arc<[u8]>>>> = OnceLock::new();
     let Some(package) = example.process().split(':').nth(1) else {
         bail!("{example:?} has no package");

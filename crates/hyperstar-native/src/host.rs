@@ -189,6 +189,8 @@ impl Host {
         check_name(name)?;
         let name: Arc<str> = name.into();
         let place = Place::of(&name);
+        // What a host before has done on the same open store counts, whoever has waited for it.
+        self.store().flush()?;
         let memory = mail::read(self.store(), &place)?;
         let logs = Arc::new(Logs::new(&name));
         let reach = Reach::new(

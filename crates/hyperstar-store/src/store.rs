@@ -304,6 +304,28 @@ impl Store {
         Ok((value, Pending::new(self.engine.clone(), stood)))
     }
 
+    /// Waits until whatever was [submitted](Store::submit) before is durable, so that every read sees it: for
+    /// somebody who goes on where another has stopped, on the same open store.
+    ///
+    /// ```
+    /// use hyperstar_store::Store;
+    ///
+    /// let store = Store::memory();
+    /// let ((), pending) = store.submit(|tx| tx.set("a", &1))?;
+    /// // Whoever submitted it has gone; it stays.
+    /// drop(pending);
+    /// store.flush()?;
+    /// assert_eq!(store.get("a")?, Some(1));
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The disk's, as those of [`Store::transaction`].
+    pub fn flush(&self) -> Result<(), StoreError> {
+        let flushed = self.engine.transact_on_head(|_, _| Ok::<_, StoreError>(()));
+        flushed.map(drop)
+    }
+
     /// Tells what commits change at or below `prefix` from now on; `""` watches everything.
     ///
     /// # Errors

@@ -24,6 +24,18 @@ enum What {
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
+    /// Kill a node of many apps under load, and compare what it kept with what it had acknowledged
+    Node {
+        /// How often it is killed
+        #[arg(long, default_value_t = 1_000)]
+        kills: u32,
+        /// What chooses the messages and the moments
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// How many apps are installed
+        #[arg(long, default_value_t = 100)]
+        apps: usize,
+    },
     /// Compare the store with a model, over backends that fail, crash and lose power; kill processes
     Store {
         /// How many operations are compared
@@ -53,8 +65,20 @@ const OPERATIONS_PER_KILL: u64 = 2_000;
 pub(crate) fn run(args: &Args) -> Result<()> {
     match args.what {
         What::Broadcast { gb, seed } => broadcast(gb, seed),
+        What::Node { kills, seed, apps } => node(kills, seed, apps),
         What::Store { operations, seed } => store(operations, seed),
     }
+}
+
+/// Kills a node so many times.
+fn node(kills: u32, seed: u64, apps: usize) -> Result<()> {
+    let mut command = shell::cargo(["run", "--release", "--package", "hyperstar-bench"]);
+    command
+        .args(["--features", "node", "--", "soak-node"])
+        .args(["--kills", &kills.to_string()])
+        .args(["--seed", &seed.to_string()])
+        .args(["--apps", &apps.to_string()]);
+    shell::run(command)
 }
 
 /// Decodes and compares so much of what groups send, in schedules from `seed` on.

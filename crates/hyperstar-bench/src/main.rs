@@ -1,5 +1,6 @@
 //! Benchmarks of Hyperstar, beside its peers. `hyperstar-bench live` measures the live path,
-//! `hyperstar-bench fanout` what it costs to reach many viewers, `hyperstar-bench store` the store.
+//! `hyperstar-bench fanout` what it costs to reach many viewers, `hyperstar-bench store` the store,
+//! `hyperstar-bench node` processes as components.
 //!
 //! Each server under test is a child process of this program, so that its processor time and memory
 //! are its own. All traffic stays on 127.0.0.1. Stores are measured in this process.
@@ -22,8 +23,12 @@ mod live;
 mod load;
 #[cfg(target_os = "linux")]
 mod machine;
+#[cfg(all(target_os = "linux", feature = "node"))]
+mod node;
 #[cfg(target_os = "linux")]
 mod page;
+#[cfg(target_os = "linux")]
+mod random;
 #[cfg(target_os = "linux")]
 mod report;
 #[cfg(target_os = "linux")]
@@ -50,11 +55,25 @@ fn main() -> std::process::ExitCode {
         Fanout(Box<fanout::Options>),
         /// The store beside redb, SQLite and Git: reads, commits, versions, bytes, opening
         Store(store::Options),
+        /// Processes as components: messages, calls, commits, starts, memory, pages, neighbours
+        #[cfg(feature = "node")]
+        Node(node::Options),
+        /// Kills a node under load again and again, and compares what it kept with what it acknowledged
+        #[cfg(feature = "node")]
+        SoakNode(node::SoakOptions),
         /// Runs one server under test (the benchmarks do that by themselves)
         Serve(server::Options),
         /// Commits to one store under test, to be stopped or killed
         #[command(hide = true)]
         StoreChild(store::ChildOptions),
+        /// Runs processes that wait
+        #[cfg(feature = "node")]
+        #[command(hide = true)]
+        IdleChild(node::IdleOptions),
+        /// Runs a node, to be killed
+        #[cfg(feature = "node")]
+        #[command(hide = true)]
+        SoakChild(node::SoakChildOptions),
     }
 
     machine::raise_descriptors();
@@ -62,6 +81,14 @@ fn main() -> std::process::ExitCode {
         Command::Live(options) => live::run(&options),
         Command::Fanout(options) => fanout::run(&options),
         Command::Store(options) => store::run(&options),
+        #[cfg(feature = "node")]
+        Command::Node(options) => node::run(&options),
+        #[cfg(feature = "node")]
+        Command::SoakNode(options) => node::soak(&options),
+        #[cfg(feature = "node")]
+        Command::IdleChild(options) => node::idle_child(&options),
+        #[cfg(feature = "node")]
+        Command::SoakChild(options) => node::soak_child(&options),
         Command::Serve(options) => server::run(&options),
         Command::StoreChild(options) => store::child(&options),
     };

@@ -93,6 +93,42 @@ fn stores_are_compared() {
     );
 }
 
+#[cfg(feature = "node")]
+#[test]
+fn processes_are_measured() {
+    let directory = env!("CARGO_TARGET_TMPDIR");
+    check(
+        &["node", "--quick", "--directory", directory],
+        &[
+            "# cargo xtask bench node --quick",
+            "- components: a counter has ",
+            "| bare wasmtime call, 32 bytes there and back ",
+            "| component -> component ",
+            "| EveryMessage, 32 processes ",
+            "## One entry of a map",
+            "| start with 8,000 records, 1 MB of JSON ",
+            "| memory of a process that waits ",
+            "| a page in a component / natively ",
+            "| a call beside one that floods another / alone, p99 ",
+        ],
+    );
+}
+
+/// The moment of a kill is not the same twice, so a failure is not found again by its seed alone; what it says
+/// names the message.
+#[cfg(feature = "node")]
+#[test]
+fn a_killed_node_has_kept_what_it_acknowledged() {
+    let soak = ["soak-node", "--kills", "6", "--apps", "10"];
+    // Many tests run beside it, on code that is not optimised.
+    let patient = ["--serves-ms", "60000"];
+    let directory = ["--directory", env!("CARGO_TARGET_TMPDIR")];
+    check(
+        &[&soak[..], &patient, &directory].concat(),
+        &["node: 6 kills", "none is lost, none was applied twice"],
+    );
+}
+
 #[test]
 fn a_server_is_visited() {
     let mut server = Command::new(PROGRAM)

@@ -16,7 +16,8 @@ const ECHO: &str = r#"(component
     (core instance $instance (instantiate $module))
     (func (export "echo") (param "body" (list u8)) (result (list u8))
         (canon lift (core func $instance "echo")
-            (memory $instance "memory") (realloc (func $instance "realloc")))))"#;
+            (memory (core memory $instance "memory"))
+            (realloc (core func $instance "realloc")))))"#;
 
 /// 32 bytes in, 32 bytes out, on a stack of its own, with epochs.
 pub(crate) async fn call(calls: u32) -> Result<Duration> {

@@ -25,9 +25,9 @@ const QUICK: &[&str] = &[
     "profile.dev.incremental=true",
     "profile.dev.panic=\"abort\"",
 ];
-/// How a module is made small and fast.
-const SMALL: &[&str] = &[
-    "profile.release.opt-level=\"s\"",
+/// How a module is made fast, and then small. At `s` it would have a quarter less, and a page took a quarter longer.
+const FAST: &[&str] = &[
+    "profile.release.opt-level=2",
     "profile.release.lto=true",
     "profile.release.codegen-units=1",
     "profile.release.debug=false",
@@ -103,7 +103,7 @@ fn command(
         .arg(build_dir);
     let profile = if options.release {
         command.arg("--release");
-        SMALL
+        FAST
     } else {
         QUICK
     };

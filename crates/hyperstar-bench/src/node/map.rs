@@ -49,7 +49,14 @@ pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<
         host.stop().await;
         anyhow::Ok(())
     })?;
-    let mut table = Table::new(&["entries", "in flight", "messages/s", "p50 ms", "p99 ms"]);
+    let mut table = Table::new(&[
+        "entries",
+        "in flight",
+        "messages/s",
+        "p50 ms",
+        "p99 ms",
+        "CPU µs",
+    ]);
     for (in_flight, loads) in IN_FLIGHT.iter().zip(&loads) {
         let loads = loads.each_ref().map(|loads| medians(loads));
         for ((_, entries), load) in sizes.iter().zip(loads) {
@@ -59,6 +66,7 @@ pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<
                 figure(load.rate),
                 figure(load.p50_ms),
                 figure(load.p99_ms),
+                figure(load.cpu_us),
             ]);
         }
         let [few, many] = loads;

@@ -25,6 +25,7 @@ pub(super) fn medians(loads: &[Load]) -> Load {
         rate: of(|load| load.rate),
         p50_ms: of(|load| load.p50_ms),
         p99_ms: of(|load| load.p99_ms),
+        cpu_us: of(|load| load.cpu_us),
     }
 }
 
@@ -61,13 +62,14 @@ pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<
         host.stop().await;
         anyhow::Ok(())
     })?;
-    let mut table = Table::new(&["", "in flight", "messages/s", "p50 ms", "p99 ms"]);
+    let mut table = Table::new(&["", "in flight", "messages/s", "p50 ms", "p99 ms", "CPU µs"]);
     table.row([
         "bare redb commit".to_owned(),
         "1".to_owned(),
         figure(1e3 / median(&commits)),
         figure(median(&commits)),
         figure(percentile(&commits, 99.0)),
+        "-".to_owned(),
     ]);
     let mut best = vec![Load::default(); cases.len()];
     let mut ack_ms = f64::MAX;
@@ -83,6 +85,7 @@ pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<
             figure(load.rate),
             figure(load.p50_ms),
             figure(load.p99_ms),
+            figure(load.cpu_us),
         ]);
         if load.rate > best[case].rate {
             best[case] = load;
@@ -92,7 +95,7 @@ pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<
         }
     }
     println!(
-        "## Messages a second\n\n`add(by)` of components, asked through their host by tasks of the same program, each of which waits for its answer; an answer of an app with `EveryMessage` comes once its change is on the disk. Medians of {} rounds of {:.1} s.\n\n{table}",
+        "## Messages a second\n\n`add(by)` of components, asked through their host by tasks of the same program, each of which waits for its answer; an answer of an app with `EveryMessage` comes once its change is on the disk. *CPU*: the processor time of all of it for a message, those who ask included. Medians of {} rounds of {:.1} s.\n\n{table}",
         plan.rounds,
         plan.load_for.as_secs_f64()
     );

@@ -190,7 +190,7 @@ impl Host {
         let name: Arc<str> = name.into();
         let place = Place::of(&name);
         // What a host before has done on the same open store counts, whoever has waited for it.
-        self.store().flush()?;
+        self.store().settle()?;
         let memory = mail::read(self.store(), &place)?;
         let logs = Arc::new(Logs::new(&name));
         let reach = Reach::new(

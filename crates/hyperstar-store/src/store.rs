@@ -314,16 +314,16 @@ impl Store {
     /// let ((), pending) = store.submit(|tx| tx.set("a", &1))?;
     /// // Whoever submitted it has gone; it stays.
     /// drop(pending);
-    /// store.flush()?;
+    /// store.settle()?;
     /// assert_eq!(store.get("a")?, Some(1));
     /// # Ok::<(), hyperstar_store::StoreError>(())
     /// ```
     ///
     /// # Errors
     /// The disk's, as those of [`Store::transaction`].
-    pub fn flush(&self) -> Result<(), StoreError> {
-        let flushed = self.engine.transact_on_head(|_, _| Ok::<_, StoreError>(()));
-        flushed.map(drop)
+    pub fn settle(&self) -> Result<(), StoreError> {
+        let settled = self.engine.transact_on_head(|_, _| Ok::<_, StoreError>(()));
+        settled.map(drop)
     }
 
     /// Tells what commits change at or below `prefix` from now on; `""` watches everything.

@@ -283,6 +283,14 @@ fn the_examples_run_on_a_node_and_no_money_is_lost_whenever_it_is_killed() {
         });
         node = workshop.start(&["node", "--port", "0", "--home", home]);
         node.line_with("my.os runs at");
+        // It says where it is before it listens there.
+        let since = Instant::now();
+        while !workshop.run(&["ps", "--home", home]).status.success() {
+            assert!(
+                since.elapsed() < Duration::from_secs(60),
+                "it never listens"
+            );
+        }
     }
     assert!(sent > 10, "{sent} transfers were acknowledged");
     // What was on its way arrives, and nothing is lost or there twice.

@@ -80,7 +80,10 @@ const EDGES: &[(&str, Uses)] = &[
     ),
     ("hyperstar-bench", Uses::Anything),
     ("hyperstar-bench-busy", Uses::Only(&["hyperstar-process"])),
-    ("hyperstar-bench-counter", Uses::Only(&["hyperstar-process"])),
+    (
+        "hyperstar-bench-counter",
+        Uses::Only(&["hyperstar-process"]),
+    ),
     ("hyperstar-bench-kept", Uses::Only(&["hyperstar-process"])),
     ("hyperstar-e2e", Uses::Anything),
     ("xtask", Uses::Only(&[])),

@@ -1,191 +1,162 @@
 //! Rooms to talk in, kept on disk.
 //!
-//! Messages, opened rooms and names are in the store, so a restart loses none of them; who is here is
-//! in memory, since it is over with the process anyway. A half-typed message is the browser's: it
-//! survives new messages, a lost connection and a restart, and leaves the field only when the server
-//! has taken it.
+//! Messages, opened rooms and names are kept, so a crash loses none of them; who is here is known anew by
+//! then, since the pages are told of again. A half-typed message is the browser's: it survives new messages,
+//! a lost connection and a restart, and leaves the field only when it was taken.
 
+#[cfg(feature = "app")]
+mod names;
+#[cfg(feature = "app")]
 mod pace;
+#[cfg(feature = "app")]
 mod page;
-pub mod person;
+#[cfg(feature = "app")]
+mod person;
+#[cfg(feature = "app")]
 mod presence;
-pub mod room;
+#[cfg(feature = "app")]
+mod room;
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use hyperstar::{
-    ActionCx, ActionError, App, Assets, Cx, Html, Hub, Live, Reply, Session, View, ViewError,
-    Viewer,
+use hyperstar_process::hyperapp;
+#[cfg(feature = "app")]
+use {
+    crate::names::Name,
+    crate::pace::Pace,
+    crate::person::clean_name,
+    crate::presence::Presence,
+    crate::room::{LOBBY, Message, MessageId},
+    hyperstar_process::{
+        ActionError, Cx, Html, Map, Reply, Session, State, StateError, ViewError, Viewer,
+    },
+    serde_json::json,
 };
-use hyperstar_store::Store;
-use look::{Siblings, clock};
-use serde_json::json;
 
-use crate::pace::Pace;
-use crate::person::{Person, clean_name};
-use crate::presence::Presence;
-use crate::room::{LOBBY, Message};
-
-#[derive(rust_embed::Embed)]
-#[folder = "assets/"]
-struct Files;
-
-/// The app on this store, running alone.
-pub fn app(store: &Store) -> App {
-    app_beside(store, Siblings::none())
+/// Rooms, what was said in them, and who is there.
+#[cfg(feature = "app")]
+#[derive(Debug, Default, State)]
+pub struct Chat {
+    /// The rooms that people opened, and when.
+    opened: Map<String, u64>,
+    messages: Map<MessageId, Message>,
+    /// What people want to be called, by their keys.
+    names: Map<String, Name>,
+    #[state(skip)]
+    presence: Presence,
+    #[state(skip)]
+    pace: Pace,
 }
 
-/// The app on this store, with links to the examples that run beside it.
-pub fn app_beside(store: &Store, siblings: Siblings) -> App {
-    let hub = Hub::new();
-    let chat = Chat {
-        store: store.clone(),
-        presence: hub.live(Presence::default()),
-        pace: Arc::default(),
-    };
-
-    let page = View::per_session({
-        let chat = chat.clone();
-        move |cx: Cx, session: Session| chat.render(&cx, &session, &siblings)
-    })
-    .on_join(|viewer: Viewer| {
-        // A hook is not told which page it is for, so the tab is asked.
-        viewer.send(Reply::new().signals(&json!({ "joined": clock::now_ms() })));
-    })
-    .on_leave({
-        let chat = chat.clone();
-        move |viewer: Viewer| {
-            let me = person_of(viewer.session());
-            chat.presence
-                .update_if(|presence| presence.leave(&me.key, viewer.id()));
-        }
-    });
-
-    let with_chat = |run: fn(&Chat, &ActionCx) -> Result<Reply, ActionError>| {
-        let chat = chat.clone();
-        move |cx: ActionCx| run(&chat, &cx)
-    };
-    App::new(&hub)
-        .name("chat")
-        .title("Chat")
-        .store(store)
-        .head(look::head("#1769b5"))
-        .assets(Assets::embed::<look::Files>())
-        .assets(Assets::embed::<Files>())
-        .stylesheet("base.css")
-        .stylesheet("style.css")
-        .page("/", page.clone())
-        .page("/room/{room}", page)
-        .action("chat/enter", with_chat(Chat::enter))
-        .action("chat/say", with_chat(Chat::say))
-        .action("chat/rename", with_chat(Chat::rename))
-        .action("chat/open", with_chat(Chat::open))
-}
-
-#[derive(Clone)]
-struct Chat {
-    store: Store,
-    presence: Live<Presence>,
-    pace: Arc<Mutex<Pace>>,
-}
-
+#[hyperapp(name = "Chat", icon = "💬", ui = ["../look/assets", "assets"], features)]
 impl Chat {
-    fn render(&self, cx: &Cx, session: &Session, siblings: &Siblings) -> Result<Html, ViewError> {
-        let room = match cx.param("room") {
-            "" => LOBBY,
-            room => room,
+    #[view("/")]
+    fn lobby(&self, who: &Session) -> Result<Html, ViewError> {
+        self.shown(LOBBY, who)
+    }
+
+    #[view("/room/{room}")]
+    fn room(&self, room: &str, who: &Session) -> Result<Html, ViewError> {
+        self.shown(room, who)
+    }
+
+    /// A tab is there; it is asked which room it shows.
+    #[join]
+    fn join(&mut self, cx: &Cx, who: &Viewer) -> Result<Reply, StateError> {
+        let me = self.person(who.session())?;
+        self.presence.join(&me, who.tab());
+        Ok(Reply::new().signals(&json!({ "joined": cx.now_ms() })))
+    }
+
+    #[leave]
+    fn leave(&mut self, who: &Viewer) -> Result<(), StateError> {
+        let me = self.person(who.session())?;
+        self.presence.leave(&me.key, who.tab());
+        Ok(())
+    }
+
+    #[action]
+    fn enter(&mut self, who: &Viewer, room: &str) -> Result<Reply, ActionError> {
+        self.check_room(room)?;
+        let me = self.person(who.session())?;
+        let is_news = self.presence.enter(&me, who.tab(), room);
+        Ok(if is_news {
+            Reply::new()
+        } else {
+            Reply::new().unchanged()
+        })
+    }
+
+    /// What was typed leaves the field only with the answer that it was taken.
+    #[action]
+    fn say(
+        &mut self,
+        cx: &Cx,
+        who: &Session,
+        room: &str,
+        text: String,
+    ) -> Result<Reply, ActionError> {
+        self.check_room(room)?;
+        let problem =
+            |text: String| Ok(Reply::new().signals(&json!({ "error": text })).unchanged());
+        let (by, at_ms) = (self.person(who)?, cx.now_ms());
+        let message = match room::clean_text(&text) {
+            Ok(text) => Message { by, text, at_ms },
+            Err(text) => return problem(text),
         };
-        if !room::exists(&self.store, room)? {
+        if let Err(wait_ms) = self.pace.take(&message.by.key, at_ms) {
+            let wait_s = wait_ms.div_ceil(1_000);
+            return problem(format!("Not so fast: wait {wait_s} s, then send it again."));
+        }
+        self.keep(room, &message)?;
+        Ok(Reply::new().signals(&json!({ "said": text, "error": "" })))
+    }
+
+    #[action]
+    fn rename(&mut self, cx: &Cx, who: &Session, name: &str) -> Result<Reply, ActionError> {
+        let name = clean_name(name).map_err(ActionError::bad_request)?;
+        self.call(who, &name, cx.now_ms())?;
+        let me = self.person(who)?;
+        self.presence.rename(&me);
+        Ok(Reply::new().signals(&json!({ "name": name })))
+    }
+
+    #[action]
+    fn open(&mut self, cx: &Cx, opened: &str) -> Result<Reply, ActionError> {
+        let room = room::clean_room(opened).map_err(ActionError::bad_request)?;
+        self.open_room(&room, cx.now_ms())?;
+        Ok(Reply::new().redirect(&format!("/room/{room}")))
+    }
+
+    /// The page of a room, for one person.
+    fn shown(&self, room: &str, who: &Session) -> Result<Html, ViewError> {
+        if !self.has_room(room)? {
             return Err(ViewError::not_found(
                 "There is no such room. The lobby is at /.",
             ));
         }
-        let me = person_of(session);
-        let mut presence = self.presence.get();
+        let me = self.person(who)?;
         // Whoever reads this is here, also before the page's stream says so.
-        presence.enter(&me, "", room);
-        let rooms: Vec<(String, usize)> = room::rooms(&self.store)?
-            .into_iter()
-            .map(|room| {
-                let count = presence.people(&room).len();
-                (room, count)
-            })
-            .collect();
+        let presence = self.presence.clone().with(&me, room);
+        let rooms = self.rooms()?.into_iter().map(|room| {
+            let count = presence.people(&room).len();
+            (room, count)
+        });
         let scene = page::Scene {
             me: &me,
             room,
-            rooms: &rooms,
+            rooms: &rooms.collect::<Vec<_>>(),
             people: &presence.people(room),
-            messages: &room::messages(&self.store, room)?,
+            messages: &self.messages(room)?,
         };
-        Ok(Html::from(page::page(&scene, siblings)).title(format!("{room} \u{b7} Chat")))
+        Ok(Html::from(page::page(&scene)).title(format!("{room} \u{b7} Chat")))
     }
 
-    /// Only a tab that has a stream is here: its end is what takes it away again.
-    fn enter(&self, cx: &ActionCx) -> Result<Reply, ActionError> {
-        if !cx.viewer().is_connected() {
-            return Ok(Reply::new().unchanged());
-        }
-        let room = self.room(cx)?;
-        let me = person_of(cx.session());
-        self.presence
-            .update_if(|presence| presence.enter(&me, cx.viewer().id(), &room));
-        Ok(Reply::new())
-    }
-
-    /// What was typed leaves the field only with the answer that it was taken.
-    fn say(&self, cx: &ActionCx) -> Result<Reply, ActionError> {
-        let room = self.room(cx)?;
-        let typed: String = cx.signal("text")?;
-        let problem =
-            |text: String| Ok(Reply::new().signals(&json!({ "error": text })).unchanged());
-        let text = match room::clean_text(&typed) {
-            Ok(text) => text,
-            Err(text) => return problem(text),
-        };
-        let (by, at_ms) = (person_of(cx.session()), clock::now_ms());
-        let pace = self
-            .pace
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(&by.key, at_ms);
-        if let Err(wait_ms) = pace {
-            return problem(format!(
-                "Not so fast: wait {} s, then send it again.",
-                wait_ms.div_ceil(1_000)
-            ));
-        }
-        room::say(&self.store, &room, &Message { by, text, at_ms })?;
-        Ok(Reply::new().signals(&json!({ "said": typed, "error": "" })))
-    }
-
-    fn rename(&self, cx: &ActionCx) -> Result<Reply, ActionError> {
-        let typed: String = cx.signal("name")?;
-        let name = clean_name(&typed).map_err(ActionError::bad_request)?;
-        cx.session().set("name", &name)?;
-        self.presence
-            .update(|presence| presence.rename(&person_of(cx.session())));
-        Ok(Reply::new().signals(&json!({ "name": name })))
-    }
-
-    fn open(&self, cx: &ActionCx) -> Result<Reply, ActionError> {
-        let typed: String = cx.signal("opened")?;
-        let room = room::clean_room(&typed).map_err(ActionError::bad_request)?;
-        room::open(&self.store, &room, clock::now_ms())?;
-        Ok(Reply::new().redirect(&format!("/room/{room}")))
-    }
-
-    /// The room that an action is about.
-    fn room(&self, cx: &ActionCx) -> Result<String, ActionError> {
-        let room = cx.arg("room").unwrap_or(LOBBY);
-        if room::exists(&self.store, room)? {
-            Ok(room.to_owned())
-        } else {
-            Err(ActionError::not_found("This room is not there any more."))
+    fn check_room(&self, room: &str) -> Result<(), ActionError> {
+        match self.has_room(room)? {
+            true => Ok(()),
+            false => Err(ActionError::not_found("This room is not there any more.")),
         }
     }
 }
 
-fn person_of(session: &Session) -> Person {
-    Person::new(session.id(), session.get("name"))
-}
+#[cfg(test)]
+mod tests;

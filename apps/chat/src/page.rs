@@ -1,8 +1,8 @@
 //! What the chat looks like.
 
-use hyperstar::action;
+use hyperstar_process::action;
 use look::clock::rfc3339;
-use look::{Siblings, bar, foot, icon};
+use look::{bar, foot, icon};
 use maud::{Markup, html};
 
 use crate::person::{NAME_CHARS_MAX, Person};
@@ -22,12 +22,12 @@ pub(crate) struct Scene<'a> {
 }
 
 /// The page of a room for one person.
-pub(crate) fn page(scene: &Scene<'_>, siblings: &Siblings) -> Markup {
+pub(crate) fn page(scene: &Scene<'_>) -> Markup {
     html! {
         (bar("Chat", me(scene.me)))
         section .chat data-signals="{text: '', said: '', error: '', joined: 0}"
             // The server says when this tab is (again) among those that are here; the tab says where.
-            data-on-signal-patch=(action("chat/enter").arg("room", scene.room))
+            data-on-signal-patch=(action("enter").arg("room", scene.room))
             data-on-signal-patch-filter="{include: /^joined$/}" {
             (rooms(scene))
             (people(scene))
@@ -36,7 +36,7 @@ pub(crate) fn page(scene: &Scene<'_>, siblings: &Siblings) -> Markup {
                 (composer(scene.room))
             }
         }
-        (foot("Chat", siblings))
+        (foot("Chat"))
     }
 }
 
@@ -46,7 +46,7 @@ fn me(me: &Person) -> Markup {
         button .me type="button" popovertarget="rename" aria-label={ "You are " (me.name) ". Change your name." } {
             (avatar(me)) span { (me.name) } (icon("M4 20h4L19 9l-4-4L4 16zM13 7l4 4"))
         }
-        form #rename .card.rename popover data-on:submit=(action("chat/rename").then("el.hidePopover()")) {
+        form #rename .card.rename popover data-on:submit=(action("rename").then("el.hidePopover()")) {
             label for="name" { "Your name" }
             div .row {
                 input #name .field data-bind:name value=(me.name) maxlength=(NAME_CHARS_MAX) autocomplete="nickname" enterkeyhint="done" autofocus data-on:focus="el.select()";
@@ -74,7 +74,7 @@ fn rooms(scene: &Scene<'_>) -> Markup {
                 }
             }
         }
-        form #opening .card.rename popover data-on:submit=(action("chat/open").then("el.hidePopover()")) {
+        form #opening .card.rename popover data-on:submit=(action("open").then("el.hidePopover()")) {
             label for="opened" { "Open a room" }
             div .row {
                 input #opened .field data-bind:opened placeholder="tea-time" maxlength=(ROOM_CHARS_MAX) autocomplete="off" autocapitalize="none" enterkeyhint="go" autofocus;
@@ -147,7 +147,7 @@ fn follows(before: Option<&Message>, said: &Message) -> bool {
 fn composer(room: &str) -> Markup {
     html! {
         // One at a time: what is typed while a message is on its way stays in the field.
-        form .composer data-indicator:_saying data-on:submit=(action("chat/say").arg("room", room).when("!$_saying"))
+        form .composer data-indicator:_saying data-on:submit=(action("say").arg("room", room).when("!$_saying"))
             data-effect=(look::take_said("text")) {
             p #error .error role="alert" data-text="$error" {}
             div .row {
@@ -212,7 +212,7 @@ mod tests {
             people: &[me.clone(), other.clone()],
             messages: &messages,
         };
-        let html = page(&scene, &Siblings::none()).into_string();
+        let html = page(&scene).into_string();
         for text in [
             "&lt;Ada&gt; (you)",
             "&lt;script&gt;1&lt;/script&gt;",

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde::{Deserialize, Serialize};
 
 /// The longest name, in characters.
-pub const NAME_CHARS_MAX: usize = 24;
+pub(crate) const NAME_CHARS_MAX: usize = 24;
 
 const MOODS: [&str; 16] = [
     "Brave", "Calm", "Curious", "Eager", "Fond", "Gentle", "Happy", "Keen", "Lucky", "Merry",
@@ -18,16 +18,16 @@ const ANIMALS: [&str; 16] = [
 
 /// A person as the others know them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Person {
+pub(crate) struct Person {
     /// Tells people of one name apart. It follows from the session's id and does not give it away.
-    pub key: String,
+    pub(crate) key: String,
     /// What they are called.
-    pub name: String,
+    pub(crate) name: String,
 }
 
 impl Person {
     /// The person of a session, with the name that they chose, if they did.
-    pub fn new(session_id: &str, chosen: Option<String>) -> Self {
+    pub(crate) fn new(session_id: &str, chosen: Option<String>) -> Self {
         let hash = hash(session_id);
         let name = chosen.unwrap_or_else(|| {
             let pick =
@@ -41,7 +41,7 @@ impl Person {
     }
 
     /// One or two letters for the avatar: `AL` of `Ada Lovelace`.
-    pub fn initials(&self) -> String {
+    pub(crate) fn initials(&self) -> String {
         let mut letters = self
             .name
             .split_whitespace()
@@ -55,7 +55,7 @@ impl Person {
     }
 
     /// The avatar's colour, as a hue in degrees.
-    pub fn hue(&self) -> u64 {
+    pub(crate) fn hue(&self) -> u64 {
         // Steps of fifteen: two colours are one or can be told apart.
         hash(&self.name) % 24 * 15
     }
@@ -65,7 +65,7 @@ impl Person {
 ///
 /// # Errors
 /// A sentence for the person.
-pub fn clean_name(typed: &str) -> Result<String, String> {
+pub(crate) fn clean_name(typed: &str) -> Result<String, String> {
     let words: Vec<&str> = typed
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())

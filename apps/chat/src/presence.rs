@@ -17,21 +17,38 @@ struct Tab {
 }
 
 impl Presence {
-    /// A tab of this person shows a room now. Answers whether that is news.
-    pub(crate) fn enter(&mut self, person: &Person, tab: &str, room: &str) -> bool {
-        let now = Tab {
-            room: room.to_owned(),
+    /// A tab of this person is there; which room it shows is not known yet.
+    pub(crate) fn join(&mut self, person: &Person, tab: &str) {
+        let tabs = self.tabs.entry((person.key.clone(), tab.to_owned()));
+        tabs.or_insert_with(|| Tab {
+            room: String::new(),
             name: person.name.clone(),
-        };
-        let before = self.tabs.insert((person.key.clone(), tab.to_owned()), now);
-        before.is_none_or(|before| before.room != room || before.name != person.name)
+        });
     }
 
-    /// A tab is closed. Answers whether it was known.
-    pub(crate) fn leave(&mut self, key: &str, tab: &str) -> bool {
-        self.tabs
-            .remove(&(key.to_owned(), tab.to_owned()))
-            .is_some()
+    /// A tab of this person shows a room now. Answers whether that is news; of a tab that is not there it
+    /// is none, since nobody would say that it left.
+    pub(crate) fn enter(&mut self, person: &Person, tab: &str, room: &str) -> bool {
+        let key = (person.key.clone(), tab.to_owned());
+        match self.tabs.get_mut(&key) {
+            Some(tab) if tab.room != room => {
+                room.clone_into(&mut tab.room);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The same with this person in a room.
+    pub(crate) fn with(mut self, person: &Person, room: &str) -> Self {
+        self.join(person, "");
+        self.enter(person, "", room);
+        self
+    }
+
+    /// A tab is closed.
+    pub(crate) fn leave(&mut self, key: &str, tab: &str) {
+        self.tabs.remove(&(key.to_owned(), tab.to_owned()));
     }
 
     /// A person is called differently, in all their tabs.
@@ -77,21 +94,33 @@ mod tests {
                 .map(|person| person.name)
                 .collect()
         };
+        assert!(
+            !presence.enter(&bob, "t1", "lobby"),
+            "it is not there: who would say that it left?"
+        );
+        for (person, tab) in [(&bob, "t1"), (&ada, "t1"), (&ada, "t2"), (&ada, "t3")] {
+            presence.join(person, tab);
+        }
+        assert!(names(&presence, "lobby").is_empty());
         assert!(presence.enter(&bob, "t1", "lobby"));
         assert!(presence.enter(&ada, "t1", "lobby"));
         assert!(presence.enter(&ada, "t2", "lobby"));
         assert!(presence.enter(&ada, "t3", "ideas"));
         assert!(!presence.enter(&ada, "t3", "ideas"), "that is no news");
         assert_eq!(names(&presence, "lobby"), ["ada", "Bob"]);
-        assert!(presence.leave(&ada.key, "t1"));
-        assert!(!presence.leave(&ada.key, "t1"));
+        presence.join(&ada, "t3");
+        assert_eq!(names(&presence, "ideas"), ["ada"], "it stays where it is");
+        let guest = Person::new("3", Some("Eve".to_owned()));
+        let read = presence.clone().with(&guest, "lobby");
+        assert_eq!(names(&read, "lobby"), ["ada", "Bob", "Eve"]);
+        presence.leave(&ada.key, "t1");
         presence.rename(&Person {
             name: "Zoe".to_owned(),
             ..ada.clone()
         });
         assert_eq!(names(&presence, "lobby"), ["Bob", "Zoe"]);
         assert_eq!(names(&presence, "ideas"), ["Zoe"]);
-        assert!(presence.leave(&ada.key, "t2"));
+        presence.leave(&ada.key, "t2");
         assert_eq!(names(&presence, "lobby"), ["Bob"]);
     }
 }

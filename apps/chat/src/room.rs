@@ -1,42 +1,70 @@
-//! Rooms and what was said in them, as the store keeps it.
+//! Rooms and what was said in them.
 
-use hyperstar::ActionError;
-use hyperstar_store::{Store, StoreError};
+use std::ops::RangeInclusive;
+
+use hyperstar_process::{ActionError, Key, StateError};
 use serde::{Deserialize, Serialize};
 
+use crate::Chat;
 use crate::person::Person;
 
 /// The room that one comes into first.
-pub const LOBBY: &str = "lobby";
+pub(crate) const LOBBY: &str = "lobby";
 /// The rooms that are always there.
-pub const ROOMS: [&str; 3] = [LOBBY, "ideas", "off-topic"];
-/// The most rooms there are.
-pub const ROOMS_MAX: usize = 24;
+pub(crate) const ROOMS: [&str; 3] = [LOBBY, "ideas", "off-topic"];
+/// The most rooms that people open.
+const OPENED_MAX: u64 = 21;
 /// How many messages of a room are kept: the last ones.
-pub const MESSAGES_KEPT: usize = 50;
+const MESSAGES_KEPT: u64 = 50;
 /// The longest message, in characters.
-pub const TEXT_CHARS_MAX: usize = 600;
+pub(crate) const TEXT_CHARS_MAX: usize = 600;
 /// The longest name of a room, in characters.
-pub const ROOM_CHARS_MAX: usize = 20;
+pub(crate) const ROOM_CHARS_MAX: usize = 20;
 
-const ROOT: &str = "rooms";
+/// Which message it is: by room, and in the order of time within one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MessageId {
+    room: String,
+    number: u64,
+}
+
+/// As a clean name, a space, and the number: no letter of a name comes before a space in order.
+impl Key for MessageId {
+    type Ref<'a> = (&'a str, u64);
+
+    fn by_ref(&self) -> (&str, u64) {
+        (&self.room, self.number)
+    }
+
+    fn encode((room, number): (&str, u64)) -> String {
+        format!("{room} {}", u64::encode(number))
+    }
+
+    fn decode(segment: &str) -> Option<Self> {
+        let (room, number) = segment.split_once(' ')?;
+        Some(Self {
+            room: room.to_owned(),
+            number: u64::decode(number)?,
+        })
+    }
+}
 
 /// Something that was said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
+pub(crate) struct Message {
     /// By whom, under the name that they had then.
-    pub by: Person,
+    pub(crate) by: Person,
     /// What.
-    pub text: String,
+    pub(crate) text: String,
     /// When, in milliseconds since 1970.
-    pub at_ms: u64,
+    pub(crate) at_ms: u64,
 }
 
 /// What a person typed, made fit to be said: lines without space around them.
 ///
 /// # Errors
 /// A sentence for the person, if nothing is left or it is too long.
-pub fn clean_text(typed: &str) -> Result<String, String> {
+pub(crate) fn clean_text(typed: &str) -> Result<String, String> {
     let lines: Vec<&str> = typed.trim().lines().map(str::trim_end).collect();
     let text: String = lines
         .join("\n")
@@ -59,7 +87,7 @@ pub fn clean_text(typed: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// A sentence for the person.
-pub fn clean_room(typed: &str) -> Result<String, String> {
+pub(crate) fn clean_room(typed: &str) -> Result<String, String> {
     let lower = typed.to_lowercase();
     let words: Vec<&str> = lower
         .split(|c: char| !c.is_alphanumeric())
@@ -77,93 +105,61 @@ pub fn clean_room(typed: &str) -> Result<String, String> {
     Ok(name)
 }
 
-/// All rooms: first those that are always there, then those that people opened.
-///
-/// # Errors
-/// What the store says.
-pub fn rooms(store: &Store) -> Result<Vec<String>, StoreError> {
-    let opened = store.children(ROOT)?;
-    let opened = opened
-        .into_iter()
-        .filter(|room| !ROOMS.contains(&room.as_str()));
-    Ok(ROOMS.map(str::to_owned).into_iter().chain(opened).collect())
-}
+impl Chat {
+    /// All rooms: first those that are always there, then those that people opened.
+    pub(crate) fn rooms(&self) -> Result<Vec<String>, StateError> {
+        let mut rooms = ROOMS.map(str::to_owned).to_vec();
+        for opened in self.opened.iter() {
+            rooms.push(opened?.0);
+        }
+        Ok(rooms)
+    }
 
-/// Whether there is a room called so.
-///
-/// # Errors
-/// What the store says.
-pub fn exists(store: &Store, room: &str) -> Result<bool, StoreError> {
-    // Only a clean name is a path in the store.
-    let is_name = clean_room(room).is_ok_and(|name| name == room);
-    Ok(ROOMS.contains(&room) || (is_name && store.contains(&opened_path(room))?))
-}
+    /// Whether there is a room called so.
+    pub(crate) fn has_room(&self, room: &str) -> Result<bool, StateError> {
+        // No other name was ever opened, and some could not even be a key.
+        let is_name = clean_room(room).is_ok_and(|name| name == room);
+        Ok(is_name && (ROOMS.contains(&room) || self.opened.contains(room)?))
+    }
 
-/// Opens a room; one that is open already is fine.
-///
-/// # Errors
-/// If there are too many, or what the store says.
-pub fn open(store: &Store, room: &str, at_ms: u64) -> Result<(), ActionError> {
-    store.transaction(|tx| {
-        let is_new = !ROOMS.contains(&room) && !tx.contains(&opened_path(room))?;
-        if is_new && tx.children(ROOT)?.len() >= ROOMS_MAX {
+    /// Opens a room; one that is open already is fine.
+    ///
+    /// # Errors
+    /// If there are too many.
+    pub(crate) fn open_room(&mut self, room: &str, at_ms: u64) -> Result<(), ActionError> {
+        if self.has_room(room)? {
+            return Ok(());
+        }
+        if self.opened.len() >= OPENED_MAX {
             return Err(ActionError::bad_request(
                 "There are rooms enough. Is none of them right?",
             ));
         }
-        if is_new {
-            tx.set(&opened_path(room), &at_ms)?;
+        self.opened.insert(room, &at_ms)?;
+        Ok(())
+    }
+
+    /// The kept messages of a room, oldest first, each with its number.
+    pub(crate) fn messages(&self, room: &str) -> Result<Vec<(u64, Message)>, StateError> {
+        let messages = self.messages.range(all_of(room));
+        let numbered = messages.map(|entry| entry.map(|(id, message)| (id.number, message)));
+        numbered.collect()
+    }
+
+    /// Keeps a message, and forgets what is older than the last [`MESSAGES_KEPT`] of its room.
+    pub(crate) fn keep(&mut self, room: &str, message: &Message) -> Result<(), StateError> {
+        let last = self.messages.range(all_of(room)).next_back().transpose()?;
+        let number = last.map_or(1, |(id, _)| id.number + 1);
+        self.messages.insert((room, number), message)?;
+        if let Some(old) = number.checked_sub(MESSAGES_KEPT) {
+            self.messages.remove((room, old))?;
         }
         Ok(())
-    })?;
-    Ok(())
+    }
 }
 
-/// The kept messages of a room, oldest first, each with its number.
-///
-/// # Errors
-/// What the store says.
-pub fn messages(store: &Store, room: &str) -> Result<Vec<(u64, Message)>, StoreError> {
-    let entries = store.entries(&messages_path(room))?;
-    Ok(entries
-        .into_iter()
-        .filter_map(|(path, message)| Some((number_of(&path)?, message)))
-        .collect())
-}
-
-/// Says something in a room, and forgets what is older than the last [`MESSAGES_KEPT`].
-///
-/// # Errors
-/// What the store says.
-pub fn say(store: &Store, room: &str, message: &Message) -> Result<(), StoreError> {
-    store.transaction(|tx| {
-        let paths = tx.list(&messages_path(room))?;
-        let last = paths
-            .last()
-            .and_then(|path| number_of(path))
-            .unwrap_or_default();
-        for old in paths.iter().rev().skip(MESSAGES_KEPT - 1) {
-            tx.remove(old)?;
-        }
-        // Padded, so that the store's order is the order of time.
-        tx.set(
-            &format!("{}/{:012}", messages_path(room), last + 1),
-            message,
-        )
-    })?;
-    Ok(())
-}
-
-fn messages_path(room: &str) -> String {
-    format!("{ROOT}/{room}/messages")
-}
-
-fn opened_path(room: &str) -> String {
-    format!("{ROOT}/{room}/opened")
-}
-
-fn number_of(path: &str) -> Option<u64> {
-    path.rsplit('/').next()?.parse().ok()
+fn all_of(room: &str) -> RangeInclusive<(&str, u64)> {
+    (room, 0)..=(room, u64::MAX)
 }
 
 #[cfg(test)]
@@ -222,28 +218,31 @@ mod tests {
 
     #[test]
     fn only_the_last_messages_of_each_room_are_kept() {
-        let store = Store::memory();
+        let mut chat = Chat::default();
         for n in 0..MESSAGES_KEPT + 7 {
-            say(&store, "lobby", &message(&n.to_string())).unwrap();
+            for room in ["tea", "tea-cake"] {
+                chat.keep(room, &message(&n.to_string())).expect("kept");
+            }
         }
-        say(&store, "ideas", &message("other")).unwrap();
-        let kept = messages(&store, "lobby").unwrap();
-        assert_eq!(kept.len(), MESSAGES_KEPT);
+        chat.keep("ideas", &message("other")).expect("kept");
+        let kept = chat.messages("tea").expect("messages");
+        assert_eq!(kept.len() as u64, MESSAGES_KEPT);
         assert_eq!((kept[0].0, kept[0].1.text.as_str()), (8, "7"));
-        assert_eq!(kept[MESSAGES_KEPT - 1].1.text, "56");
-        assert_eq!(messages(&store, "ideas").unwrap(), [(1, message("other"))]);
+        assert_eq!(kept[kept.len() - 1].1.text, "56");
+        let other = chat.messages("ideas").expect("messages");
+        assert_eq!(other, [(1, message("other"))]);
     }
 
     #[test]
     fn rooms_are_opened_once_and_not_without_end() {
-        let store = Store::memory();
-        assert_eq!(rooms(&store).unwrap(), ROOMS);
+        let mut chat = Chat::default();
+        assert_eq!(chat.rooms().expect("rooms"), ROOMS);
         for _ in 0..2 {
-            open(&store, "tea", 1).unwrap();
-            open(&store, LOBBY, 1).unwrap();
+            chat.open_room("tea", 1).expect("a room");
+            chat.open_room(LOBBY, 1).expect("a room");
         }
         assert_eq!(
-            rooms(&store).unwrap(),
+            chat.rooms().expect("rooms"),
             ["lobby", "ideas", "off-topic", "tea"]
         );
         for (room, expected) in [
@@ -254,9 +253,10 @@ mod tests {
             ("a/b", false),
             ("", false),
         ] {
-            assert_eq!(exists(&store, room).unwrap(), expected, "{room}");
+            assert_eq!(chat.has_room(room).expect("an answer"), expected, "{room}");
         }
-        let refused = (0..ROOMS_MAX + 1).find_map(|n| open(&store, &format!("room-{n}"), 1).err());
-        assert!(refused.unwrap().message().contains("rooms enough"));
+        let open = |n| chat.open_room(&format!("room-{n}"), 1).err();
+        let refused = (0..=OPENED_MAX).find_map(open).expect("a refusal");
+        assert!(refused.message().contains("rooms enough"), "{refused}");
     }
 }

@@ -1,26 +1,26 @@
 //! What the counter looks like.
 
-use hyperstar::{Action, action};
-use look::{Siblings, bar, foot, here, icon};
+use hyperstar_process::{Action, action};
+use look::{bar, foot, here, icon};
 use maud::{Markup, html};
 
 /// The reels turn by the number's last digits; past that a float in CSS is no longer exact.
 const REEL_TURNS_MAX: u64 = 1_000_000;
 
 /// The page for `count`, looked at by `watching` people.
-pub(crate) fn page(count: i64, watching: usize, siblings: &Siblings) -> Markup {
+pub(crate) fn page(count: i64, watching: usize) -> Markup {
     html! {
         (bar("Counter", here(watching, "watching")))
         section .stage {
             (number(count))
             div .controls {
-                (button("minus", "Count down", "M5 12h14", on_key("counter/dec", "h", "-"), "H"))
-                (button("reset", "Reset to zero", "M4 4v5h5M4.6 15a8 8 0 1 0 1.2-8.2L4 9", on_key("counter/reset", "r", "0"), "R"))
-                (button("plus primary", "Count up", "M12 5v14M5 12h14", on_key("counter/inc", "l", "+"), "L"))
+                (button("minus", "Count down", "M5 12h14", on_key("decrement", "h", "-"), "H"))
+                (button("reset", "Reset to zero", "M4 4v5h5M4.6 15a8 8 0 1 0 1.2-8.2L4 9", on_key("reset", "r", "0"), "R"))
+                (button("plus primary", "Count up", "M12 5v14M5 12h14", on_key("increment", "l", "+"), "L"))
             }
             p .hint { "Open this page twice, or hand its address to someone." }
         }
-        (foot("Counter", siblings))
+        (foot("Counter"))
     }
 }
 

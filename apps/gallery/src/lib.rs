@@ -1,11 +1,15 @@
 //! Starts the examples, each at an address of its own, and says where they are.
 //!
+//! They are processes of one [`Host`] in this program, on one store: the same structs that a node runs as
+//! components.
+//!
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `HYPERSTAR_HOST` | the address to listen on | `127.0.0.1` |
-//! | `HYPERSTAR_PORT` | the first of four ports; 0 takes any free ones | `8080` |
+//! | `HYPERSTAR_PORT` | the first of six ports; 0 takes any free ones | `8080` |
 //! | `HYPERSTAR_DATA` | the folder for what must last | `hyperstar-data` |
 
+mod example;
 mod settings;
 mod welcome;
 
@@ -14,79 +18,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 use hyperstar::{Access, App, ServeError, Server};
+use hyperstar_native::Host;
 use hyperstar_store::Store;
 use look::Siblings;
 
+pub use example::{Example, GRANTS, start};
 pub use settings::Settings;
 
-/// One of the examples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Example {
-    /// A number that all share.
-    Counter,
-    /// Conway's Game of Life, in colours.
-    Life,
-    /// A list that all share, kept on disk.
-    Todo,
-    /// Rooms to talk in, kept on disk.
-    Chat,
-}
-
-impl Example {
-    /// All of them, in the order of their ports.
-    pub const ALL: [Self; 4] = [Self::Counter, Self::Life, Self::Todo, Self::Chat];
-
-    /// What it is called on the pages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Counter => "Counter",
-            Self::Life => "Life",
-            Self::Todo => "Todo",
-            Self::Chat => "Chat",
-        }
-    }
-
-    /// Its place among the ports.
-    pub fn index(self) -> u16 {
-        match self {
-            Self::Counter => 0,
-            Self::Life => 1,
-            Self::Todo => 2,
-            Self::Chat => 3,
-        }
-    }
-
-    /// The file in the data folder, of those that keep something.
-    pub fn file(self) -> Option<&'static str> {
-        match self {
-            Self::Counter | Self::Life => None,
-            Self::Todo => Some("todo.redb"),
-            Self::Chat => Some("chat.redb"),
-        }
-    }
-
-    fn app(self, settings: &Settings, siblings: Siblings) -> anyhow::Result<App> {
-        let store = self.file().map(|file| open(settings, file)).transpose()?;
-        Ok(match (self, store) {
-            (Self::Todo, Some(store)) => todo::app_beside(&store, siblings),
-            (Self::Chat, Some(store)) => chat::app_beside(&store, siblings),
-            (Self::Life, _) => life::app_beside(siblings),
-            _ => counter::app_beside(siblings),
-        })
-    }
-}
-
-fn open(settings: &Settings, file: &str) -> anyhow::Result<Store> {
-    let folder = &settings.data;
-    std::fs::create_dir_all(folder).with_context(|| {
-        format!(
-            "cannot make the data folder {}; name another with HYPERSTAR_DATA",
-            folder.display()
-        )
-    })?;
-    let path = folder.join(file);
-    Store::open(&path).context("the data cannot be had (HYPERSTAR_DATA names another folder)")
-}
+/// The file in the data folder.
+const FILE: &str = "gallery.redb";
 
 /// Serves examples as the environment says, until Ctrl-C or SIGTERM. What is wrong with the
 /// environment, a port or the data folder is printed in one line, with its remedy.
@@ -109,6 +49,7 @@ async fn try_run(examples: &[Example]) -> anyhow::Result<()> {
 /// Examples that listen, ready to answer.
 pub struct Gallery {
     settings: Settings,
+    host: Host,
     exhibits: Vec<Exhibit>,
 }
 
@@ -120,36 +61,42 @@ struct Exhibit {
 }
 
 impl Gallery {
-    /// Takes the ports and opens the data: all of it, or nothing.
+    /// Takes the ports, opens the data and starts the processes: all of it, or nothing.
     ///
     /// # Errors
     /// What cannot be had, and what to do.
     pub async fn bind(settings: Settings, examples: &[Example]) -> anyhow::Result<Self> {
         let mut listening = Vec::new();
-        let mut siblings = Siblings::none();
+        let mut siblings = Siblings::default();
         for &example in examples {
             let address = settings.address(example.index())?;
             let server = Server::bind(address.as_str()).await.map_err(explain)?;
             let address = server.local_addr()?;
-            if examples.len() > 1 {
-                siblings = siblings.and(example.name(), &url(address), address.port());
-            }
+            siblings = siblings.and(example.name(), &url(address), address.port());
             listening.push((example, url(address), server));
         }
+        if examples.len() > 1 {
+            siblings.introduce();
+        }
+        let host = Host::new("gallery", &open(&settings)?);
+        start(&host, examples).await?;
         let exhibits = listening.into_iter().map(|(example, url, server)| {
-            let app = example
-                .app(&settings, siblings.clone())?
-                .monitor("/monitor", Access::Loopback)
-                .metrics("/metrics", Access::Loopback);
+            let app = host.app(example.process())?;
             Ok(Exhibit {
                 example,
                 url,
                 server,
-                app,
+                app: app
+                    .monitor("/monitor", Access::Loopback)
+                    .metrics("/metrics", Access::Loopback),
             })
         });
         let exhibits = exhibits.collect::<anyhow::Result<_>>()?;
-        Ok(Self { settings, exhibits })
+        Ok(Self {
+            settings,
+            host,
+            exhibits,
+        })
     }
 
     /// What to open in a browser: names and addresses.
@@ -191,8 +138,21 @@ impl Gallery {
         while let Some(ended) = serving.join_next().await {
             ended.context("an example broke")??;
         }
+        self.host.stop().await;
         Ok(())
     }
+}
+
+fn open(settings: &Settings) -> anyhow::Result<Store> {
+    let folder = &settings.data;
+    std::fs::create_dir_all(folder).with_context(|| {
+        format!(
+            "cannot make the data folder {}; name another with HYPERSTAR_DATA",
+            folder.display()
+        )
+    })?;
+    let path = folder.join(FILE);
+    Store::open(&path).context("the data cannot be had (HYPERSTAR_DATA names another folder)")
 }
 
 /// The address as a browser on this machine takes it.
@@ -265,13 +225,15 @@ mod tests {
         }
         stop.send(true).unwrap();
         serving.await.unwrap().unwrap();
-        assert!(settings.data.join("chat.redb").exists());
+        assert!(settings.data.join(FILE).exists());
     }
 
     #[tokio::test]
     async fn a_port_in_use_is_said_with_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
         let settings = Settings {
             port: 0,
+            data: folder.path().to_owned(),
             ..Settings::default()
         };
         let first = Gallery::bind(settings.clone(), &[Example::Counter])

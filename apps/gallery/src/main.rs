@@ -1,4 +1,4 @@
-//! All four examples in one process: `cargo run`, and follow a link.
+//! All the examples in one program: `cargo run`, and follow a link.
 
 use std::process::ExitCode;
 

@@ -42,7 +42,7 @@ impl Settings {
         }
         if let Some(port) = set("HYPERSTAR_PORT") {
             settings.port = port.parse().with_context(|| {
-                format!("HYPERSTAR_PORT is `{port}`; it must be a port, from 0 to 65532")
+                format!("HYPERSTAR_PORT is `{port}`; it must be a port, from 0 to 65530")
             })?;
         }
         if let Some(data) = set("HYPERSTAR_DATA") {
@@ -63,7 +63,7 @@ impl Settings {
         };
         let Some(port) = port else {
             bail!(
-                "HYPERSTAR_PORT is {}, which leaves no ports after it; choose one up to 65532",
+                "HYPERSTAR_PORT is {}, which leaves no ports after it; choose one up to 65530",
                 self.port
             );
         };
@@ -111,6 +111,6 @@ mod tests {
             0,
             Err("HYPERSTAR_PORT is `http`"),
         );
-        check(&[("HYPERSTAR_PORT", "65534")], 3, Err("up to 65532"));
+        check(&[("HYPERSTAR_PORT", "65531")], 5, Err("up to 65530"));
     }
 }

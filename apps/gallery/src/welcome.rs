@@ -50,18 +50,15 @@ pub(crate) fn lines(links: &[(Example, String)], settings: &Settings, ink: Ink) 
             ink.paint("36", url)
         );
     }
-    let keeps = links.iter().any(|(example, _)| example.file().is_some());
-    let data = if keeps {
-        format!("Data is kept in {}. ", settings.data.display())
-    } else {
-        String::new()
-    };
     let _ = writeln!(
         out,
         "\n  {}\n",
         ink.paint(
             "2",
-            &format!("{data}Add /monitor to an address to see what it costs. Ctrl-C stops.")
+            &format!(
+                "Data is kept in {}. Add /monitor to an address to see what it costs. Ctrl-C stops.",
+                settings.data.display()
+            )
         )
     );
     out
@@ -72,18 +69,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_are_aligned_and_the_data_named_where_there_is_some() {
+    fn links_are_aligned_and_the_data_is_named() {
         let settings = Settings::default();
         let links: Vec<(Example, String)> = Example::ALL
             .into_iter()
             .map(|e| (e, format!("http://h:{}", e.index())))
             .collect();
-        let expected = "\n  ✦ Hyperstar\n\n    Counter  http://h:0\n    Life     http://h:1\n    Todo     http://h:2\n    \
-                        Chat     http://h:3\n\n  Data is kept in hyperstar-data. Add /monitor to an address to see what it costs. \
+        let expected = "\n  ✦ Hyperstar\n\n    Counter     http://h:0\n    Life        http://h:1\n    Todo        http://h:2\n    \
+                        Chat        http://h:3\n    North bank  http://h:4\n    South bank  http://h:5\n\n  Data is kept in hyperstar-data. Add /monitor to an address to see what it costs. \
                         Ctrl-C stops.\n\n";
         assert_eq!(lines(&links, &settings, Ink::Plain), expected);
         let alone = lines(&links[..1], &settings, Ink::Coloured);
-        assert!(!alone.contains("Data"), "{alone}");
         assert!(alone.contains("\u{1b}[36mhttp://h:0\u{1b}[0m"), "{alone}");
     }
 }

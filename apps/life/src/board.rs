@@ -3,36 +3,36 @@
 //! Pure: no clock, no randomness but the seed that it is given.
 
 /// Cells along each side.
-pub const SIDE: usize = 64;
+pub(crate) const SIDE: usize = 64;
 const CELLS: usize = SIDE * SIDE;
 
 /// How many colours there are.
-pub const COLOURS: usize = 6;
+pub(crate) const COLOURS: usize = 6;
 
 /// The colour of a living cell: a number below [`COLOURS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Colour(u8);
+pub(crate) struct Colour(u8);
 
 impl Colour {
     /// The colour of this number, counted round and round.
-    pub fn of(number: usize) -> Self {
+    pub(crate) fn of(number: usize) -> Self {
         Self(u8::try_from(number % COLOURS).unwrap_or_default())
     }
 
     /// All of them.
-    pub fn all() -> impl Iterator<Item = Self> {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
         (0..COLOURS).map(Self::of)
     }
 
     /// Its number, below [`COLOURS`].
-    pub fn number(self) -> usize {
+    pub(crate) fn number(self) -> usize {
         usize::from(self.0)
     }
 }
 
 /// One place of the world.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Cell {
+pub(crate) enum Cell {
     /// Nothing lives here.
     #[default]
     Empty,
@@ -44,7 +44,7 @@ pub enum Cell {
 
 impl Cell {
     /// The colour of what lives here.
-    pub fn colour(self) -> Option<Colour> {
+    pub(crate) fn colour(self) -> Option<Colour> {
         match self {
             Self::Alive(colour) => Some(colour),
             _ => None,
@@ -53,8 +53,11 @@ impl Cell {
 }
 
 /// The cells of a world without edges: what leaves on one side comes in on the other.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Board {
+///
+/// It is kept as a text that is short where cells repeat.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Board {
     cells: Vec<Cell>,
 }
 
@@ -69,7 +72,7 @@ impl Default for Board {
 impl Board {
     /// A world with life in about a quarter of its places, in drifts of one colour each. The same
     /// seed gives the same world.
-    pub fn random(seed: u64) -> Self {
+    pub(crate) fn random(seed: u64) -> Self {
         let mut noise = Noise(seed);
         // Each colour has a few homes; a cell takes the colour of the nearest.
         let homes: Vec<(usize, usize)> = (0..COLOURS * 2)
@@ -86,17 +89,17 @@ impl Board {
     }
 
     /// The cell at a place; coordinates past an edge come in on the other side.
-    pub fn get(&self, x: usize, y: usize) -> Cell {
+    pub(crate) fn get(&self, x: usize, y: usize) -> Cell {
         self.cells[at(x, y)]
     }
 
     /// Puts a cell at a place.
-    pub fn set(&mut self, x: usize, y: usize, cell: Cell) {
+    pub(crate) fn set(&mut self, x: usize, y: usize, cell: Cell) {
         self.cells[at(x, y)] = cell;
     }
 
     /// How many cells live.
-    pub fn population(&self) -> usize {
+    pub(crate) fn population(&self) -> usize {
         self.cells
             .iter()
             .filter(|cell| cell.colour().is_some())
@@ -106,7 +109,7 @@ impl Board {
     /// The world one generation on. A cell with two or three living neighbours stays, an empty place
     /// with three is born in the colour that most of its parents have.
     #[must_use]
-    pub fn step(&self) -> Self {
+    pub(crate) fn step(&self) -> Self {
         let mut next = Self::default();
         for (x, y) in places() {
             let mut neighbours = [0_u8; COLOURS];
@@ -134,14 +137,14 @@ impl Board {
     }
 
     /// Draws a cross of five cells around a place.
-    pub fn cross(&mut self, x: usize, y: usize, colour: Colour) {
+    pub(crate) fn cross(&mut self, x: usize, y: usize, colour: Colour) {
         for (dx, dy) in CROSS {
             self.set(x % SIDE + dx, y % SIDE + dy, Cell::Alive(colour));
         }
     }
 
     /// Draws crosses along the straight line between two places, both included.
-    pub fn stroke(&mut self, from: (usize, usize), to: (usize, usize), colour: Colour) {
+    pub(crate) fn stroke(&mut self, from: (usize, usize), to: (usize, usize), colour: Colour) {
         let (from, to) = ((from.0 % SIDE, from.1 % SIDE), (to.0 % SIDE, to.1 % SIDE));
         let steps = from.0.abs_diff(to.0).max(from.1.abs_diff(to.1)).max(1);
         let between =
@@ -155,6 +158,63 @@ impl Board {
         }
     }
 }
+
+/// A cell as a letter.
+const LETTERS: &[u8; 2 + COLOURS] = b".*abcdef";
+
+impl From<Board> for String {
+    /// Row by row, a letter for each cell; before one that repeats, how often: `4090.a2*3b`.
+    fn from(board: Board) -> Self {
+        let mut text = Self::new();
+        for run in board.cells.chunk_by(|one, next| one == next) {
+            if run.len() > 1 {
+                text.push_str(&run.len().to_string());
+            }
+            let place = match run[0] {
+                Cell::Empty => 0,
+                Cell::Ember => 1,
+                Cell::Alive(colour) => 2 + colour.number(),
+            };
+            text.push(char::from(LETTERS[place]));
+        }
+        text
+    }
+}
+
+impl TryFrom<String> for Board {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let mut cells = Vec::with_capacity(CELLS);
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            let end = rest.find(|c: char| !c.is_ascii_digit()).ok_or(NO_BOARD)?;
+            let count = match &rest[..end] {
+                "" => 1,
+                digits => digits.parse().map_err(|_| NO_BOARD)?,
+            };
+            let letter = rest.as_bytes()[end];
+            let place = LETTERS.iter().position(|one| *one == letter);
+            let cell = match place.ok_or(NO_BOARD)? {
+                0 => Cell::Empty,
+                1 => Cell::Ember,
+                number => Cell::Alive(Colour::of(number - 2)),
+            };
+            if count > CELLS - cells.len() {
+                return Err(NO_BOARD);
+            }
+            cells.resize(cells.len() + count, cell);
+            rest = &rest[end + 1..];
+        }
+        match cells.len() {
+            CELLS => Ok(Self { cells }),
+            _ => Err(NO_BOARD),
+        }
+    }
+}
+
+const NO_BOARD: &str =
+    "a board is 4,096 cells: letters of `.*abcdef`, before each how often it repeats";
 
 /// One step back on a torus.
 const BACK: usize = SIDE - 1;
@@ -175,7 +235,7 @@ fn at(x: usize, y: usize) -> usize {
 }
 
 /// Every place, row by row.
-pub fn places() -> impl Iterator<Item = (usize, usize)> {
+pub(crate) fn places() -> impl Iterator<Item = (usize, usize)> {
     (0..CELLS).map(|place| (place % SIDE, place / SIDE))
 }
 
@@ -351,5 +411,23 @@ mod tests {
             );
         }
         assert!(after(50, board).population() > 100);
+    }
+
+    #[test]
+    fn a_board_is_kept_as_a_short_text_and_read_back() {
+        let text = |board: &Board| String::from(board.clone());
+        assert_eq!(text(&Board::default()), "4096.");
+        let drawn = drawn(62, 63, &["25"]);
+        assert_eq!(text(&drawn), "4094.cf");
+        let lively = after(3, Board::random(5));
+        for board in [Board::default(), drawn, lively] {
+            assert_eq!(Board::try_from(text(&board)), Ok(board));
+        }
+        let long = "9".repeat(100);
+        for wrong in [
+            "", "4095.", "4097.", "4095.x", "4096", ".4095", "4095.é", "0.4095.", &long,
+        ] {
+            assert!(Board::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use hyperstar::action;
-use look::{Siblings, bar, foot, here, icon};
+use hyperstar_process::action;
+use look::{bar, foot, here, icon};
 use maud::{Markup, html};
 
 use crate::board::{Board, COLOURS, Cell, Colour, SIDE, places};
@@ -22,7 +22,7 @@ const MOVE: &str = "const go = {ArrowLeft: [63, 0], ArrowRight: [1, 0], ArrowUp:
 
 /// The page: the same for everyone, so it is rendered once however many play. Which colour is mine
 /// and where my cursor is are signals.
-pub(crate) fn page(world: &World, watching: usize, siblings: &Siblings) -> Markup {
+pub(crate) fn page(world: &World, watching: usize) -> Markup {
     html! {
         (bar("Game of Life", here(watching, "playing")))
         section .game data-signals="{x: 32, y: 32, ink: 0}" {
@@ -33,18 +33,18 @@ pub(crate) fn page(world: &World, watching: usize, siblings: &Siblings) -> Marku
                 (controls(world.is_running))
             }
         }
-        (foot("Life", siblings))
+        (foot("Life"))
     }
 }
 
 /// One handler for the whole board: 4,096 cells would be 4,096 handlers.
 fn board(board: &Board) -> Markup {
-    let start = || action("life/draw").arg("stroke", "start");
+    let start = || action("draw").arg("stroke", "start");
     html! {
         div #board .board tabindex="0" role="application"
             aria-label="The world. Arrow keys move the cursor, Enter draws a cross."
             data-on:pointerdown=(start().when("evt.button === 0").after_running(POINT))
-            "data-on:pointermove__throttle.40ms"=(action("life/draw").when("evt.buttons & 1").after_running(POINT))
+            "data-on:pointermove__throttle.40ms"=(action("draw").when("evt.buttons & 1").after_running(POINT))
             data-on:keydown={ (MOVE) (start().when("['Enter', ' '].includes(evt.key)").after_running("evt.preventDefault()")) } {
             svg viewBox={ "0 0 " (SIDE) " " (SIDE) } aria-hidden="true" {
                 g #cells transform="translate(.5 .5)" {
@@ -83,7 +83,7 @@ fn inks() -> Markup {
             @for (number, name) in NAMES.iter().enumerate() {
                 button .{ "ink ink-" (number) } type="button" title=(name) aria-label={ "Draw in " (name) }
                     data-preserve-attr="aria-pressed" data-attr:aria-pressed={ "`${$ink === " (number) "}`" }
-                    data-on:click=(action("life/ink").arg("number", number).after_running(format!("$ink = {number}"))) {}
+                    data-on:click=(action("ink").arg("number", number).after_running(format!("$ink = {number}"))) {}
             }
         }
     }
@@ -93,13 +93,13 @@ fn controls(is_running: bool) -> Markup {
     html! {
         div .controls {
             @if is_running {
-                button #run .button.primary type="button" data-on:click=(action("life/pause")) { (icon("M8 5v14M16 5v14")) "Pause" }
+                button #run .button.primary type="button" data-on:click=(action("pause")) { (icon("M8 5v14M16 5v14")) "Pause" }
             } @else {
-                button #run .button.primary type="button" data-on:click=(action("life/run")) { (icon("M7 4.5v15l12-7.5z")) "Run" }
+                button #run .button.primary type="button" data-on:click=(action("run")) { (icon("M7 4.5v15l12-7.5z")) "Run" }
             }
-            button #step .button type="button" data-on:click=(action("life/step")) { (icon("M6 5v14l9-7zM19 5v14")) "Step" }
-            button #random .button type="button" data-on:click=(action("life/random")) { (icon("M4 7h3l9 10h4m0 0-2.5-2.5M20 17l-2.5 2.5M4 17h3l2.5-2.8M13 10l3-3h4m0 0-2.5-2.5M20 7l-2.5 2.5")) "Random" }
-            button #clear .button type="button" data-on:click=(action("life/clear")) { (icon("M6 6l12 12M18 6L6 18")) "Clear" }
+            button #step .button type="button" data-on:click=(action("step")) { (icon("M6 5v14l9-7zM19 5v14")) "Step" }
+            button #random .button type="button" data-on:click=(action("random")) { (icon("M4 7h3l9 10h4m0 0-2.5-2.5M20 17l-2.5 2.5M4 17h3l2.5-2.8M13 10l3-3h4m0 0-2.5-2.5M20 7l-2.5 2.5")) "Random" }
+            button #clear .button type="button" data-on:click=(action("clear")) { (icon("M6 6l12 12M18 6L6 18")) "Clear" }
         }
         p .hint { "Tap or drag on the board: everyone sees your colour." }
     }
@@ -128,11 +128,9 @@ mod tests {
 
     #[test]
     fn a_lively_page_is_a_few_elements_and_some_kilobytes() {
-        let world = World {
-            board: Board::random(1).step(),
-            ..World::default()
-        };
-        let html = page(&world, 1, &Siblings::none()).into_string();
+        let mut world = World::sown(1);
+        world.step();
+        let html = page(&world, 1).into_string();
         assert!(html.len() < 16 * 1024, "{}", html.len());
         assert!(
             html.matches('<').count() < 120,

@@ -3,60 +3,48 @@
 use crate::board::{Board, Colour, SIDE};
 
 /// What everyone who plays shares.
-#[derive(Clone, Debug)]
-pub struct World {
+#[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
+pub(crate) struct World {
     /// The cells.
-    pub board: Board,
+    pub(crate) board: Board,
     /// How many steps were made since the board was last sown or cleared.
-    pub generation: u64,
+    pub(crate) generation: u64,
     /// Whether time moves on.
-    pub is_running: bool,
+    pub(crate) is_running: bool,
 }
 
 impl Default for World {
+    /// A lively one, always the same.
     fn default() -> Self {
-        Self {
-            board: Board::default(),
-            generation: 0,
-            is_running: true,
-        }
+        Self::sown(0)
     }
 }
 
 impl World {
     /// A running world, sown at random.
-    pub fn sown(seed: u64) -> Self {
+    pub(crate) fn sown(seed: u64) -> Self {
         Self {
             board: Board::random(seed),
-            ..Self::default()
+            generation: 0,
+            is_running: true,
         }
     }
 
     /// One generation on.
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.board = self.board.step();
         self.generation += 1;
     }
 
-    /// What the clock does: a step if the world runs. Answers whether anything changed.
-    pub fn tick(&mut self) -> bool {
-        if self.is_running {
-            self.step();
-        }
-        self.is_running
-    }
-
     /// An empty world; running or not as before.
-    pub fn clear(&mut self) {
-        *self = Self {
-            is_running: self.is_running,
-            ..Self::default()
-        };
+    pub(crate) fn clear(&mut self) {
+        self.board = Board::default();
+        self.generation = 0;
     }
 
     /// Draws from one place to the next, or at one place alone. Places that are not on the board, say
     /// of a finger that left it, draw nothing. Answers where the stroke is now.
-    pub fn draw(&mut self, from: Option<Place>, to: Place, colour: Colour) -> Option<Place> {
+    pub(crate) fn draw(&mut self, from: Option<Place>, to: Place, colour: Colour) -> Option<Place> {
         let to = to.on_board()?;
         let from = from.and_then(Place::on_board).unwrap_or(to);
         self.board.stroke(from.pair(), to.pair(), colour);
@@ -65,12 +53,12 @@ impl World {
 }
 
 /// A place as a browser says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
-pub struct Place {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
     /// From the left.
-    pub x: i64,
+    pub(crate) x: i64,
     /// From the top.
-    pub y: i64,
+    pub(crate) y: i64,
 }
 
 impl Place {
@@ -90,15 +78,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_moves_only_while_it_runs() {
+    fn a_world_is_cleared_as_it_runs_or_not() {
         let mut world = World::sown(3);
-        assert!(world.tick());
-        world.is_running = false;
-        let before = world.board.clone();
-        assert!(!world.tick());
-        assert_eq!((world.generation, &world.board), (1, &before));
         world.step();
-        assert_eq!(world.generation, 2);
+        assert_eq!(world.generation, 1);
+        world.is_running = false;
         world.clear();
         assert_eq!(
             (world.generation, world.board.population(), world.is_running),
@@ -111,6 +95,7 @@ mod tests {
         let place = |x, y| Place { x, y };
         let check = |from: Option<Place>, to: Place, population: usize, at: Option<Place>| {
             let mut world = World::default();
+            world.clear();
             assert_eq!(
                 world.draw(from, to, Colour::of(1)),
                 at,

@@ -1,134 +1,90 @@
 //! A list of things to do, kept on disk and shared by everyone who looks; nothing on it is ever lost.
 //!
-//! The page reads the store; an action commits to it; the commit renders exactly the pages that read
-//! what it wrote. Which todos are shown stands in the address, what is half typed in signals, so
-//! neither is disturbed when others change the list.
+//! Which items are shown stands in the address, what is half typed in signals, so neither is disturbed when
+//! others change the list.
 //!
-//! Each action says in its commit what it did, which makes the past something to show: undo, a slider over
-//! what is kept, and links to a moment. Which moment a page shows stands in its address too. All who look
-//! at the same one share a page; it reads a state that never changes, so others' changes render it only
-//! for the range of its slider.
+//! Each change is kept as a step that can be taken back. That makes the past something to show: undo, a
+//! slider over what is kept, and links to a moment. Which moment a page shows stands in its address too. All
+//! who look at the same one share a page.
 
-pub mod list;
+#[cfg(feature = "app")]
+mod list;
+#[cfg(feature = "app")]
 mod page;
+#[cfg(feature = "app")]
 mod past;
+#[cfg(feature = "app")]
 mod strip;
 
-use hyperstar::{ActionCx, ActionError, App, Assets, Cx, Html, Hub, Live, Reply, View, ViewError};
-use hyperstar_store::{CommitId, LogEntry, Snapshot, Store, Timeline};
-use look::Siblings;
-use maud::Markup;
-use serde_json::json;
+use hyperstar_process::hyperapp;
+#[cfg(feature = "app")]
+use {
+    crate::list::{Item, Show},
+    crate::page::Scene,
+    crate::past::{Moment, Step, address},
+    hyperstar_process::{
+        ActionError, Cx, Html, Log, Map, Reply, State, StateError, StatusCode, ViewCx, ViewError,
+        Viewer,
+    },
+    maud::Markup,
+    serde_json::json,
+    std::collections::BTreeSet,
+};
 
-use crate::list::{ROOT, Show};
-use crate::page::Scene;
-use crate::past::address;
-
-#[derive(rust_embed::Embed)]
-#[folder = "assets/"]
-struct Files;
-
-/// The app on this store, running alone.
-pub fn app(store: &Store) -> App {
-    app_beside(store, Siblings::none())
+/// The list, how it came to be so, and who looks at it.
+#[cfg(feature = "app")]
+#[derive(Debug, Default, State)]
+pub struct Todo {
+    items: Map<u64, Item>,
+    /// The number of the item that was added last: none is given twice.
+    last_item: u64,
+    steps: Log<Step>,
+    /// How many changes there are in the steps.
+    changes: u64,
+    #[state(skip)]
+    watching: BTreeSet<String>,
 }
 
-/// The app on this store, with links to the examples that run beside it.
-pub fn app_beside(store: &Store, siblings: Siblings) -> App {
-    let hub = Hub::new();
-    let todos = Todos {
-        store: store.clone(),
-        timeline: Timeline::new(store, ROOT),
-        watching: hub.live(0),
-    };
-
-    let page = View::shared({
-        let todos = todos.clone();
-        move |cx: Cx| todos.page(&cx, &siblings)
-    })
-    .on_join({
-        let watching = todos.watching.clone();
-        move |_| watching.update(|people| *people += 1)
-    })
-    .on_leave({
-        let watching = todos.watching.clone();
-        move |_| watching.update(|people| *people = people.saturating_sub(1))
-    });
-
-    let with_todos = |run: fn(&Todos, &ActionCx) -> Result<Reply, ActionError>| {
-        let todos = todos.clone();
-        move |cx: ActionCx| run(&todos, &cx)
-    };
-    App::new(&hub)
-        .name("todo")
-        .title("Todo")
-        .store(store)
-        .head(look::head("#b4530a"))
-        .assets(Assets::embed::<look::Files>())
-        .assets(Assets::embed::<Files>())
-        .stylesheet("base.css")
-        .stylesheet("style.css")
-        .page("/", page)
-        .action("todo/add", with_todos(Todos::add))
-        .action("todo/edit", with_todos(Todos::edit))
-        .action("todo/toggle", with_todos(Todos::toggle))
-        .action("todo/remove", with_todos(Todos::remove))
-        .action("todo/clear", with_todos(Todos::clear))
-        .action("todo/undo", with_todos(Todos::undo))
-        .action("todo/look", with_todos(Todos::look))
-        .action("todo/restore", with_todos(Todos::restore))
-}
-
-#[derive(Clone)]
-struct Todos {
-    store: Store,
-    timeline: Timeline,
-    watching: Live<usize>,
-}
-
-impl Todos {
+#[hyperapp(name = "Todo", icon = "✅", ui = ["../look/assets", "assets"], features)]
+impl Todo {
     /// The list of now, or with `?at=` as it was.
-    fn page(&self, cx: &Cx, siblings: &Siblings) -> Result<Html, ViewError> {
-        let framed = |content| page::framed(self.watching.get(), siblings, content);
+    #[view("/")]
+    fn page(&self, cx: &ViewCx) -> Result<Html, ViewError> {
+        let framed = |content| Html::from(page::framed(self.watching.len(), content));
         let show = Show::from_query(cx.query("show"));
         let Some(name) = cx.query("at") else {
-            let (list, left) = self.list(&self.store.snapshot(), show, None)?;
-            return Ok(Html::from(framed(list)).title(format!("Todo ({left})")));
+            let items = self.items.entries()?;
+            let left = items.iter().filter(|(_, item)| !item.done).count();
+            let list = framed(self.list(&items, show, None)?);
+            return Ok(list.title(format!("Todo ({left})")));
         };
-        let Some(moment) = past::find(&self.store, name)? else {
-            return Ok(Html::from(framed(strip::lost()))
+        let Some(moment) = self.find(name)? else {
+            return Ok(framed(strip::lost())
                 .title("Todo: not kept")
-                .status(http::StatusCode::NOT_FOUND));
+                .status(StatusCode::NOT_FOUND));
         };
-        let (list, _) = self.list(&moment.state, show, Some(&moment.entry))?;
-        Ok(Html::from(framed(list)).title("Todo, in the past"))
+        let items = self.items_at(moment.number)?;
+        let list = self.list(&items, show, Some(&moment))?;
+        Ok(framed(list).title("Todo, in the past"))
     }
 
-    /// The list of a state, and how many things are left to do.
-    fn list(
-        &self,
-        state: &Snapshot,
-        show: Show,
-        at: Option<&LogEntry>,
-    ) -> Result<(Markup, usize), ViewError> {
-        let todos = list::all(state)?;
-        let left = todos.iter().filter(|(_, todo)| !todo.done).count();
-        let list = page::list(&Scene {
-            todos: &todos,
-            show,
-            moments: &self.timeline.read()?,
-            at,
-        });
-        Ok((list, left))
+    #[join]
+    fn join(&mut self, who: &Viewer) {
+        self.watching.insert(who.tab().to_owned());
+    }
+
+    #[leave]
+    fn leave(&mut self, who: &Viewer) {
+        self.watching.remove(who.tab());
     }
 
     /// What does not fit is said at the field; the field is emptied only of what was taken.
-    fn add(&self, cx: &ActionCx) -> Result<Reply, ActionError> {
-        let typed: String = cx.signal("text")?;
-        match list::clean(&typed) {
-            Ok(text) => {
-                list::add(&self.store, &text)?;
-                Ok(Reply::new().signals(&json!({ "said": typed, "error": "" })))
+    #[action]
+    fn add(&mut self, cx: &Cx, text: String) -> Result<Reply, ActionError> {
+        match list::clean(&text) {
+            Ok(item) => {
+                self.add_item(cx.now_ms(), item)?;
+                Ok(Reply::new().signals(&json!({ "said": text, "error": "" })))
             }
             Err(problem) => Ok(Reply::new()
                 .signals(&json!({ "error": problem }))
@@ -137,60 +93,69 @@ impl Todos {
     }
 
     /// Ends the editing once the new text is kept; until then the field stays open.
-    fn edit(&self, cx: &ActionCx) -> Result<Reply, ActionError> {
-        let typed: String = cx.signal("draft")?;
-        let text = list::clean(&typed).map_err(ActionError::bad_request)?;
-        list::change(&self.store, cx.arg_as("id")?, |todo| todo.text = text)?;
+    #[action]
+    fn edit(&mut self, cx: &Cx, id: u64, draft: &str) -> Result<Reply, ActionError> {
+        let text = list::clean(draft).map_err(ActionError::bad_request)?;
+        self.change_item(cx.now_ms(), id, |item| item.text = text)?;
         Ok(Reply::new().signals(&json!({ "_editing": "" })))
     }
 
     /// The page says what it wants, not "the other way round": two people who tick at once both get a tick.
-    fn toggle(&self, cx: &ActionCx) -> Result<Reply, ActionError> {
-        let done: bool = cx.arg_as("done")?;
-        list::change(&self.store, cx.arg_as("id")?, |todo| todo.done = done)?;
-        Ok(Reply::new())
+    #[action]
+    fn toggle(&mut self, cx: &Cx, id: u64, done: bool) -> Result<(), ActionError> {
+        self.change_item(cx.now_ms(), id, |item| item.done = done)
     }
 
-    fn remove(&self, cx: &ActionCx) -> Result<Reply, ActionError> {
-        list::remove(&self.store, cx.arg_as("id")?)?;
-        Ok(Reply::new())
+    #[action]
+    fn remove(&mut self, cx: &Cx, id: u64) -> Result<(), ActionError> {
+        Ok(self.remove_item(cx.now_ms(), id)?)
     }
 
-    fn clear(&self, _cx: &ActionCx) -> Result<Reply, ActionError> {
-        list::clear_done(&self.store)?;
-        Ok(Reply::new())
+    #[action]
+    fn clear(&mut self, cx: &Cx) -> Result<(), ActionError> {
+        Ok(self.clear_done(cx.now_ms())?)
     }
 
-    /// As with [`Todos::toggle`]: what somebody else has just undone is not undone twice.
-    fn undo(&self, cx: &ActionCx) -> Result<Reply, ActionError> {
-        let what: CommitId = cx.arg_as("what")?;
-        if self.timeline.read()?.is_undone(what) {
-            return Ok(Reply::new().unchanged());
-        }
-        past::undo(&self.store, what)?;
-        Ok(Reply::new())
+    /// As with [`Todo::toggle`]: what somebody else has just undone is not undone twice.
+    #[action]
+    fn undo(&mut self, cx: &Cx, what: u64) -> Result<(), ActionError> {
+        self.undo_step(cx.now_ms(), what)
     }
 
     /// Has the tab show the moment that its slider was moved to. Nothing changes for anybody else.
-    fn look(&self, cx: &ActionCx) -> Result<Reply, ActionError> {
-        let place: i64 = cx.signal("place")?;
-        let moments = self.timeline.read()?;
-        let at = match (u64::try_from(place), moments.numbers()) {
+    #[action]
+    fn look(&self, place: i64, show: Option<&str>) -> Result<Reply, StateError> {
+        let past = self.past()?;
+        let at = match u64::try_from(place) {
             // The oldest may have been let go meanwhile; the end of the slider is now.
-            (Ok(place), Some(numbers)) => moments.get(place.max(*numbers.start())),
+            Ok(place) if place <= past.newest => self.moment(place.max(past.oldest))?,
             _ => None,
         };
-        let show = Show::from_query(cx.arg("show"));
-        let there = address(show, at.map(|entry| entry.id));
+        let there = address(Show::from_query(show), at.map(|moment| moment.number));
         Ok(Reply::new()
             .signals(&json!({ "_answered": place }))
             .go(&there)
             .unchanged())
     }
 
-    fn restore(&self, cx: &ActionCx) -> Result<Reply, ActionError> {
-        past::restore(&self.store, cx.arg("at").unwrap_or_default())?;
-        let show = Show::from_query(cx.arg("show"));
-        Ok(Reply::new().go(&address(show, None)))
+    /// Makes the list what it was.
+    #[action]
+    fn restore(&mut self, cx: &Cx, at: &str, show: Option<&str>) -> Result<Reply, ActionError> {
+        self.restore_moment(cx.now_ms(), at)?;
+        Ok(Reply::new().go(&address(Show::from_query(show), None)))
+    }
+
+    fn list(
+        &self,
+        items: &[(u64, Item)],
+        show: Show,
+        at: Option<&Moment>,
+    ) -> Result<Markup, StateError> {
+        Ok(page::list(&Scene {
+            items,
+            show,
+            past: &self.past()?,
+            at,
+        }))
     }
 }

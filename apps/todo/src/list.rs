@@ -1,30 +1,27 @@
-//! The list: what a todo is, what may stand in it, and how it is kept. Each change says in the history
-//! what was done.
+//! The list: what may stand on it, and what can be done to it. Each change says what was done.
 
-use hyperstar::ActionError;
-use hyperstar_store::{Snapshot, Store, StoreError};
+use hyperstar_process::{ActionError, StateError};
 use serde::{Deserialize, Serialize};
 
-/// The longest text of a todo, in characters.
-pub const TEXT_CHARS_MAX: usize = 140;
-/// The most todos that are kept.
-pub const TODOS_MAX: usize = 200;
+use crate::Todo;
 
-/// What the list is kept below.
-pub(crate) const ROOT: &str = "todos";
+/// The longest text of an item, in characters.
+pub(crate) const TEXT_CHARS_MAX: usize = 140;
+/// The most items that are on the list.
+pub(crate) const ITEMS_MAX: u64 = 200;
 
 /// Something to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Todo {
+pub(crate) struct Item {
     /// What.
-    pub text: String,
+    pub(crate) text: String,
     /// Whether it was done.
-    pub done: bool,
+    pub(crate) done: bool,
 }
 
-/// Which todos a page shows.
+/// Which items a page shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Show {
+pub(crate) enum Show {
     /// All of them.
     #[default]
     All,
@@ -36,10 +33,10 @@ pub enum Show {
 
 impl Show {
     /// All of them, in the order of the page.
-    pub const EACH: [Self; 3] = [Self::All, Self::Active, Self::Done];
+    pub(crate) const EACH: [Self; 3] = [Self::All, Self::Active, Self::Done];
 
     /// From the query of an address; what is not known shows all.
-    pub fn from_query(text: Option<&str>) -> Self {
+    pub(crate) fn from_query(text: Option<&str>) -> Self {
         Self::EACH
             .into_iter()
             .find(|show| Some(show.word()) == text)
@@ -47,7 +44,7 @@ impl Show {
     }
 
     /// Its word in an address.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::All => "all",
             Self::Active => "active",
@@ -55,12 +52,12 @@ impl Show {
         }
     }
 
-    /// Whether a todo is among them.
-    pub fn shows(self, todo: &Todo) -> bool {
+    /// Whether an item is among them.
+    pub(crate) fn shows(self, item: &Item) -> bool {
         match self {
             Self::All => true,
-            Self::Active => !todo.done,
-            Self::Done => todo.done,
+            Self::Active => !item.done,
+            Self::Done => item.done,
         }
     }
 }
@@ -69,7 +66,7 @@ impl Show {
 ///
 /// # Errors
 /// A sentence for the person, if nothing is left or it is too long.
-pub fn clean(typed: &str) -> Result<String, String> {
+pub(crate) fn clean(typed: &str) -> Result<String, String> {
     let words: Vec<&str> = typed
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())
@@ -87,122 +84,68 @@ pub fn clean(typed: &str) -> Result<String, String> {
     Ok(text)
 }
 
-/// All todos of a state, now's or the past's, oldest first, each with its number.
-///
-/// # Errors
-/// What the store says.
-pub fn all(state: &Snapshot) -> Result<Vec<(u64, Todo)>, StoreError> {
-    let entries = state.entries(ROOT)?;
-    Ok(entries
-        .into_iter()
-        .filter_map(|(path, todo)| Some((number_of(&path)?, todo)))
-        .collect())
-}
-
-/// Adds a todo at the end.
-///
-/// # Errors
-/// If the list is full, or what the store says.
-pub fn add(store: &Store, text: &str) -> Result<(), ActionError> {
-    store.transaction(|tx| {
-        let paths = tx.list(ROOT)?;
-        if paths.len() >= TODOS_MAX {
+impl Todo {
+    /// Adds an item at the end.
+    ///
+    /// # Errors
+    /// If the list is full.
+    pub(crate) fn add_item(&mut self, at_ms: u64, text: String) -> Result<(), ActionError> {
+        if self.items.len() >= ITEMS_MAX {
             return Err(full());
         }
-        let last = paths
-            .last()
-            .and_then(|path| number_of(path))
-            .unwrap_or_default();
-        tx.set_message(format!("Add {text}"))?;
-        Ok(tx.set(
-            &path_of(last + 1),
-            &Todo {
-                text: text.to_owned(),
-                done: false,
-            },
-        )?)
-    })?;
-    Ok(())
+        self.last_item += 1;
+        let what = format!("Add {text}");
+        let item = Item { text, done: false };
+        Ok(self.take(at_ms, what, vec![(self.last_item, Some(item))])?)
+    }
+
+    /// Changes one item.
+    ///
+    /// # Errors
+    /// If it is not there any more.
+    pub(crate) fn change_item(
+        &mut self,
+        at_ms: u64,
+        number: u64,
+        change: impl FnOnce(&mut Item),
+    ) -> Result<(), ActionError> {
+        let Some(before) = self.items.get(number)? else {
+            return Err(ActionError::not_found("Somebody has just removed it."));
+        };
+        let mut item = before.clone();
+        change(&mut item);
+        let what = match (before.done, item.done) {
+            (false, true) => format!("Tick {}", item.text),
+            (true, false) => format!("Untick {}", item.text),
+            _ => format!("Change {} to {}", before.text, item.text),
+        };
+        Ok(self.take(at_ms, what, vec![(number, Some(item))])?)
+    }
+
+    /// Removes one item; one that is not there is fine.
+    pub(crate) fn remove_item(&mut self, at_ms: u64, number: u64) -> Result<(), StateError> {
+        let Some(item) = self.items.get(number)? else {
+            return Ok(());
+        };
+        self.take(at_ms, format!("Remove {}", item.text), vec![(number, None)])
+    }
+
+    /// Removes all that are done.
+    pub(crate) fn clear_done(&mut self, at_ms: u64) -> Result<(), StateError> {
+        let items = self.items.entries()?.into_iter();
+        let done: Vec<_> = items
+            .filter(|(_, item)| item.done)
+            .map(|(number, _)| (number, None))
+            .collect();
+        self.take(at_ms, format!("Clear {} done", done.len()), done)
+    }
 }
 
 /// What a person is told who would have more on the list than it takes.
 pub(crate) fn full() -> ActionError {
     ActionError::bad_request(format!(
-        "The list is full: {TODOS_MAX} things are enough for anyone. Clear what is done."
+        "The list is full: {ITEMS_MAX} things are enough for anyone. Clear what is done."
     ))
-}
-
-/// Changes one todo.
-///
-/// # Errors
-/// If it is not there any more, or what the store says.
-pub fn change(
-    store: &Store,
-    number: u64,
-    change: impl FnOnce(&mut Todo),
-) -> Result<(), ActionError> {
-    store.transaction(|tx| {
-        let path = path_of(number);
-        let Some(mut todo) = tx.get::<Todo>(&path)? else {
-            return Err(ActionError::not_found("Somebody has just removed it."));
-        };
-        let before = todo.clone();
-        change(&mut todo);
-        if todo == before {
-            return Ok(());
-        }
-        tx.set_message(match (before.done, todo.done) {
-            (false, true) => format!("Tick {}", todo.text),
-            (true, false) => format!("Untick {}", todo.text),
-            _ => format!("Change {} to {}", before.text, todo.text),
-        })?;
-        Ok(tx.set(&path, &todo)?)
-    })?;
-    Ok(())
-}
-
-/// Removes one todo; one that is not there is fine.
-///
-/// # Errors
-/// What the store says.
-pub fn remove(store: &Store, number: u64) -> Result<(), StoreError> {
-    store.transaction(|tx| {
-        let path = path_of(number);
-        if let Some(todo) = tx.get::<Todo>(&path)? {
-            tx.set_message(format!("Remove {}", todo.text))?;
-            tx.remove(&path)?;
-        }
-        Ok::<_, StoreError>(())
-    })?;
-    Ok(())
-}
-
-/// Removes all that are done.
-///
-/// # Errors
-/// What the store says.
-pub fn clear_done(store: &Store) -> Result<(), StoreError> {
-    store.transaction(|tx| {
-        let mut todos = tx.entries::<Todo>(ROOT)?;
-        todos.retain(|(_, todo)| todo.done);
-        if !todos.is_empty() {
-            tx.set_message(format!("Clear {} done", todos.len()))?;
-        }
-        for (path, _) in todos {
-            tx.remove(&path)?;
-        }
-        Ok::<_, StoreError>(())
-    })?;
-    Ok(())
-}
-
-/// Padded, so that the store's order is the order of time.
-fn path_of(number: u64) -> String {
-    format!("{ROOT}/{number:010}")
-}
-
-fn number_of(path: &str) -> Option<u64> {
-    path.rsplit('/').next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -233,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_word_in_the_address_chooses_what_is_shown() {
-        let done = Todo {
+        let done = Item {
             text: "a".to_owned(),
             done: true,
         };
@@ -249,89 +192,88 @@ mod tests {
     }
 
     #[test]
-    fn todos_are_kept_in_the_order_in_which_they_were_added() {
-        let store = Store::memory();
+    fn items_are_kept_in_the_order_in_which_they_were_added() {
+        let mut todo = Todo::default();
         for text in ["a", "b", "c"] {
-            add(&store, text).unwrap();
+            todo.add_item(0, text.to_owned()).expect("room");
         }
-        let texts = || -> Vec<(u64, String, bool)> {
-            all(&store.snapshot())
-                .unwrap()
-                .into_iter()
-                .map(|(number, todo)| (number, todo.text, todo.done))
+        todo.change_item(0, 2, |item| item.done = true)
+            .expect("there");
+        todo.change_item(0, 1, |item| item.text = "A".to_owned())
+            .expect("there");
+        let texts = |todo: &Todo| -> Vec<(u64, String, bool)> {
+            let items = todo.items.entries().expect("a list").into_iter();
+            items
+                .map(|(number, item)| (number, item.text, item.done))
                 .collect()
         };
-        change(&store, 2, |todo| todo.done = true).unwrap();
-        change(&store, 1, |todo| todo.text = "A".to_owned()).unwrap();
         assert_eq!(
-            texts(),
+            texts(&todo),
             [
                 (1, "A".to_owned(), false),
                 (2, "b".to_owned(), true),
                 (3, "c".to_owned(), false)
             ]
         );
-        clear_done(&store).unwrap();
-        remove(&store, 1).unwrap();
-        remove(&store, 1).unwrap();
-        assert_eq!(texts(), [(3, "c".to_owned(), false)]);
-        assert!(
-            change(&store, 2, |_| ())
-                .unwrap_err()
-                .message()
-                .contains("removed")
-        );
-        add(&store, "d").unwrap();
-        assert_eq!(texts()[1].0, 4);
+        todo.clear_done(0).expect("cleared");
+        todo.remove_item(0, 3).expect("removed");
+        todo.remove_item(0, 3).expect("gone already");
+        assert_eq!(texts(&todo), [(1, "A".to_owned(), false)]);
+        let refused = todo.change_item(0, 2, |_| ()).expect_err("gone");
+        assert!(refused.message().contains("removed"), "{refused}");
+        todo.add_item(0, "d".to_owned()).expect("room");
+        assert_eq!(texts(&todo)[1].0, 4, "no number is given twice");
     }
 
     #[test]
     fn each_change_says_what_was_done_and_nothing_is_no_change() {
-        let store = Store::memory();
-        add(&store, "milk").unwrap();
-        change(&store, 1, |todo| todo.done = true).unwrap();
-        change(&store, 1, |todo| todo.done = true).unwrap();
-        change(&store, 1, |todo| todo.done = false).unwrap();
-        change(&store, 1, |todo| todo.text = "oats".to_owned()).unwrap();
-        clear_done(&store).unwrap();
-        remove(&store, 1).unwrap();
-        remove(&store, 1).unwrap();
+        let mut todo = Todo::default();
+        let tick = |todo: &mut Todo, number, done| {
+            todo.change_item(0, number, |item| item.done = done)
+                .expect("there");
+        };
+        todo.add_item(0, "milk".to_owned()).expect("room");
+        tick(&mut todo, 1, true);
+        tick(&mut todo, 1, true);
+        tick(&mut todo, 1, false);
+        todo.change_item(0, 1, |item| item.text = "oats".to_owned())
+            .expect("there");
+        todo.clear_done(0).expect("cleared");
+        todo.remove_item(0, 1).expect("removed");
+        todo.remove_item(0, 1).expect("gone already");
         for text in ["a", "b"] {
-            add(&store, text).unwrap();
+            todo.add_item(0, text.to_owned()).expect("room");
         }
-        for number in 1..=2 {
-            change(&store, number, |todo| todo.done = true).unwrap();
-        }
-        clear_done(&store).unwrap();
-        let log = store.log("").unwrap();
-        let said: Vec<String> = log.map(|entry| entry.unwrap().message).collect();
+        tick(&mut todo, 2, true);
+        tick(&mut todo, 3, true);
+        todo.clear_done(0).expect("cleared");
+        let said: Vec<String> = (1..)
+            .map_while(|number| todo.moment(number).expect("an answer"))
+            .map(|moment| moment.step.what)
+            .collect();
         let expected = [
-            "Clear 2 done",
-            "Tick b",
-            "Tick a",
-            "Add b",
-            "Add a",
-            "Remove oats",
-            "Change milk to oats",
-            "Untick milk",
-            "Tick milk",
             "Add milk",
+            "Tick milk",
+            "Untick milk",
+            "Change milk to oats",
+            "Remove oats",
+            "Add a",
+            "Add b",
+            "Tick a",
+            "Tick b",
+            "Clear 2 done",
         ];
         assert_eq!(said, expected);
     }
 
     #[test]
     fn a_full_list_says_so() {
-        let store = Store::memory();
-        for n in 0..TODOS_MAX {
-            add(&store, &n.to_string()).unwrap();
+        let mut todo = Todo::default();
+        for n in 0..ITEMS_MAX {
+            todo.add_item(0, n.to_string()).expect("room");
         }
-        assert!(
-            add(&store, "one more")
-                .unwrap_err()
-                .message()
-                .contains("full")
-        );
-        assert_eq!(all(&store.snapshot()).unwrap().len(), TODOS_MAX);
+        let refused = todo.add_item(0, "one more".to_owned()).expect_err("full");
+        assert!(refused.message().contains("full"), "{refused}");
+        assert_eq!(todo.items.len(), ITEMS_MAX);
     }
 }

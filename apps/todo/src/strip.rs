@@ -1,13 +1,12 @@
 //! The strip below the list: undo, the slider over the past, and what stands above a list of the past.
 
-use hyperstar::{Action, action};
-use hyperstar_store::{CommitId, LogEntry, Moments};
+use hyperstar_process::{Action, action};
 use look::clock::rfc3339;
 use look::icon;
 use maud::{Markup, html};
 
 use crate::list::Show;
-use crate::past::{address, short, what};
+use crate::past::{Moment, Past, Step, address};
 
 /// Keeps the place that the slider was moved to, whatever becomes of the slider meanwhile. Its end is now.
 const SLID: &str = "$place = +el.value < +el.max ? +el.value : -1";
@@ -24,54 +23,51 @@ const OLDER: &str = "M15 6l-6 6 6 6";
 const NEWER: &str = "M9 6l6 6-6 6";
 const LINK: &str = "M10 13a5 5 0 0 0 7.5.5l3-3a5 5 0 0 0-7-7l-1.7 1.7M14 11a5 5 0 0 0-7.5-.5l-3 3a5 5 0 0 0 7 7l1.7-1.7";
 
-/// The strip. `at` is the commit whose state is shown; now, if there is none.
+/// The strip. `at` is the moment that is shown; now, if there is none.
 ///
-/// It costs the same however long the history is: the slider has numbers, and the page has names of what
-/// is shown and of its neighbours alone.
-pub(crate) fn strip(moments: &Moments, at: Option<&LogEntry>, show: Show) -> Markup {
-    let (oldest, newest) = moments.numbers().unwrap_or(1..=1).into_inner();
-    let place = match at {
-        Some(entry) => moments.number_at(entry.version).unwrap_or(oldest),
-        None => newest,
-    };
-    let shown = at.or(moments.last());
-    let older = place.checked_sub(1).and_then(|number| moments.get(number));
-    let newer = moments.get(place + 1).filter(|_| place + 1 < newest);
+/// It costs the same however long the history is: the slider has numbers, and the page has addresses of
+/// what is shown and of its neighbours alone.
+pub(crate) fn strip(past: &Past, at: Option<&Moment>, show: Show) -> Markup {
+    let place = at.map_or(past.newest, |moment| moment.number);
+    let shown = at.or(past.last.as_ref());
+    let older = Some(place - 1).filter(|number| *number >= past.oldest);
+    let newer = Some(place + 1).filter(|number| *number < past.newest);
     html! {
         section .history aria-label="History" {
             div .travel {
-                @if at.is_none() { (undo(moments.undoable())) }
-                (step("Older", OLDER, older.map(|entry| address(show, Some(entry.id)))))
-                (slider(oldest, newest, place, at, show))
-                (step("Newer", NEWER, at.map(|_| address(show, newer.map(|entry| entry.id)))))
+                @if at.is_none() { (undo(past.undoable.as_ref())) }
+                (step("Older", OLDER, older.map(|number| address(show, Some(number)))))
+                (slider(past, place, at, show))
+                (step("Newer", NEWER, at.map(|_| address(show, newer))))
             }
             div .told {
                 p #moment { (label(at, shown)) }
-                @if let Some(entry) = shown { (copy(entry.id)) }
+                @if let Some(moment) = shown { (copy(moment.number)) }
             }
         }
     }
 }
 
-fn undo(next: Option<&LogEntry>) -> Markup {
+fn undo(next: Option<&Moment>) -> Markup {
     let told = match next {
-        Some(entry) => format!("Undo: {}", what(entry)),
+        Some(moment) => format!("Undo: {}", moment.step.what),
         None => "Nothing to undo".to_owned(),
     };
     // The page says what it wants undone: two people who press at once undo the same.
-    let call = next.map(|entry| action("todo/undo").arg("what", entry.id));
+    let call = next.map(|moment| action("undo").arg("what", moment.number));
     html! {
         button #undo .button type="button" disabled[next.is_none()] title=(told) aria-label=(told)
             data-on:click=[call.as_ref().map(Action::to_string)] { (icon(BACK)) span { "Undo" } }
     }
 }
 
-fn slider(oldest: u64, newest: u64, place: u64, at: Option<&LogEntry>, show: Show) -> Markup {
+fn slider(past: &Past, place: u64, at: Option<&Moment>, show: Show) -> Markup {
     let told = match at {
-        Some(entry) => format!("{}: {}", written(entry), what(entry)),
+        Some(Moment { step, .. }) => format!("{}: {}", written(step), step.what),
         None => "Now".to_owned(),
     };
-    let look = action("todo/look").arg("show", show.word());
+    let look = action("look").arg("show", show.word());
+    let (oldest, newest) = (past.oldest, past.newest);
     let is_still = oldest == newest;
     // A slider without a range stands at its beginning, and now is at the end.
     let oldest = if is_still {
@@ -101,35 +97,33 @@ fn step(name: &str, line: &str, to: Option<String>) -> Markup {
     }
 }
 
-fn label(at: Option<&LogEntry>, shown: Option<&LogEntry>) -> Markup {
+fn label(at: Option<&Moment>, shown: Option<&Moment>) -> Markup {
     html! {
         @match (at, shown) {
-            (Some(entry), _) => { (ago(entry)) ": " b { (what(entry)) } }
-            (None, Some(last)) => { b { "Now" } " \u{b7} " (what(last)) ", " (ago(last)) }
+            (Some(moment), _) => { (ago(moment)) ": " b { (moment.step.what) } }
+            (None, Some(last)) => { b { "Now" } " \u{b7} " (last.step.what) ", " (ago(last)) }
             (None, None) => { "Nothing has happened yet." }
         }
     }
 }
 
-fn copy(commit: CommitId) -> Markup {
+fn copy(number: u64) -> Markup {
     html! {
-        a #copy .copy href=(address(Show::All, Some(commit))) title="A link to the list as it is shown" data-on:click=(COPY) {
+        a #copy .copy href=(address(Show::All, Some(number))) title="A link to the list as it is shown" data-on:click=(COPY) {
             (icon(LINK)) span data-text="$_copied ? 'Copied' : 'Copy link'" { "Copy link" }
         }
     }
 }
 
 /// What stands above a list of the past, in place of the field for what is new.
-pub(crate) fn banner(entry: &LogEntry, show: Show) -> Markup {
-    let restore = action("todo/restore")
-        .arg("at", entry.id)
-        .arg("show", show.word());
+pub(crate) fn banner(Moment { number, step }: &Moment, show: Show) -> Markup {
+    let restore = action("restore").arg("at", number).arg("show", show.word());
     html! {
         div #past .card.banner role="status" {
             (icon(CLOCK))
             p { b { "You are looking at the past." } " "
-                time id={ "at-" (short(entry.id)) } datetime=(rfc3339(ms(entry))) data-ignore-morph
-                    data-init="el.textContent = new Date(el.dateTime).toLocaleString([], {dateStyle: 'medium', timeStyle: 'short'})" { (written(entry)) } }
+                time id={ "at-" (number) } datetime=(rfc3339(step.at_ms)) data-ignore-morph
+                    data-init="el.textContent = new Date(el.dateTime).toLocaleString([], {dateStyle: 'medium', timeStyle: 'short'})" { (written(step)) } }
             div .ways {
                 a #now .button href=(address(show, None)) data-hs-go="replace" { "Back to now" }
                 button #restore .button.primary type="button" data-on:click=(restore) { "Bring this back" }
@@ -152,19 +146,15 @@ pub(crate) fn lost() -> Markup {
     }
 }
 
-fn ago(entry: &LogEntry) -> Markup {
+fn ago(Moment { number, step }: &Moment) -> Markup {
     html! {
-        time id={ "ago-" (short(entry.id)) } datetime=(rfc3339(ms(entry))) data-ignore-morph
-            "data-on-interval__duration.20s.leading"=(AGO) { (written(entry)) }
+        time id={ "ago-" (number) } datetime=(rfc3339(step.at_ms)) data-ignore-morph
+            "data-on-interval__duration.20s.leading"=(AGO) { (written(step)) }
     }
 }
 
 /// For who has no JavaScript: where the person is it is another hour than where the server is.
-fn written(entry: &LogEntry) -> String {
-    let at = rfc3339(ms(entry));
+fn written(step: &Step) -> String {
+    let at = rfc3339(step.at_ms);
     format!("{} {} UTC", &at[..10], &at[11..16])
-}
-
-fn ms(entry: &LogEntry) -> u64 {
-    u64::try_from(entry.time_ms).unwrap_or_default()
 }

@@ -67,8 +67,7 @@ pub(crate) fn read(manifest_dir: &Path) -> Result<Crate, BuildError> {
     let mut command = Command::new(cargo::program());
     command
         .args(["metadata", "--format-version", "1", "--filter-platform"])
-        .args([crate::toolchain::TARGET, "--manifest-path"])
-        .arg(&manifest)
+        .arg(crate::toolchain::TARGET)
         .current_dir(manifest_dir);
     cargo::forget_surroundings(&mut command);
     let output = command.output().map_err(cargo::no_program)?;

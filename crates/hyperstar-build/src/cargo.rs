@@ -46,10 +46,10 @@ pub(crate) fn compile(
     crate_: &Crate,
     manifest: &Path,
     toolchain: Toolchain,
-    output: &Path,
+    build_dir: &Path,
     options: &BuildOptions<'_>,
 ) -> Result<Compiled, BuildError> {
-    let mut command = command(manifest, toolchain, output, options);
+    let mut command = command(manifest, toolchain, build_dir, options);
     command.current_dir(&crate_.manifest_dir);
     let mut child = command.spawn().map_err(no_program)?;
     let words = listen(&mut child);
@@ -88,7 +88,7 @@ fn lacks_app(words: &str, app: &str) -> bool {
 fn command(
     manifest: &Path,
     toolchain: Toolchain,
-    output: &Path,
+    build_dir: &Path,
     options: &BuildOptions<'_>,
 ) -> Command {
     let mut command = Command::new(program());
@@ -100,7 +100,7 @@ fn command(
         .arg("--manifest-path")
         .arg(manifest)
         .arg("--target-dir")
-        .arg(output.join("build"));
+        .arg(build_dir);
     let profile = if options.release {
         command.arg("--release");
         FAST

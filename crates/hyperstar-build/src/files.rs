@@ -1,6 +1,6 @@
 //! Files, with errors that name them.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -39,6 +39,14 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Keeps other builds out of a folder, which is made if it is not there, until the file is dropped.
+pub(crate) fn lock(folder: &Path) -> Result<File, BuildError> {
+    fs::create_dir_all(folder).map_err(|source| failed(folder, source))?;
+    let path = folder.join(".hyperstar-lock");
+    let locked = File::create(&path).and_then(|file| file.lock().map(|()| file));
+    locked.map_err(|source| failed(&path, source))
 }
 
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, BuildError> {

@@ -50,6 +50,9 @@ pub struct BuildOptions<'a> {
     pub release: bool,
     /// Where build output goes. None: where cargo puts that of the crate.
     pub target_dir: Option<PathBuf>,
+    /// Where what is compiled goes, for apps to share: the second one compiles only itself. None: with the rest of
+    /// the output.
+    pub build_dir: Option<PathBuf>,
     /// Features of the crate beside those that it names itself.
     pub features: Vec<String>,
     /// What the crate is.
@@ -67,6 +70,7 @@ impl BuildOptions<'_> {
             manifest_dir: manifest_dir.into(),
             release: false,
             target_dir: None,
+            build_dir: None,
             features: Vec::new(),
             entry: Entry::App,
             color: false,
@@ -81,6 +85,7 @@ impl fmt::Debug for BuildOptions<'_> {
             .field("manifest_dir", &self.manifest_dir)
             .field("release", &self.release)
             .field("target_dir", &self.target_dir)
+            .field("build_dir", &self.build_dir)
             .field("features", &self.features)
             .field("entry", &self.entry)
             .finish_non_exhaustive()
@@ -154,9 +159,16 @@ pub fn build(options: &BuildOptions<'_>) -> Result<Built, BuildError> {
         Entry::App => wrapper::write(&crate_, &output)?,
         Entry::Own => crate_.manifest_dir.join("Cargo.toml"),
     };
-    let compiled = cargo::compile(&crate_, &manifest, toolchain, &output, options)?;
-    (options.progress)(Progress::Encoding);
+    let build_dir = match &options.build_dir {
+        Some(build_dir) => files::absolute(build_dir)?,
+        None => output.join("build"),
+    };
+    // Until the module is read: that of another app of this name would take its place.
+    let lock = files::lock(&build_dir)?;
+    let compiled = cargo::compile(&crate_, &manifest, toolchain, &build_dir, options)?;
     let module = files::read(&compiled.module)?;
+    drop(lock);
+    (options.progress)(Progress::Encoding);
     let bytes = encode::component(&module, options.entry)?;
     let profile = if options.release { "release" } else { "dev" };
     let file = format!("{}.wasm", crate_.app.name);

@@ -12,6 +12,8 @@ use crate::progress::Work;
 use crate::text::{bytes, file_name, hex};
 
 /// Build an app into a component
+///
+/// What is compiled is kept in `~/.cache/hyperstar`, for all apps: the second one compiles only itself.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  hyperstar build\n  hyperstar build apps/chat --release")]
 pub(crate) struct Args {
@@ -63,7 +65,8 @@ impl Args {
 
 /// Builds the app in a folder, showing how far it is.
 pub(crate) fn component(dir: &Path, release: bool) -> Result<Built> {
-    let work = Work::begin(format!("building `{}`", file_name(dir)));
+    let shown = folder_name(dir);
+    let work = Work::begin(format!("building `{shown}`"));
     let progress = |progress: Progress<'_>| match progress {
         Progress::AddingTarget(target) => work.doing(&format!("adding the target {target}")),
         Progress::Compiling { done, total, name } => work.step(name, done as u64, total as u64),
@@ -75,6 +78,7 @@ pub(crate) fn component(dir: &Path, release: bool) -> Result<Built> {
         release,
         color,
         progress: &progress,
+        build_dir: cache().map(|cache| cache.join("build")),
         ..BuildOptions::new(dir)
     });
     match built {
@@ -86,13 +90,24 @@ pub(crate) fn component(dir: &Path, release: bool) -> Result<Built> {
         Err(BuildError::Compile(words)) => {
             drop(work);
             compiler_says(&words);
-            bail!(
-                "`{}` was not built; the compiler says above why",
-                file_name(dir)
-            );
+            bail!("`{shown}` was not built; the compiler says above why");
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The folder for what can be made again: `$XDG_CACHE_HOME/hyperstar`, else `~/.cache/hyperstar`.
+fn cache() -> Option<PathBuf> {
+    let set = |name| Some(PathBuf::from(std::env::var_os(name)?)).filter(|path| path.is_absolute());
+    let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
+    Some(cache?.join("hyperstar"))
+}
+
+/// What a folder is called, wherever we stand.
+fn folder_name(dir: &Path) -> String {
+    let whole = dir.canonicalize();
+    let name = whole.as_ref().ok().and_then(|dir| dir.file_name());
+    file_name(name.map_or(dir, Path::new))
 }
 
 /// The address that an app's manifest gives it.

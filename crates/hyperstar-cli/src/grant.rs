@@ -1,10 +1,11 @@
-//! `hyperstar grant` and `revoke`: which app may message which.
+//! `hyperstar grant`, `grants` and `revoke`: which app may message which.
 
 use anyhow::Result;
 use hyperstar_node::{Request, Update};
 
 use crate::home::Home;
-use crate::out::Out;
+use crate::out::{FAINT, NAME, Out};
+use crate::text::Safe;
 
 /// Let one app message another
 ///
@@ -40,10 +41,47 @@ impl Grant {
     }
 }
 
+/// Show which apps may message which
+#[derive(clap::Args)]
+pub(crate) struct Grants {
+    /// Print each grant as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    home: Home,
+}
+
+impl Grants {
+    pub(crate) fn run(&self, out: &mut Out) -> Result<()> {
+        for update in self.home.connect()?.ask(&Request::Grants)? {
+            let Update::Grant(grant) = update? else {
+                continue;
+            };
+            if self.json {
+                writeln!(out, "{}", serde_json::to_string(&grant)?)?;
+                continue;
+            }
+            let handlers = match grant.handlers.as_slice() {
+                [] => "all".to_owned(),
+                handlers => handlers.join(", "),
+            };
+            writeln!(
+                out,
+                "{FAINT}{:>4}{FAINT:#}  {NAME}{}{NAME:#} -> {NAME}{}{NAME:#}  {}",
+                grant.id,
+                Safe(&grant.holder),
+                Safe(&grant.target),
+                Safe(&handlers)
+            )?;
+        }
+        Ok(())
+    }
+}
+
 /// Take a grant back, and all that was made of it
 #[derive(clap::Args)]
 pub(crate) struct Revoke {
-    /// What `hyperstar grant` has printed
+    /// What `hyperstar grant` has printed, and `hyperstar grants` shows
     id: u64,
     #[command(flatten)]
     home: Home,

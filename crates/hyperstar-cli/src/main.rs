@@ -11,6 +11,7 @@
 mod background;
 mod bs;
 mod build;
+mod demo;
 mod grant;
 mod home;
 mod inject;
@@ -57,6 +58,7 @@ enum Command {
     Run(run::Args),
     Bs(bs::Args),
     Test(test::Args),
+    Demo(demo::Args),
     Node(node::Args),
     Install(install::Args),
     #[command(visible_alias = "s")]
@@ -70,6 +72,7 @@ enum Command {
     Ps(ps::Args),
     ViewApi(view_api::Args),
     Grant(grant::Grant),
+    Grants(grant::Grants),
     Revoke(grant::Revoke),
     Store(store::Args),
     /// Print the script that completes commands in a shell
@@ -107,6 +110,7 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Run(args) => args.run(),
         Command::Bs(args) => args.run(&mut out),
         Command::Test(args) => args.run(&mut out),
+        Command::Demo(args) => args.run(&mut out),
         Command::Node(args) => args.run(&mut out),
         Command::Install(args) => args.run(&mut out),
         Command::Start(args) => args.run(&mut out),
@@ -117,6 +121,7 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Ps(args) => args.run(&mut out),
         Command::ViewApi(args) => args.run(&mut out),
         Command::Grant(args) => args.run(&mut out),
+        Command::Grants(args) => args.run(&mut out),
         Command::Revoke(args) => args.run(),
         Command::Store(args) => {
             let code = args.run(&mut out)?;

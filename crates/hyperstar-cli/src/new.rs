@@ -82,6 +82,11 @@ fn write(folder: &Path, files: &[(&str, String)]) -> Result<()> {
     written.with_context(|| format!("`{name}` cannot be written"))
 }
 
+/// Where this program was built, which need not be there any more.
+pub(crate) fn own_checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 /// Where an app's dependencies come from.
 pub(crate) enum Sources {
     /// The registry, in this version.
@@ -93,13 +98,12 @@ pub(crate) enum Sources {
 impl Sources {
     /// The checkout that this program was built in, as long as it is there.
     fn own() -> Self {
-        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let version = concat!(
             env!("CARGO_PKG_VERSION_MAJOR"),
             ".",
             env!("CARGO_PKG_VERSION_MINOR")
         );
-        Self::checkout(&checkout).unwrap_or(Self::Published(version))
+        Self::checkout(&own_checkout()).unwrap_or(Self::Published(version))
     }
 
     fn checkout(path: &Path) -> Result<Self> {

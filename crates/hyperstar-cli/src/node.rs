@@ -70,32 +70,10 @@ impl Args {
 
     fn serve(&self, out: &mut Out) -> Result<()> {
         let home = self.home.path()?;
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
-        tracing_subscriber::fmt()
-            .compact()
-            .with_env_filter(filter)
-            .with_writer(io::stderr)
-            .init();
-        let runtime = Runtime::new().context("the system refuses what a node needs")?;
-        runtime.block_on(async {
-            let mut config = NodeConfig::new(&home);
-            config.name.clone_from(&self.name);
-            let node = Node::open(config).await?;
-            let server = match self.port {
-                Some(port) => Server::bind(("127.0.0.1", port)).await,
-                None => bind_near(PORT).await,
-            };
-            let server = server?.shutdown(node.stopped().cancelled_owned());
-            let port = server
-                .local_addr()
-                .context("it is not known where the node listens")?
-                .port();
-            if self.port.is_none() && port != PORT {
-                say(format_args!(
-                    "port {PORT} is taken; `--port` chooses another"
-                ));
-            }
-            let url = format!("http://localhost:{port}/");
+        let mut config = NodeConfig::new(&home);
+        config.name.clone_from(&self.name);
+        serve(config, self.port, async |_, port| {
+            let url = url(port);
             if self.json {
                 let line = Line {
                     name: &self.name,
@@ -108,13 +86,49 @@ impl Args {
                 writeln!(out, "{} runs at {url}", self.name)?;
                 writeln!(out, "  it lives in {}; Ctrl-C ends it", file_name(&home))?;
             }
-            out.finish()?;
-            let stopping = node.clone();
-            tokio::spawn(async move { end_on_signals(&stopping).await });
-            node.serve(server).await?;
-            Ok(())
+            Ok(out.finish()?)
         })
     }
+}
+
+/// Where the node's own page is.
+pub(crate) fn url(port: u16) -> String {
+    format!("http://localhost:{port}/")
+}
+
+/// Runs a node until a signal. `begin` is told it and its port once both are had, before pages are served.
+pub(crate) fn serve(
+    config: NodeConfig,
+    port: Option<u16>,
+    begin: impl AsyncFnOnce(&Node, u16) -> Result<()>,
+) -> Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
+    tracing_subscriber::fmt()
+        .compact()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
+    let runtime = Runtime::new().context("the system refuses what a node needs")?;
+    runtime.block_on(async {
+        let node = Node::open(config).await?;
+        let server = match port {
+            Some(port) => Server::bind(("127.0.0.1", port)).await,
+            None => bind_near(PORT).await,
+        };
+        let server = server?.shutdown(node.stopped().cancelled_owned());
+        let bound = server.local_addr();
+        let bound = bound.context("it is not known where the node listens")?;
+        if port.is_none() && bound.port() != PORT {
+            say(format_args!(
+                "port {PORT} is taken; `--port` chooses another"
+            ));
+        }
+        begin(&node, bound.port()).await?;
+        let stopping = node.clone();
+        tokio::spawn(async move { end_on_signals(&stopping).await });
+        node.serve(server).await?;
+        Ok(())
+    })
 }
 
 /// The first signal ends what is under way well, the second everything.

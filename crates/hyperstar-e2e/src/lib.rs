@@ -9,7 +9,7 @@
 //! use hyperstar_e2e::{Chrome, Server, SECOND, build_binary};
 //!
 //! let gallery = Server::new(build_binary("gallery").await?)?;
-//! let mut gallery = gallery.ports("HYPERSTAR_PORT", 4)?;
+//! let mut gallery = gallery.ports("HYPERSTAR_PORT", 6)?;
 //! gallery.start().await?;
 //! let chrome = Chrome::launch().await?;
 //! let (alice, bob) = (chrome.user().await?.tab().await?, chrome.user().await?.tab().await?);

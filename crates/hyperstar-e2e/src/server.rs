@@ -36,7 +36,7 @@ const LINES_MAX: usize = 1_000;
 /// # async fn example() -> anyhow::Result<()> {
 /// use hyperstar_e2e::{SECOND, Server, build_binary};
 /// let gallery = Server::new(build_binary("gallery").await?)?;
-/// let mut gallery = gallery.ports("HYPERSTAR_PORT", 4)?.env("RUST_LOG", "info");
+/// let mut gallery = gallery.ports("HYPERSTAR_PORT", 6)?.env("RUST_LOG", "info");
 /// gallery.start().await?;
 /// println!("the second app is at {}", gallery.url_at(1, "/"));
 /// gallery.kill_9().await?;

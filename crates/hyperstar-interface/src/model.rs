@@ -172,7 +172,7 @@ pub enum Trigger {
     WsClient,
     /// An event of a chain.
     Eth,
-    /// A tab that opens a page of the app.
+    /// A tab that opens a page of the app. It is told again to a process that begins anew.
     Join,
     /// A tab that has left.
     Leave,

@@ -31,12 +31,13 @@ use words::{escaped, prose};
 const OWN_NAMES: [&str; 3] = ["json", "address", "call-error"];
 
 /// The cases of `call-error`, as the SDK's `CallError` has them.
-const CALL_ERRORS: [&str; 9] = [
+const CALL_ERRORS: [&str; 10] = [
     "Timeout",
     "Offline",
     "NoProcess",
     "NoHandler",
     "Denied",
+    "Stopped",
     "Busy",
     "Cycle",
     "Crashed",
@@ -54,6 +55,7 @@ const OWN_TYPES: &str = "  /// Any JSON, as text.
     no-process(string),
     no-handler(string),
     denied(string),
+    stopped,
     busy,
     cycle,
     crashed,

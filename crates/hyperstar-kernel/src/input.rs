@@ -170,6 +170,11 @@ pub enum Origin {
     Outside,
     /// A process at another node, by a name that no process here has. It needs a grant.
     Process(Name),
+    /// A process of this node, in the midst of its turn, which stands still until this is answered. It is sent
+    /// at once, before that turn is kept; it ends with the first deadline of what the turn was given, and what
+    /// would come back to the process meanwhile gets [`Cycle`](CallError::Cycle). The host cancels the request if
+    /// the turn ends before.
+    Turn(Name),
 }
 
 /// How a turn ended.

@@ -28,7 +28,7 @@ impl Payload {
                 .sum(),
             _ => 0,
         };
-        (self.body.len() + head + 128) as u64
+        (self.body.len() + head) as u64 + abi::NOTICE_HEAD_BYTES
     }
 }
 

@@ -15,14 +15,12 @@ use hyperstar_process::abi::{self, Response, Turn};
 use hyperstar_process::sys::Level;
 
 use crate::convert::{self, Frame, Payload};
+use crate::gateway;
 use crate::host::Host;
 use crate::instance::Crash;
 use crate::mail::{self, MailError};
 use crate::place::check_change;
 use crate::process::{Flight, Living, Process, Status};
-
-/// A process with more room than this for notices is not told how much; by itself it sends no more in a turn.
-const ROOM_UNSAID: usize = 256;
 
 /// Whose task a chain of jobs runs on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,6 +28,41 @@ enum Ride {
     Own,
     /// That of somebody who asks: it runs one turn and its commit, and not those of others.
     Lent,
+}
+
+/// Requests that the kernel has not been told of yet.
+#[must_use = "somebody waits for them"]
+pub(crate) struct Asked {
+    host: Option<Host>,
+}
+
+impl Asked {
+    /// Tells the kernel, and does at once what that takes, if nothing of it has to wait; what has to goes on by
+    /// itself.
+    pub(crate) async fn run(mut self) {
+        let Some(host) = self.host.take_if(|host| !host.has_crowd()) else {
+            return;
+        };
+        let tasks = host.tasks().clone();
+        // A task of its own would only be waited for, and wakes a thread that has nothing else to do.
+        let mut driving = Box::pin(host.drive_asked(Ride::Lent));
+        let polled = poll_fn(|cx| Poll::Ready(driving.as_mut().poll(cx))).await;
+        if polled.is_pending() {
+            tasks.spawn(driving);
+        }
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        let Some(host) = self.host.take() else { return };
+        let tasks = host.tasks().clone();
+        tasks.spawn(async move {
+            // Of those who were answered together some ask again: they do so first.
+            tokio::task::yield_now().await;
+            host.drive_asked(Ride::Own).await;
+        });
+    }
 }
 
 /// Something that takes time.
@@ -52,28 +85,13 @@ impl Host {
         }
     }
 
-    /// Has the kernel told of a request, and does at once what that takes, if nothing of it has to wait; what has
-    /// to goes on by itself. Those that come at the same time are told together: one turn takes them, and one
-    /// commit keeps them.
-    pub(crate) async fn request(&self, request: Request<Payload>) {
-        if !self.note(request) {
-            return;
-        }
-        let host = self.clone();
-        if self.has_crowd() {
-            self.tasks().spawn(async move {
-                // Of those who were answered together some ask again: they do so first.
-                tokio::task::yield_now().await;
-                host.drive_asked(Ride::Own).await;
-            });
-            return;
-        }
-        // A task of its own would only be waited for, and wakes a thread that has nothing else to do.
-        let mut driving = Box::pin(host.drive_asked(Ride::Lent));
-        let polled = poll_fn(|cx| Poll::Ready(driving.as_mut().poll(cx))).await;
-        if polled.is_pending() {
-            self.tasks().spawn(driving);
-        }
+    /// Notes a request for the kernel, which is told of it when what this returns is run, or dropped. Requests
+    /// that come at the same time are told together: one turn takes them, and one commit keeps them.
+    pub(crate) fn put(&self, request: Request<Payload>) -> Option<Asked> {
+        let is_first = self.note(request);
+        is_first.then(|| Asked {
+            host: Some(self.clone()),
+        })
     }
 
     fn spawn(&self, job: Job) {
@@ -104,8 +122,9 @@ impl Host {
                 Job::Commit(process, incarnation, record) => {
                     let committed = self.commit(&process, incarnation, &record).await;
                     for effect in self.hear(committed) {
-                        // Nobody is given a turn, so nothing of it takes time.
-                        self.carry_out(effect);
+                        if let Some(job) = self.carry_out(effect) {
+                            self.spawn(job);
+                        }
                     }
                     // Those who were answered may ask again: the next commit is theirs too.
                     tokio::task::yield_now().await;
@@ -218,6 +237,7 @@ impl Host {
             Ok(done) => {
                 process.set_status(Status::Running);
                 self.hub().notify(process.topic());
+                gateway::introduce(self, process);
                 Ok(done)
             }
             Err(crash) => Err(crash.to_string()),
@@ -255,10 +275,9 @@ impl Host {
         events: Vec<Event<Payload, Response>>,
         room: Room,
     ) -> Input<Payload, Response> {
-        let told = (room.messages < ROOM_UNSAID).then_some(abi::Event::Room {
-            notices: room.messages as u64,
-            bytes: room.weight_bytes,
-        });
+        let (notices, bytes) = (room.messages as u64, room.weight_bytes);
+        let is_short = notices < abi::NOTICES_UNSAID || bytes < abi::NOTICE_BYTES_UNSAID;
+        let told = is_short.then_some(abi::Event::Room { notices, bytes });
         let events = events.into_iter().filter_map(convert::event);
         let events: Vec<abi::Event> = told.into_iter().chain(events).collect();
         let outcome = match self.run(process, incarnation, events).await {

@@ -10,7 +10,7 @@ use ::http::header::{CONTENT_TYPE, REFERER};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyperstar::{ActionCx, ActionError, App, Assets, Cx, Html, Reply, View, ViewError};
-use hyperstar_interface::{Audience as Shown, Trigger};
+use hyperstar_interface::{Audience as Shown, Interface, Trigger};
 use hyperstar_process::abi::{ActionHead, Audience, CallError, Origin, RenderRequest, Viewer};
 use sha2::{Digest, Sha256};
 
@@ -87,45 +87,81 @@ fn files(mut app: App, program: &dyn Program) -> App {
     app.assets(Assets::owned(owned)).head(head)
 }
 
-/// Tells a process who comes and goes, if it wants to know.
-fn hooks(host: &Host, process: &Arc<Process>, mut page: View) -> View {
-    let program = process.program();
-    let handler_of = |trigger: &Trigger| {
-        let handlers = program.interface().handlers.iter();
-        let mut handlers = handlers.filter(|handler| handler.triggers.contains(trigger));
-        handlers.next().map(|handler| handler.name.clone())
+/// Tells a process who comes and goes, if it wants to know. What it answers to who comes, that tab is sent.
+fn hooks(host: &Host, process: &Arc<Process>, page: View) -> View {
+    let interface = process.program().interface().clone();
+    let handles = |trigger: &Trigger| handler_of(&interface, trigger).is_some();
+    if !handles(&Trigger::Join) && !handles(&Trigger::Leave) {
+        return page;
+    }
+    let come = (host.clone(), process.clone());
+    let go = (host.clone(), process.clone());
+    page.on_join(move |who| {
+        let (host, process) = &come;
+        process.present().insert(who.id().to_owned(), who.clone());
+        tell(host, process, &Trigger::Join, who);
+    })
+    .on_leave(move |who| {
+        let (host, process) = &go;
+        process.present().remove(who.id());
+        tell(host, process, &Trigger::Leave, who);
+    })
+}
+
+/// Tells a process that begins anew who is there.
+pub(crate) fn introduce(host: &Host, process: &Arc<Process>) {
+    let present: Vec<_> = process.present().values().cloned().collect();
+    for who in present {
+        tell(host, process, &Trigger::Join, who);
+    }
+}
+
+fn handler_of(interface: &Interface, trigger: &Trigger) -> Option<String> {
+    let mut handlers = interface.handlers.iter();
+    let found = handlers.find(|handler| handler.triggers.contains(trigger));
+    found.map(|handler| handler.name.clone())
+}
+
+/// It is asked before this returns, so that it hears of things in their order.
+fn tell(host: &Host, process: &Arc<Process>, trigger: &Trigger, who: hyperstar::Viewer) {
+    let Some(handler) = handler_of(process.program().interface(), trigger) else {
+        return;
     };
-    let tell = |handler: String| {
-        let (host, process) = (host.clone(), process.clone());
-        move |who: hyperstar::Viewer| {
-            let (host, process, handler) = (host.clone(), process.clone(), handler.clone());
-            let tasks = host.tasks().clone();
-            tasks.spawn(async move {
-                let origin = Origin::Action(ActionHead {
-                    viewer: viewer_of(&who),
-                    path: String::new(),
-                    arguments: Vec::new(),
-                });
-                let ask = Ask {
-                    origin,
-                    handler,
-                    body: b"{}".to_vec(),
-                    timeout_ms: ANSWER_MS,
-                    key: None,
-                };
-                if let Err(error) = host.ask(process.id(), ask).await {
-                    tracing::debug!(process = process.id(), %error, "who came or went is not known");
-                }
-            });
+    let origin = Origin::Action(ActionHead {
+        viewer: viewer_of(&who),
+        path: String::new(),
+        arguments: Vec::new(),
+    });
+    let asking = host.ask(
+        process.id(),
+        Ask {
+            origin,
+            handler,
+            body: b"{}".to_vec(),
+            timeout_ms: ANSWER_MS,
+            key: None,
+        },
+    );
+    let process = process.clone();
+    let answered = async move {
+        let told = match asking.await {
+            Ok(response) => Reply::from_response(response).map_err(|error| error.detail()),
+            Err(error) => Err(error.to_string()),
+        };
+        match told {
+            Ok(reply) => {
+                who.send(reply);
+            }
+            Err(error) => {
+                tracing::debug!(
+                    process = process.id(),
+                    error,
+                    "who came or went is not known"
+                );
+            }
         }
     };
-    if let Some(handler) = handler_of(&Trigger::Join) {
-        page = page.on_join(tell(handler));
-    }
-    if let Some(handler) = handler_of(&Trigger::Leave) {
-        page = page.on_leave(tell(handler));
-    }
-    page
+    host.tasks().spawn(answered);
 }
 
 fn page(host: &Host, process: &Arc<Process>, view: u32, shown: Shown) -> View {
@@ -231,8 +267,15 @@ async fn act(
         timeout_ms: ANSWER_MS,
         key: cx.key(),
     };
-    let response = host.ask(process.id(), ask).await.map_err(refused)?;
-    Reply::from_response(response)
+    let answer = host.ask(process.id(), ask).await.map_err(refused);
+    let reply = answer.and_then(Reply::from_response);
+    let failed = |error: &ActionError| error.status().is_server_error();
+    if reply.as_ref().is_err_and(failed) {
+        // Said of this process alone, or every page of the host would render.
+        host.hub().notify(process.topic());
+    }
+    // What a turn changed was announced when it was kept.
+    reply.map(Reply::unchanged)
 }
 
 fn refused(error: CallError) -> ActionError {

@@ -208,6 +208,8 @@ impl Host {
         check_name(name)?;
         let name: Arc<str> = name.into();
         let place = Place::of(&name);
+        // What a host before has done on the same open store counts, whoever has waited for it.
+        self.store().settle()?;
         let memory = mail::read(self.store(), &place)?;
         let logs = Arc::new(Logs::new(&name));
         let reach = Reach::new(
@@ -391,28 +393,25 @@ impl Host {
         self.tell(Input::GrantsUpTo(GrantId(id)));
     }
 
-    /// Asks a process, as somebody outside.
+    /// Asks a process, as somebody outside. It is asked before this returns: questions come in the order of
+    /// the calls.
     ///
     /// # Errors
     /// [`CallError`].
     ///
     /// # Cancel safety
     /// If the future is dropped, the process is told that nobody waits; what it has done stays.
-    pub async fn ask(&self, name: &str, ask: Ask) -> Result<Response, CallError> {
-        let ticket = Ticket(self.inner.tickets.fetch_add(1, Ordering::Relaxed));
-        let (answer, answered) = oneshot::channel();
-        self.waiting().insert(ticket, answer);
-        let waiting = Waiting {
-            host: self,
-            ticket,
-            is_answered: false,
-        };
+    pub fn ask(
+        &self,
+        name: &str,
+        ask: Ask,
+    ) -> impl Future<Output = Result<Response, CallError>> + Send + use<> {
         let payload = Payload {
             origin: Some(ask.origin),
             body: ask.body,
         };
-        self.request(Request {
-            ticket,
+        let request = Request {
+            ticket: self.ticket(),
             to: name.into(),
             origin: From::Outside,
             handler: ask.handler.into(),
@@ -420,9 +419,69 @@ impl Host {
             payload,
             timeout_ms: Some(ask.timeout_ms),
             key: ask.key.map(Name::from),
-        })
-        .await;
-        waiting.end(answered, name).await
+        };
+        self.request(request)
+    }
+
+    /// Asks `handler` of a process in the name of another one, `from`, which is in the midst of its turn and
+    /// stands still until it is answered: for programs of other languages, whose calls are calls of functions.
+    /// The body and the answer are JSON.
+    ///
+    /// Guarantee: `from` needs the grants that any call of it needs; it ends with the deadline of what its turn
+    /// is for, after 30 s at the latest; and what would come back to `from` meanwhile is refused as
+    /// [`CallError::Cycle`]. It has happened even if that turn fails afterwards.
+    ///
+    /// # Errors
+    /// [`CallError`]; [`CallError::Stopped`] too if `from` has no turn.
+    ///
+    /// # Cancel safety
+    /// As [`Host::ask`].
+    pub async fn ask_in_turn(
+        &self,
+        from: &str,
+        to: &str,
+        handler: &str,
+        body: Vec<u8>,
+    ) -> Result<Vec<u8>, CallError> {
+        let payload = Payload { origin: None, body };
+        let request = Request {
+            ticket: self.ticket(),
+            to: to.into(),
+            origin: From::Turn(from.into()),
+            handler: handler.into(),
+            weight_bytes: payload.weight(),
+            payload,
+            timeout_ms: None,
+            key: None,
+        };
+        let answer = self.request(request).await;
+        answer.map(|response| response.body)
+    }
+
+    fn ticket(&self) -> Ticket {
+        Ticket(self.inner.tickets.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// It is asked before this returns.
+    fn request(
+        &self,
+        request: Request<Payload>,
+    ) -> impl Future<Output = Result<Response, CallError>> + Send + use<> {
+        let (ticket, to) = (request.ticket, request.to.clone());
+        let (answer, answered) = oneshot::channel();
+        self.waiting().insert(ticket, answer);
+        let waiting = Waiting {
+            host: self.clone(),
+            ticket,
+            is_answered: false,
+        };
+        let asked = self.put(request);
+        async move {
+            if let Some(asked) = asked {
+                asked.run().await;
+            }
+            waiting.end(answered, to).await
+        }
     }
 
     /// Renders a page of a process. It goes on to its end if nobody waits any longer: an instance that is left
@@ -677,7 +736,7 @@ impl Host {
             body: body.to_string().into_bytes(),
         };
         self.tell(Input::Request(Request {
-            ticket: Ticket(self.inner.tickets.fetch_add(1, Ordering::Relaxed)),
+            ticket: self.ticket(),
             to: to.clone(),
             origin: From::Outside,
             handler: "process_ended".into(),
@@ -752,22 +811,22 @@ impl fmt::Debug for Host {
 }
 
 /// Somebody who waits for an answer. Dropped before it came, it takes the question back.
-struct Waiting<'a> {
-    host: &'a Host,
+struct Waiting {
+    host: Host,
     ticket: Ticket,
     is_answered: bool,
 }
 
-impl Waiting<'_> {
+impl Waiting {
     async fn end(
         mut self,
         answered: oneshot::Receiver<Result<Response, CallError>>,
-        name: &str,
+        name: Name,
     ) -> Result<Response, CallError> {
         let answer = answered.await;
         self.is_answered = true;
         match answer {
-            Ok(Err(CallError::NoProcess(_))) => Err(CallError::NoProcess(name.to_owned())),
+            Ok(Err(CallError::NoProcess(_))) => Err(CallError::NoProcess(name.to_string())),
             Ok(answer) => answer,
             // The host has ended.
             Err(_) => Err(CallError::Crashed),
@@ -775,7 +834,7 @@ impl Waiting<'_> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
         if !self.is_answered {
             self.host.waiting().remove(&self.ticket);

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyperstar_interface::Interface;
+pub use hyperstar_interface::Interface;
 use hyperstar_process::abi::{Asset, Event, Page, RenderError, RenderRequest, Start, Turn};
 use hyperstar_process::sys::Level;
 

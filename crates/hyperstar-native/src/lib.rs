@@ -73,6 +73,7 @@ mod process;
 mod run;
 
 pub use host::{Ask, Host, HostError, Options};
+pub use hyperstar_kernel::{ExitPolicy, Restart};
 pub use log::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX, LogLine};
 pub use mail::MailError;
 pub use native::Native;

@@ -1,7 +1,9 @@
 //! A process as its host knows it.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use hyperstar::Viewer;
 use hyperstar_interface::Interface;
 use hyperstar_kernel::Incarnation;
 use hyperstar_process::abi::Change;
@@ -30,6 +32,8 @@ pub(crate) struct Process {
     /// The last instance that was asked for, and what ends whatever it is doing.
     life: Mutex<Option<(Incarnation, CancellationToken)>>,
     status: watch::Sender<Status>,
+    /// Who looks at its pages, by the ids of their tabs.
+    present: Mutex<HashMap<String, Viewer>>,
 }
 
 /// An instance.
@@ -92,6 +96,7 @@ impl Process {
             flight: Mutex::new(None),
             life: Mutex::new(None),
             status: watch::Sender::new(Status::Stopped),
+            present: Mutex::default(),
         }
     }
 
@@ -139,6 +144,11 @@ impl Process {
 
     pub(crate) fn set_status(&self, status: Status) {
         self.status.send_replace(status);
+    }
+
+    /// Who looks at its pages, by the ids of their tabs.
+    pub(crate) fn present(&self) -> MutexGuard<'_, HashMap<String, Viewer>> {
+        self.present.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins a life. What ends it is in the answer.

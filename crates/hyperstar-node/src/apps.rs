@@ -19,7 +19,7 @@ use hyperstar_native::instance::BoxFuture;
 use hyperstar_process::abi::CallError;
 use serde_json::{Map, Value};
 use wasmtime::StoreContextMut;
-use wasmtime::component::types::{ComponentFunc, ComponentItem, Type};
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, Linker, Val};
 
 use crate::check::LoadError;
@@ -33,24 +33,11 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// The package that apps' WIT is in.
 pub(crate) const PACKAGE: &str = "hyperstar-app:";
 
-/// The apps that a component may call by their WIT.
-#[derive(Clone)]
-pub struct Apps {
-    /// What they can be asked.
-    pub interfaces: Vec<Arc<Interface>>,
-    /// Carries the calls out.
-    pub calls: Arc<dyn HostCalls>,
-}
+/// Carries out calls of one process by another, which stands still until it is answered.
+pub trait HostCalls: fmt::Debug + Send + Sync {
+    /// What the app can be asked whose WIT is in this package, `hyperstar-app:counter`; `None` if there is none.
+    fn interface(&self, package: &str) -> Option<Interface>;
 
-impl fmt::Debug for Apps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.interfaces.iter().map(|interface| &interface.name);
-        f.debug_list().entries(names).finish()
-    }
-}
-
-/// Carries out a call of one process by another, which stands still until it is answered.
-pub trait HostCalls: Send + Sync {
     /// Asks `handler` of the process `to` in the name of `from`, which the host has named itself. The
     /// body and the answer are JSON.
     ///
@@ -73,24 +60,22 @@ pub(crate) fn link(
     linker: &mut Linker<Guest>,
     component: &Component,
     engine: &wasmtime::Engine,
-    apps: &Apps,
+    calls: &Arc<dyn HostCalls>,
 ) -> Result<(), LoadError> {
     for (name, item) in component.component_type().imports(engine) {
         if !name.starts_with(PACKAGE) {
             continue;
         }
         let path = name.split('@').next().unwrap_or(name);
-        let found = apps
-            .interfaces
-            .iter()
-            .find(|interface| path.strip_suffix("/api") == Some(Wit::new(interface).package()));
+        let package = path.strip_suffix("/api");
+        let found = package.and_then(|package| calls.interface(package));
         let (Some(interface), ComponentItem::ComponentInstance(instance)) = (found, item.ty) else {
             return Err(LoadError::Import {
                 name: name.to_owned(),
                 remedy: "install the app that it calls first",
             });
         };
-        let wit = Wit::new(interface);
+        let wit = Wit::new(&interface);
         let mut planner = Planner::new(&wit);
         let failed = |error: wasmtime::Error| LoadError::Interface(format!("{error:#}"));
         let mut linked = linker.instance(name).map_err(failed)?;
@@ -98,11 +83,11 @@ pub(crate) fn link(
             let ComponentItem::ComponentFunc(ty) = item.ty else {
                 continue;
             };
-            let call = Call::plan(interface, &wit, &mut planner, function, &ty, apps)?;
+            let call = Call::plan(&interface, &wit, &mut planner, function, &ty, calls)?;
             let call = Arc::new(call);
-            let define = linked.func_new_async(function, move |cx, ty, params, results| {
+            let define = linked.func_new_async(function, move |cx, _, params, results| {
                 let call = call.clone();
-                Box::new(async move { call.perform(cx, ty, params, results).await })
+                Box::new(async move { call.perform(cx, params, results).await })
             });
             define.map_err(failed)?;
         }
@@ -128,7 +113,7 @@ impl Call {
         planner: &mut Planner<'_>,
         function: &str,
         ty: &ComponentFunc,
-        apps: &Apps,
+        calls: &Arc<dyn HostCalls>,
     ) -> Result<Self, LoadError> {
         let handler = wit.handler(function);
         let handler = handler.and_then(|name| {
@@ -152,14 +137,13 @@ impl Call {
             handler: handler.name.clone(),
             params,
             returns: planner.returned(&handler.returns)?,
-            calls: apps.calls.clone(),
+            calls: calls.clone(),
         })
     }
 
     async fn perform(
         &self,
         mut cx: StoreContextMut<'_, Guest>,
-        ty: ComponentFunc,
         params: &[Val],
         results: &mut [Val],
     ) -> wasmtime::Result<()> {
@@ -172,7 +156,7 @@ impl Call {
         if let Some(slot) = results.first_mut() {
             *slot = Val::Result(match outcome {
                 Ok(val) => Ok(val.map(Box::new)),
-                Err(error) => Err(Some(Box::new(error_val(error, &ty)))),
+                Err(error) => Err(Some(Box::new(error_val(error)))),
             });
         }
         Ok(())
@@ -221,31 +205,20 @@ impl Call {
     }
 }
 
-/// The error as the component's own copy of the WIT has it: an older one has fewer cases.
-fn error_val(error: CallError, ty: &ComponentFunc) -> Val {
+fn error_val(error: CallError) -> Val {
     let (name, text) = match error {
         CallError::Timeout => ("timeout", None),
         CallError::Offline => ("offline", None),
         CallError::NoProcess(text) => ("no-process", Some(text)),
         CallError::NoHandler(text) => ("no-handler", Some(text)),
         CallError::Denied(text) => ("denied", Some(text)),
+        CallError::Stopped => ("stopped", None),
         CallError::Busy => ("busy", None),
         CallError::Cycle => ("cycle", None),
         CallError::Crashed => ("crashed", None),
         CallError::Malformed(text) => ("malformed", Some(text)),
-        CallError::Stopped if has_case(ty, "stopped") => ("stopped", None),
-        other => ("no-process", Some(other.to_string())),
+        other => ("malformed", Some(other.to_string())),
     };
     let text = text.map(|text| Box::new(Val::String(text)));
     Val::Variant(name.to_owned(), text)
-}
-
-fn has_case(ty: &ComponentFunc, name: &str) -> bool {
-    let Some(Type::Result(result)) = ty.results().next() else {
-        return false;
-    };
-    match result.err() {
-        Some(Type::Variant(error)) => error.cases().any(|case| case.name == name),
-        _ => false,
-    }
 }

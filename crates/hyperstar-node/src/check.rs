@@ -208,7 +208,7 @@ pub(crate) fn imports(
         let is_given = name.starts_with("hyperstar:process/sys@")
             || name.starts_with("hyperstar:process/types@")
             || (is_wasi && options.stub_wasi)
-            || (name.starts_with(apps::PACKAGE) && options.apps.is_some());
+            || (name.starts_with(apps::PACKAGE) && options.calls.is_some());
         if !is_given {
             return Err(LoadError::Import {
                 name: name.to_owned(),

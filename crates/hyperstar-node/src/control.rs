@@ -1,6 +1,6 @@
 //! How the command line talks to a running node: lines of JSON over a socket that only its owner can open.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -81,6 +81,8 @@ pub enum Request {
         /// By which handlers; none is all.
         handlers: Vec<String>,
     },
+    /// Who may message whom.
+    Grants,
     /// Takes a grant back.
     Revoke {
         /// As `Grant` answered.
@@ -120,6 +122,8 @@ pub enum Update {
     },
     /// What a process is and can be asked.
     Interface(Box<hyperstar_interface::Interface>),
+    /// A grant.
+    Grant(GrantInfo),
     /// The number of a grant.
     Granted {
         /// What `Revoke` takes.
@@ -132,6 +136,19 @@ pub enum Update {
         /// Why, and what to do.
         reason: String,
     },
+}
+
+/// That one process may message another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantInfo {
+    /// What [`Request::Revoke`] takes.
+    pub id: u64,
+    /// Who may.
+    pub holder: String,
+    /// Whom.
+    pub target: String,
+    /// By which handlers; none is all.
+    pub handlers: Vec<String>,
 }
 
 /// A process, for people.
@@ -164,6 +181,12 @@ pub enum ControlError {
     NoNode {
         /// The node's folder.
         home: String,
+    },
+    /// Its socket is there, and is not for us.
+    #[error("the node at {home} cannot be reached; ask as the user who started it")]
+    Unreachable {
+        /// The node's folder.
+        home: String,
         /// What the system said.
         #[source]
         source: std::io::Error,
@@ -189,13 +212,15 @@ impl Control {
     /// Connects to the node that lives in `home`.
     ///
     /// # Errors
-    /// [`ControlError::NoNode`].
+    /// [`ControlError::NoNode`], [`ControlError::Unreachable`].
     pub fn connect(home: &Path) -> Result<Self, ControlError> {
-        let stream =
-            UnixStream::connect(socket_path(home)).map_err(|source| ControlError::NoNode {
-                home: home.display().to_string(),
-                source,
-            })?;
+        let stream = UnixStream::connect(socket_path(home)).map_err(|source| {
+            let home = home.display().to_string();
+            match source.kind() {
+                ErrorKind::NotFound | ErrorKind::ConnectionRefused => ControlError::NoNode { home },
+                _ => ControlError::Unreachable { home, source },
+            }
+        })?;
         Ok(Self {
             stream: BufReader::new(stream),
         })

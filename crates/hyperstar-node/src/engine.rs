@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::apps::{self, Apps};
+use crate::apps::{self, HostCalls};
 use crate::bindings;
 use crate::cache::{Cache, CacheError};
 use crate::check::{self, LoadError};
@@ -82,8 +82,8 @@ pub struct LoadOptions {
     /// Its WASI imports are met by stubs that grant nothing. For components of other languages, whose
     /// runtimes import WASI whether they use it or not.
     pub stub_wasi: bool,
-    /// Other apps that it may call by their WIT, if any.
-    pub apps: Option<Apps>,
+    /// Carries out its calls of other apps by their WIT, if it may call any.
+    pub calls: Option<Arc<dyn HostCalls>>,
     /// What it may use while it describes itself.
     pub limits: Limits,
 }
@@ -170,8 +170,8 @@ impl Engine {
             wasi::link(&mut linker, &compiled, &shared.wasmtime)
                 .map_err(|error| LoadError::Interface(format!("{error:#}")))?;
         }
-        if let Some(apps) = &options.apps {
-            apps::link(&mut linker, &compiled, &shared.wasmtime, apps)?;
+        if let Some(calls) = &options.calls {
+            apps::link(&mut linker, &compiled, &shared.wasmtime, calls)?;
         }
         let pre = linker.instantiate_pre(&compiled);
         let pre = pre.and_then(bindings::ProcessPre::new);

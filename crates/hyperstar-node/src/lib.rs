@@ -24,13 +24,15 @@ mod process;
 mod serve_control;
 mod site;
 mod slices;
+#[cfg(feature = "test")]
+pub mod test;
 mod wasi;
 
-pub use apps::{Apps, HostCalls};
+pub use apps::HostCalls;
 pub use cache::CacheError;
 pub use check::LoadError;
 pub use component::Component;
-pub use control::{Control, ControlError, ProcessInfo, Request, Update, Updates};
+pub use control::{Control, ControlError, GrantInfo, ProcessInfo, Request, Update, Updates};
 pub use engine::{Engine, EngineConfig, EngineError, LoadOptions};
 pub use home::{HomeError, is_inhabited};
 pub use hyperstar::Server;

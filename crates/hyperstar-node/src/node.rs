@@ -1,28 +1,34 @@
 //! A node: what is installed, kept over restarts, run in sandboxes, and shown to browsers.
 
+mod boot;
+mod calls;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use hyperstar::{App, AppError, Hosts, ServeError, Server};
 use hyperstar_interface::Interface;
-use hyperstar_native::instance::{Limits, Program};
+use hyperstar_native::instance::Limits;
 use hyperstar_native::{Host, HostError, Options, Status};
 use hyperstar_store::{Key, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::control::ProcessInfo;
+use crate::control::{GrantInfo, ProcessInfo};
 use crate::home::{Home, HomeError};
-use crate::{Engine, EngineConfig, EngineError, LoadError, LoadOptions, site};
+use crate::{Engine, EngineConfig, EngineError, LoadError, site};
 
 /// Where the registry of what is installed lies in the store.
 const APPS: &str = "node/apps";
 const GRANTS: &str = "node/grants";
 const LAST_GRANT: &str = "node/last-grant";
+/// How long a node that has left its folder may still have the store.
+const LAST_BREATH: Duration = Duration::from_secs(5);
 /// What a component of another language may have of memory: its runtime is in it.
 const STUBBED_MEMORY_BYTES_MAX: usize = 128 * 1024 * 1024;
 
@@ -61,7 +67,6 @@ pub struct Node {
 }
 
 struct Inner {
-    home: Home,
     engine: Engine,
     host: Host,
     config: NodeConfig,
@@ -70,6 +75,8 @@ struct Inner {
     /// One installation at a time.
     changing: tokio::sync::Mutex<()>,
     stopping: CancellationToken,
+    /// Fields end in their order: another node may live here once the store is closed.
+    home: Home,
 }
 
 #[derive(Clone)]
@@ -153,20 +160,20 @@ impl Node {
     /// [`NodeError`] if the folder, the store or the engine cannot be used.
     pub async fn open(config: NodeConfig) -> Result<Self, NodeError> {
         let home = Home::open(&config.home)?;
-        let store = Store::open(home.store())?;
+        let store = open_store(&home).await?;
         let mut engine = config.engine.clone();
         engine.cache = Some(home.cache());
         let engine = Engine::new(engine)?;
         let host = Host::new(&config.name, &store);
         let node = Self {
             inner: Arc::new(Inner {
-                home,
                 engine,
                 host,
                 config,
                 served: Mutex::new(None),
                 changing: tokio::sync::Mutex::new(()),
                 stopping: CancellationToken::new(),
+                home,
             }),
         };
         node.boot().await?;
@@ -316,8 +323,36 @@ impl Node {
             tx.set(&format!("{GRANTS}/{}", u64::encode(id)), &granted)?;
             Ok::<_, StoreError>(id)
         })?;
-        self.give(id, &granted);
+        self.give(&GrantInfo {
+            id,
+            holder: granted.holder,
+            target: granted.target,
+            handlers: granted.handlers,
+        });
         Ok(id)
+    }
+
+    /// Who may message whom, the oldest grant first.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn grants(&self) -> Result<Vec<GrantInfo>, NodeError> {
+        let grants = self.inner.host.store().entries::<Granted>(GRANTS)?;
+        let grants = grants.into_iter().filter_map(|(path, granted)| {
+            let id = path.rsplit('/').next().and_then(u64::decode)?;
+            let Granted {
+                holder,
+                target,
+                handlers,
+            } = granted;
+            Some(GrantInfo {
+                id,
+                holder,
+                target,
+                handlers,
+            })
+        });
+        Ok(grants.collect())
     }
 
     /// Takes a grant back. Says whether there was one.
@@ -416,76 +451,6 @@ impl Node {
         Some(format!("http://{host_name}:{}/", served.address.port()))
     }
 
-    async fn boot(&self) -> Result<(), NodeError> {
-        let host = &self.inner.host;
-        let store = host.store();
-        let grants = store.entries::<Granted>(GRANTS)?;
-        for (path, granted) in &grants {
-            if let Some(id) = path.rsplit('/').next().and_then(u64::decode) {
-                self.give(id, granted);
-            }
-        }
-        if let Some(last) = store.get::<u64>(LAST_GRANT)? {
-            host.grants_up_to(last);
-        }
-        let mut to_run = Vec::new();
-        for (path, installed) in store.entries::<Installed>(APPS)? {
-            let Some(name) = path.rsplit('/').next().and_then(String::decode) else {
-                continue;
-            };
-            match self.bring(&name, &installed).await {
-                Ok(()) if installed.runs => to_run.push(name),
-                Ok(()) => {}
-                Err(error) => tracing::error!(name, %error, "an app cannot be loaded"),
-            }
-        }
-        // All are known before one runs: what waits for them comes back otherwise.
-        let mut starting = tokio::task::JoinSet::new();
-        for name in to_run {
-            let host = host.clone();
-            starting.spawn(async move {
-                if let Err(error) = host.start_process(&name).await {
-                    tracing::error!(name, %error, "an app does not start");
-                }
-            });
-        }
-        starting.join_all().await;
-        Ok(())
-    }
-
-    async fn bring(&self, name: &str, installed: &Installed) -> Result<(), NodeError> {
-        let bytes = self
-            .inner
-            .home
-            .component_bytes(&installed.component)
-            .map_err(|source| NodeError::File {
-                path: format!("the component {}", installed.component),
-                source,
-            })?;
-        let program = self.load(name, &bytes, installed.stub_wasi).await?;
-        let options = self.options(installed.stub_wasi);
-        Ok(self.inner.host.add(name, program, &options)?)
-    }
-
-    async fn load(
-        &self,
-        name: &str,
-        bytes: &[u8],
-        stub_wasi: bool,
-    ) -> Result<Arc<dyn Program>, NodeError> {
-        let options = LoadOptions {
-            stub_wasi,
-            limits: self.options(stub_wasi).limits,
-            ..LoadOptions::default()
-        };
-        let loaded = self.inner.engine.load(bytes, options).await;
-        let component = loaded.map_err(|source| NodeError::Load {
-            name: name.to_owned(),
-            source,
-        })?;
-        Ok(Arc::new(component))
-    }
-
     fn options(&self, stub_wasi: bool) -> Options {
         let mut limits = self.inner.config.limits.clone();
         if stub_wasi {
@@ -497,11 +462,10 @@ impl Node {
         }
     }
 
-    fn give(&self, id: u64, granted: &Granted) {
-        let handlers: Vec<&str> = granted.handlers.iter().map(String::as_str).collect();
-        self.inner
-            .host
-            .grant(id, &granted.holder, &granted.target, &handlers);
+    fn give(&self, grant: &GrantInfo) {
+        let handlers: Vec<&str> = grant.handlers.iter().map(String::as_str).collect();
+        let host = &self.inner.host;
+        host.grant(grant.id, &grant.holder, &grant.target, &handlers);
     }
 
     fn set_runs(&self, name: &str, runs: bool) -> Result<(), NodeError> {
@@ -587,6 +551,19 @@ impl fmt::Debug for Node {
             .field("home", &self.home())
             .field("host", &self.inner.host)
             .finish_non_exhaustive()
+    }
+}
+
+/// Opens the store. The folder is ours, so that whoever has the store is a node that is about to end.
+async fn open_store(home: &Home) -> Result<Store, StoreError> {
+    let since = Instant::now();
+    loop {
+        match Store::open(home.store()) {
+            Err(StoreError::Locked { .. }) if since.elapsed() < LAST_BREATH => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            opened => return opened,
+        }
     }
 }
 

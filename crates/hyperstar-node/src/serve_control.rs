@@ -171,6 +171,11 @@ async fn answer(node: &Node, request: Request, caller: &mut Caller) -> Result<()
             let id = node.grant(&holder, &target, &handlers)?;
             caller.tell(&Update::Granted { id }).await?;
         }
+        Request::Grants => {
+            for grant in node.grants()? {
+                caller.tell(&Update::Grant(grant)).await?;
+            }
+        }
         Request::Revoke { id } => {
             if !node.revoke(id)? {
                 return Err(Stop::Failed(format!("there is no grant {id}")));

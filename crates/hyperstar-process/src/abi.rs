@@ -149,6 +149,7 @@ impl Wire for CallError {
             ("NoProcess", Type::String),
             ("NoHandler", Type::String),
             ("Denied", Type::String),
+            ("Stopped", Type::Unit),
             ("Busy", Type::Unit),
             ("Cycle", Type::Unit),
             ("Crashed", Type::Unit),
@@ -159,6 +160,13 @@ impl Wire for CallError {
         })
     }
 }
+
+/// The notices that a turn may send if it is not told how many: its host tells one that may send fewer.
+pub const NOTICES_UNSAID: u64 = 256;
+/// The bytes that such notices may have together.
+pub const NOTICE_BYTES_UNSAID: u64 = 1 << 20;
+/// What a notice takes beside its body, in bytes.
+pub const NOTICE_HEAD_BYTES: u64 = 128;
 
 /// What goes into a turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,11 +195,12 @@ pub enum Event {
         /// Why.
         reason: String,
     },
-    /// What this turn may notify: what is more would crash the process. It comes first, if it comes.
+    /// What this turn may notify: what is more would crash the process. It comes first, if it comes; a turn that
+    /// is not told may send [`NOTICES_UNSAID`] of [`NOTICE_BYTES_UNSAID`].
     Room {
         /// How many notices.
         notices: u64,
-        /// All their bytes.
+        /// All their bytes, each [`NOTICE_HEAD_BYTES`] more than its body.
         bytes: u64,
     },
     /// A timer is due.

@@ -24,7 +24,7 @@ pub use self::entries::Entries;
 pub use self::list::List;
 pub use self::log::Log;
 pub use self::map::Map;
-use crate::fields::{Fields, Saver};
+use crate::fields::{self, Fields, Saver};
 use crate::memory::Memory;
 use crate::state::StateError;
 
@@ -166,16 +166,13 @@ impl Shelf {
     }
 
     /// Sets a value, and gives the bytes of the one before.
-    fn write<T: Serialize + ?Sized>(
+    fn write<T: Serialize + DeserializeOwned>(
         &mut self,
         path: &str,
         value: &T,
     ) -> Result<Option<Vec<u8>>, StateError> {
         check_path(path)?;
-        let bytes = serde_json::to_vec(value).map_err(|source| StateError::Encode {
-            name: path.to_owned(),
-            source,
-        })?;
+        let bytes = fields::lasting(path, value)?;
         Ok(self.memory.replace(path, Some(bytes)))
     }
 

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::abi::{Action, HttpHead, Origin};
-use crate::address::Address;
+use crate::address::{Address, AddressError, ProcessId};
 use crate::app::{Hyperapp, Outcome};
 use crate::process::{Place, Process};
 use crate::rpc::{self, Elapsed, RawCall, Sleep};
@@ -110,6 +110,14 @@ impl<S> Cx<S> {
         &self.asked.origin
     }
 
+    /// This process itself, as its host calls it.
+    ///
+    /// # Errors
+    /// [`AddressError`] if the host's name for it is none.
+    pub fn own(&self) -> Result<ProcessId, AddressError> {
+        self.asked.process.address.parse()
+    }
+
     /// The process that asks, if one does.
     pub fn sender(&self) -> Option<&Address> {
         let sender = self.asked.sender.get_or_init(|| match &self.asked.origin {
@@ -209,12 +217,11 @@ impl<S> Cx<S> {
 
     /// Tells a handler of another process something; nobody waits for an answer. It is kept with this
     /// turn, and delivered also if the other node is away.
+    ///
+    /// While too much that was told before is on its way, or with more than 256 notices in one turn, it is
+    /// not told, and the log says so.
     pub fn notify_raw(&self, to: &Address, handler: &str, body: Vec<u8>) {
-        self.act(Action::Notify {
-            to: to.to_string(),
-            handler: handler.to_owned(),
-            body,
-        });
+        self.asked.process.notify(to.to_string(), handler, body);
     }
 
     /// Sends on a WebSocket.

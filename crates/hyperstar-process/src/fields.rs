@@ -122,6 +122,21 @@ impl Saver {
         }
     }
 
+    /// Takes a field that is to be read again: what JSON cannot carry is an error now, and not when the process
+    /// starts the next time.
+    pub(crate) fn lasting<T: Serialize + DeserializeOwned>(&mut self, name: &str, value: &T) {
+        let encoded = encode(name, value).and_then(|bytes| {
+            if self.memory.differs(self.place, name, &bytes) {
+                check::<T>(name, &bytes)?;
+            }
+            Ok(bytes)
+        });
+        match encoded {
+            Ok(bytes) => self.place = self.memory.set_field(self.place, name, bytes.into()) + 1,
+            Err(error) => self.fail(error),
+        }
+    }
+
     pub(crate) fn fail(&mut self, error: StateError) {
         self.error.get_or_insert(error);
     }
@@ -130,6 +145,31 @@ impl Saver {
     pub(crate) fn finish(self) -> Result<(), StateError> {
         self.error.map_or(Ok(()), Err)
     }
+}
+
+/// Whether a value is one that can be read back. Only what is written as `null`, as numbers are that are not
+/// finite, may not be.
+fn check<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<(), StateError> {
+    if !bytes.windows(4).any(|part| part == b"null") {
+        return Ok(());
+    }
+    match serde_json::from_slice::<T>(bytes) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(StateError::Unreadable {
+            name: name.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// The JSON of a value that is to be read again.
+pub(crate) fn lasting<T: Serialize + DeserializeOwned>(
+    name: &str,
+    value: &T,
+) -> Result<Vec<u8>, StateError> {
+    let bytes = encode(name, value)?;
+    check::<T>(name, &bytes)?;
+    Ok(bytes)
 }
 
 fn encode<T: Serialize + ?Sized>(name: &str, value: &T) -> Result<Vec<u8>, StateError> {

@@ -65,6 +65,7 @@ pub use executor::{Either, join, join_all, race};
 pub use fields::{Fields, Saver};
 pub use hosted::Hosted;
 pub use html::{Html, IntoHtml, ViewError};
+pub use http::StatusCode;
 pub use hyperstar_collections::{ItemId, Key, Place};
 pub use hyperstar_interface::{Wire, WireKey};
 pub use hyperstar_macros::{State, Wire, hyperapp};

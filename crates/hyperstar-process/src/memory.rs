@@ -113,6 +113,14 @@ impl Memory {
         there.map(|one| one.name.clone()).collect()
     }
 
+    /// Whether a field, which is expected at `place`, is not yet what it is to be.
+    pub(crate) fn differs(&self, place: usize, name: &str, bytes: &[u8]) -> bool {
+        let fields = self.fields.borrow();
+        let at_place = fields.get(place).filter(|one| one.name == name);
+        let found = at_place.or_else(|| fields.iter().find(|one| one.name == name));
+        found.is_none_or(|one| one.is_removed || one.bytes.as_slice() != bytes)
+    }
+
     /// Sets a field, which is expected at `place`, and tells its place. Equal bytes are no change.
     pub(crate) fn set_field(&self, place: usize, name: &str, bytes: Rc<Vec<u8>>) -> usize {
         let mut fields = self.fields.borrow_mut();

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use crate::abi::{Action, CallError};
+use crate::abi::{self, Action, CallError};
 use crate::app::Task;
 use crate::cx::Asked;
 use crate::memory::Memory;
+use crate::sys::Level;
 
 /// One process in one life.
 pub(crate) struct Process {
@@ -20,12 +21,42 @@ pub(crate) struct Process {
     pub(crate) state: Rc<dyn Any>,
     /// What the running turn does.
     pub(crate) actions: RefCell<Vec<Action>>,
+    /// What the running turn may still notify.
+    room: Cell<Room>,
     /// Futures that are to become tasks.
     pub(crate) spawned: RefCell<Vec<(Task<()>, Rc<Asked>)>>,
     /// How many tasks of its own the process has, those in `spawned` included.
     pub(crate) spawned_count: Cell<usize>,
     pub(crate) expected: Expected,
     last_id: Cell<u64>,
+}
+
+/// What a turn may notify: what is more would crash the process.
+#[derive(Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) notices: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Default for Room {
+    /// Of a turn that is told nothing.
+    fn default() -> Self {
+        Self {
+            notices: abi::NOTICES_UNSAID,
+            bytes: abi::NOTICE_BYTES_UNSAID,
+        }
+    }
+}
+
+impl Room {
+    /// What is left after a notice.
+    fn less(self, body_bytes: usize) -> Option<Self> {
+        let weight = body_bytes as u64 + abi::NOTICE_HEAD_BYTES;
+        Some(Self {
+            notices: self.notices.checked_sub(1)?,
+            bytes: self.bytes.checked_sub(weight)?,
+        })
+    }
 }
 
 /// Where the state is, unless an exclusive handler has it.
@@ -38,6 +69,7 @@ impl Process {
             memory,
             state,
             actions: RefCell::default(),
+            room: Cell::default(),
             spawned: RefCell::default(),
             spawned_count: Cell::new(0),
             expected: Expected::default(),
@@ -54,6 +86,31 @@ impl Process {
 
     pub(crate) fn act(&self, action: Action) {
         self.actions.borrow_mut().push(action);
+    }
+
+    /// What a turn may notify, unless it is told otherwise.
+    pub(crate) fn set_room(&self, room: Room) {
+        self.room.set(room);
+    }
+
+    /// Tells another process, if there is room for it.
+    pub(crate) fn notify(&self, to: String, handler: &str, body: Vec<u8>) {
+        match self.room.get().less(body.len()) {
+            Some(room) => {
+                self.room.set(room);
+                self.act(Action::Notify {
+                    to,
+                    handler: handler.to_owned(),
+                    body,
+                });
+            }
+            None => {
+                let text = format!(
+                    "`{handler}` of {to} was not told: too much is on its way; tell fewer at once, or call"
+                );
+                crate::log(Level::Error, &text);
+            }
+        }
     }
 }
 

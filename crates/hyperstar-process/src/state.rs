@@ -52,7 +52,7 @@ impl<T: Serialize + DeserializeOwned> Stored for T {
     }
 
     fn save(&self, name: &'static str, saver: &mut Saver) {
-        saver.field(name, self);
+        saver.lasting(name, self);
     }
 }
 
@@ -99,6 +99,17 @@ pub enum StateError {
         "`{name}` cannot be written as JSON: {source}; give maps keys that are text or numbers"
     )]
     Encode {
+        /// The field or path.
+        name: String,
+        /// What serde says.
+        source: serde_json::Error,
+    },
+    /// A value could not be read back from its JSON.
+    #[error(
+        "`{name}` could not be read back from its JSON: {source}; JSON has no NaN and no infinity, keep an \
+         `Option` of numbers that are finite"
+    )]
+    Unreadable {
         /// The field or path.
         name: String,
         /// What serde says.

@@ -17,6 +17,10 @@ use crate::{
     Transaction, Version, Watch, WatchBounds,
 };
 
+/// How long a store that was dropped may have its file open.
+#[cfg(feature = "redb")]
+const CLOSES: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// Values under paths, written in transactions, read from snapshots.
 ///
 /// Cloning copies a pointer; all clones are one store. A durable store's file is closed when the
@@ -55,7 +59,8 @@ impl Store {
     ///
     /// What was acknowledged is there again, also after a crash or a power cut (as far as the disk
     /// keeps what it said it wrote). Only one process, and in it only one `Store` and its clones,
-    /// can have the file open.
+    /// can have the file open. One that was just dropped may still have a commit on its way to the disk, so a
+    /// file that is open is tried again for half a second.
     ///
     /// # Errors
     /// [`StoreError::Locked`] if it is open already; [`StoreError::Format`] if another version of
@@ -74,7 +79,15 @@ impl Store {
         file: impl AsRef<std::path::Path>,
         config: StoreConfig,
     ) -> Result<Self, StoreError> {
-        Self::with(crate::backend::RedbBackend::open(file)?, config)
+        let since = std::time::Instant::now();
+        loop {
+            match crate::backend::RedbBackend::open(&file) {
+                Err(StoreError::Locked { .. }) if since.elapsed() < CLOSES => {
+                    std::thread::sleep(CLOSES / 100);
+                }
+                opened => return Self::with(opened?, config),
+            }
+        }
     }
 
     /// A store over a backend of your own.
@@ -302,6 +315,28 @@ impl Store {
     ) -> Result<(T, Pending), E> {
         let (value, stood) = self.engine.submit(write)?;
         Ok((value, Pending::new(self.engine.clone(), stood)))
+    }
+
+    /// Waits until whatever was [submitted](Store::submit) before is durable, so that every read sees it: for
+    /// somebody who goes on where another has stopped, on the same open store.
+    ///
+    /// ```
+    /// use hyperstar_store::Store;
+    ///
+    /// let store = Store::memory();
+    /// let ((), pending) = store.submit(|tx| tx.set("a", &1))?;
+    /// // Whoever submitted it has gone; it stays.
+    /// drop(pending);
+    /// store.settle()?;
+    /// assert_eq!(store.get("a")?, Some(1));
+    /// # Ok::<(), hyperstar_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The disk's, as those of [`Store::transaction`].
+    pub fn settle(&self) -> Result<(), StoreError> {
+        let settled = self.engine.transact_on_head(|_, _| Ok::<_, StoreError>(()));
+        settled.map(drop)
     }
 
     /// Tells what commits change at or below `prefix` from now on; `""` watches everything.

@@ -115,23 +115,18 @@ impl Hub {
 
     /// Says that `topic` changed.
     pub fn notify(&self, topic: &str) {
+        self.notify_each([topic]);
+    }
+
+    /// Says that all of these changed, at once: a page that reads several renders once.
+    fn notify_each(&self, topics: impl IntoIterator<Item = impl AsRef<str>>) {
         scope::announce();
         let wakers = {
             let mut index = self.index();
             index.seq += 1;
             let mut concerned = index.broad.clone();
-            for (end, _) in topic.match_indices('/').chain([(topic.len(), "")]) {
-                if let Some(ids) = index.by_topic.get(&topic[..end]) {
-                    concerned.extend(ids);
-                }
-            }
-            let below = format!("{topic}/");
-            let range = (Bound::Included(below.as_str()), Bound::Unbounded);
-            for (other, ids) in index.by_topic.range::<str, _>(range) {
-                if !other.starts_with(&below) {
-                    break;
-                }
-                concerned.extend(ids);
+            for topic in topics {
+                index.add_readers(topic.as_ref(), &mut concerned);
             }
             index.wakers(concerned.iter())
         };
@@ -173,8 +168,9 @@ impl Hub {
         let subscription = store.on_commit(move |commit| {
             let Some(inner) = inner.upgrade() else { return };
             let hub = Hub { inner };
-            for change in commit.changes.iter() {
-                hub.notify(&store_topic(id, &change.path));
+            if !commit.changes.is_empty() {
+                let changes = commit.changes.iter();
+                hub.notify_each(changes.map(|change| store_topic(id, &change.path)));
             }
         });
         lock(&self.inner.followed).push(subscription);
@@ -273,6 +269,23 @@ impl Hub {
 }
 
 impl Index {
+    /// Adds those that read a topic, what is above it or what is below.
+    fn add_readers(&self, topic: &str, concerned: &mut BTreeSet<u64>) {
+        for (end, _) in topic.match_indices('/').chain([(topic.len(), "")]) {
+            if let Some(ids) = self.by_topic.get(&topic[..end]) {
+                concerned.extend(ids);
+            }
+        }
+        let below = format!("{topic}/");
+        let range = (Bound::Included(below.as_str()), Bound::Unbounded);
+        for (other, ids) in self.by_topic.range::<str, _>(range) {
+            if !other.starts_with(&below) {
+                break;
+            }
+            concerned.extend(ids);
+        }
+    }
+
     fn wakers<'a>(&self, ids: impl Iterator<Item = &'a u64>) -> Vec<Arc<dyn Wake>> {
         ids.filter_map(|id| self.listeners.get(id)?.wake.upgrade())
             .collect()
@@ -440,6 +453,28 @@ mod tests {
         );
         check("todos", &["todos", ""]);
         check("elsewhere", &[""]);
+    }
+
+    #[test]
+    fn a_commit_wakes_whoever_read_any_of_it_once() {
+        let (hub, store) = (Hub::new(), Store::memory());
+        hub.follow(&store);
+        let probe = Arc::<Probe>::default();
+        let wake: Arc<dyn Wake> = probe.clone();
+        hub.listen(0, Arc::downgrade(&wake));
+        let read = ["a", "b"].map(|path| store_topic(store.id().as_u64(), path));
+        hub.depend(0, topics(&[&read[0], &read[1]]), 0);
+        let check = |paths: &[&str], woken: u64| {
+            let before = probe.0.load(Ordering::Relaxed);
+            let written =
+                store.transaction(|tx| paths.iter().try_for_each(|path| tx.set(path, &before)));
+            written.expect("a commit");
+            assert_eq!(probe.0.load(Ordering::Relaxed) - before, woken, "{paths:?}");
+        };
+        check(&["a"], 1);
+        check(&["b/1", "b/2", "a", "c"], 1);
+        check(&["c"], 0);
+        check(&[], 0);
     }
 
     #[test]

@@ -106,6 +106,7 @@ pub use hub::{Hub, Stats};
 pub use live::Live;
 pub use platform::{NoRandomness, Platform};
 pub use reply::{ActionError, Answer, Done, IntoReply, Reply};
+pub use router::not_found;
 #[cfg(feature = "tls")]
 pub use server::TlsConfig;
 #[cfg(feature = "server")]

@@ -127,8 +127,9 @@ pub(crate) fn guarded(router: Router, shared: &Arc<Shared>) -> Router {
     ))
 }
 
-/// The answer where there is nothing.
-pub(crate) async fn not_found(request: Request) -> Response {
+/// The answer where there is nothing: a page for a browser, a line for a program. For an
+/// [`App::fallback`](crate::App::fallback) that has nothing either.
+pub async fn not_found(request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let message = format!("There is nothing at {}.", parts.uri.path());
     refuse(&parts, StatusCode::NOT_FOUND, &message)

@@ -131,10 +131,15 @@ impl Browser {
     /// # Errors
     /// [`TestError::App`].
     pub fn new(app: App) -> Result<Self, TestError> {
-        Ok(Self {
-            router: app.build(true)?.0,
+        Ok(Self::of(app.build(true)?.0))
+    }
+
+    /// A browser of whatever answers requests: say, a router that passes them on to a server elsewhere.
+    pub fn of(router: Router) -> Self {
+        Self {
+            router,
             cookies: Arc::default(),
-        })
+        }
     }
 
     /// Another person's browser of the same running app.

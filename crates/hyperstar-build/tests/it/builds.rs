@@ -92,6 +92,32 @@ fn a_build_follows_the_source_and_touches_nothing_else() {
 }
 
 #[test]
+fn apps_share_what_is_compiled_and_nothing_else() {
+    let shared = tempfile::tempdir().unwrap();
+    let of = |demo: &Demo| {
+        let own = demo.root().join("target");
+        let built = build(&BuildOptions {
+            target_dir: Some(own.clone()),
+            build_dir: Some(shared.path().to_owned()),
+            ..demo.options()
+        });
+        let built = built.unwrap();
+        assert!(built.component.starts_with(&own));
+        assert!(!own.join("hyperstar/build").exists());
+        built.hash
+    };
+    // The same name, and another app.
+    let (one, other) = (
+        Demo::with_struct("twin-demo"),
+        Demo::with_struct("twin-demo"),
+    );
+    other.edit("demo/src/lib.rs", "the demo", "the other demo");
+    let (first, second) = (of(&one), of(&other));
+    assert_ne!(first, second);
+    assert_eq!((of(&one), of(&other)), (first, second));
+}
+
+#[test]
 fn a_release_is_smaller() {
     let demo = Demo::with_struct("small-demo");
     let quick = demo.build();

@@ -31,13 +31,12 @@ struct Message {
     text: String,
 }
 
-#[hyperapp(name = "My App", icon = "💬")]
+#[hyperapp(name = "My App", icon = "💬", ui = "ui")]
 impl MyApp {
     /// Each browser has a page of its own: it knows its name.
     #[view("/", title = "My App")]
     fn page(&self, who: &Session) -> Result<Markup, StateError> {
         Ok(html! {
-            link rel="stylesheet" href="/style.css";
             h1 { "My App" }
             @match self.names.get(who.id()) {
                 Some(name) => (self.room(name)?),
@@ -76,13 +75,6 @@ impl MyApp {
     #[public]
     fn count(&self) -> Result<u64, String> {
         self.messages.len().map_err(|error| error.to_string())
-    }
-
-    #[http(GET, "/style.css")]
-    fn style(&self, cx: &Cx) -> &'static str {
-        cx.set_header("content-type", "text/css; charset=utf-8");
-        cx.set_header("cache-control", "no-cache");
-        include_str!("../ui/style.css")
     }
 
     fn add(&mut self, message: &Message) -> Result<(), StateError> {

@@ -1,6 +1,6 @@
 //! My App: a number that everyone who looks shares.
 
-use hyperstar_process::{Cx, State, action, hyperapp};
+use hyperstar_process::{State, action, hyperapp};
 use maud::{Markup, html};
 
 /// What is kept. A field that is added later begins with its default.
@@ -9,12 +9,11 @@ pub struct MyApp {
     count: i64,
 }
 
-#[hyperapp(name = "My App", icon = "🔢")]
+#[hyperapp(name = "My App", icon = "🔢", ui = "ui")]
 impl MyApp {
     #[view("/", title = "My App")]
     fn page(&self) -> Markup {
         html! {
-            link rel="stylesheet" href="/style.css";
             h1 { "My App" }
             p { "Open this page twice: both show the same number." }
             section .card.counter {
@@ -57,12 +56,5 @@ impl MyApp {
     #[public]
     fn count(&self) -> i64 {
         self.count
-    }
-
-    #[http(GET, "/style.css")]
-    fn style(&self, cx: &Cx) -> &'static str {
-        cx.set_header("content-type", "text/css; charset=utf-8");
-        cx.set_header("cache-control", "no-cache");
-        include_str!("../ui/style.css")
     }
 }

@@ -28,12 +28,11 @@ pub struct Greeting {
     pub number: u64,
 }
 
-#[hyperapp(name = "My App", icon = "📞")]
+#[hyperapp(name = "My App", icon = "📞", ui = "ui")]
 impl MyApp {
     #[view("/", title = "My App")]
     fn page(&self) -> Markup {
         html! {
-            link rel="stylesheet" href="/style.css";
             h1 { "My App" }
             p { "It has greeted " b { (self.greeted) } ". Install it under a second name, and have one greet by the other." }
             form .card data-signals="{to: 'my-app:my-app:local', name: 'Ann'}" data-on:submit=(action("ask")) {
@@ -72,12 +71,5 @@ impl MyApp {
             Err(error) => format!("{to}: {error}"),
         };
         cx.with(|app| app.answer = answer);
-    }
-
-    #[http(GET, "/style.css")]
-    fn style(&self, cx: &Cx) -> &'static str {
-        cx.set_header("content-type", "text/css; charset=utf-8");
-        cx.set_header("cache-control", "no-cache");
-        include_str!("../ui/style.css")
     }
 }

@@ -1,16 +1,19 @@
 //! Apps on a node, by the command line.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::json_lines;
-use crate::workshop::{Workshop, get, url_in, wait_for};
+use crate::workshop::{Workshop, get, url_in, wait_for, wait_for_page};
 
 #[test]
 fn without_a_node_it_is_said_how_to_get_one() {
     let workshop = Workshop::new();
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 10] = [
         &["ps"],
         &["start", "demo"],
         &["stop", "demo"],
@@ -19,6 +22,7 @@ fn without_a_node_it_is_said_how_to_get_one() {
         &["logs", "demo"],
         &["install", "demo.wasm"],
         &["grant", "demo", "other"],
+        &["grants"],
         &["revoke", "1"],
     ];
     let home = workshop.path("home");
@@ -204,6 +208,17 @@ fn apps_call_each_other_and_log() {
         "{page}"
     );
     let grant = workshop.read(&["grant", "one", "two", "greet"]);
+    let listed = json_lines(&workshop.read(&["grants", "--json"]));
+    assert_eq!(
+        listed,
+        [json!({
+            "id": 1, "holder": "one:caller:local", "target": "two:caller:local", "handlers": ["greet"],
+        })]
+    );
+    assert_eq!(
+        workshop.read(&["grants"]),
+        "   1  one:caller:local -> two:caller:local  greet\n"
+    );
     let page = ask(&workshop);
     assert!(
         page.contains("Hello, Ann! (number 1 of two:caller:local)"),
@@ -223,9 +238,98 @@ fn apps_call_each_other_and_log() {
         "{lines}"
     );
     workshop.read(&["revoke", grant.trim()]);
+    assert_eq!(workshop.read(&["grants"]), "");
     let page = ask(&workshop);
     assert!(
         page.contains("two:caller:local: ") && !page.contains("Hello"),
         "{page}"
     );
+}
+
+#[test]
+fn the_examples_run_on_a_node_and_no_money_is_lost_whenever_it_is_killed() {
+    let workshop = Workshop::new();
+    let demo = workshop.start(&["demo", "--port", "0", "--home", "demo"]);
+    let url = url_in(&demo.line_with("the examples run at"));
+    let page = wait_for_page(&url);
+    for title in ["Counter", "Life", "Todo", "Chat", "Bank"] {
+        assert!(page.contains(title), "{title}: {page}");
+    }
+    let home = workshop.path("demo");
+    let home = home.to_str().unwrap();
+    let listed = json_lines(&workshop.read(&["ps", "--json", "--home", home]));
+    assert_eq!(listed.len(), 6);
+    assert!(
+        listed.iter().all(|it| it["status"] == "running"),
+        "{listed:?}"
+    );
+
+    let mut node = demo;
+    let mut sent = 0;
+    for round in 0..3_u64 {
+        let ended = AtomicBool::new(false);
+        sent += thread::scope(|scope| {
+            let senders = [("north", "south"), ("south", "north")].map(|(from, to)| {
+                let (workshop, ended) = (&workshop, &ended);
+                scope.spawn(move || send_until(workshop, home, from, to, ended))
+            });
+            thread::sleep(Duration::from_millis(400 + 150 * round));
+            node.kill();
+            ended.store(true, Ordering::Relaxed);
+            senders
+                .map(|sender| sender.join().unwrap())
+                .iter()
+                .sum::<u32>()
+        });
+        node = workshop.start(&["node", "--port", "0", "--home", home]);
+        node.line_with("my.os runs at");
+        // It says where it is before it listens there.
+        let since = Instant::now();
+        while !workshop.run(&["ps", "--home", home]).status.success() {
+            assert!(
+                since.elapsed() < Duration::from_secs(60),
+                "it never listens"
+            );
+        }
+    }
+    assert!(sent > 10, "{sent} transfers were acknowledged");
+    // What was on its way arrives, and nothing is lost or there twice.
+    let since = Instant::now();
+    let statements = loop {
+        let statements = ["north", "south"].map(|bank| statement(&workshop, home, bank));
+        if statements.iter().all(|it| it["on_its_way"] == 0) {
+            break statements;
+        }
+        assert!(since.elapsed() < Duration::from_secs(60), "{statements:?}");
+    };
+    let cents = statements.iter().flat_map(|it| {
+        let accounts = it["accounts"].as_object().unwrap().values();
+        accounts.map(|cents| cents.as_u64().unwrap())
+    });
+    assert_eq!(cents.sum::<u64>(), 60_000, "{statements:?}");
+    assert_eq!(node.interrupt(), Some(0));
+}
+
+/// Transfers a cent after the other, until the node is gone. How many were acknowledged.
+fn send_until(workshop: &Workshop, home: &str, from: &str, to: &str, ended: &AtomicBool) -> u32 {
+    let transfer =
+        json!({ "from": "Ann", "bank": format!("{to}:bank:local"), "to": "Bob", "cents": 1 });
+    let mut sent = 0;
+    while !ended.load(Ordering::Relaxed) {
+        let output = workshop.run(&[
+            "inject",
+            from,
+            "transfer",
+            &transfer.to_string(),
+            "--home",
+            home,
+        ]);
+        sent += u32::from(output.status.success());
+    }
+    sent
+}
+
+fn statement(workshop: &Workshop, home: &str, bank: &str) -> Value {
+    let answer = workshop.read(&["inject", bank, "statement", "{}", "--home", home]);
+    serde_json::from_str(&answer).unwrap()
 }

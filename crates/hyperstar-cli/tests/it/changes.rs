@@ -1,6 +1,9 @@
 //! `run` and `bs --watch`: what is changed is seen.
 
-use crate::workshop::{Workshop, get, url_in, wait_for};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::workshop::{DEADLINE, Workshop, get, url_in, wait_for};
 
 /// Goes through changes of an app that runs as `command` says.
 fn check(name: &str, command: &[&str], shown: &str) {
@@ -42,12 +45,31 @@ fn check(name: &str, command: &[&str], shown: &str) {
     wait_for(&url, ">1</output>");
 
     workshop.edit(&format!("{name}/ui/style.css"), "--hue: 250", "--hue: 123");
-    wait_for(&format!("{url}style.css"), "--hue: 123");
+    wait_for_style(&url, "--hue: 123");
     let code = running.interrupt();
     match command[0] {
         "run" => assert_eq!(code, Some(0)),
         // It has nothing to end: the node goes on.
         _ => assert!(get(&url).is_ok(), "{code:?}"),
+    }
+}
+
+/// Waits until a style sheet of the page has this in it.
+fn wait_for_style(url: &str, part: &str) {
+    let style = || {
+        let page = get(url).ok()?;
+        let mut links = page.split("href=\"/").skip(1);
+        let path = links.find_map(|link| {
+            link.split('"')
+                .next()
+                .filter(|path| path.ends_with("/style.css"))
+        })?;
+        get(&format!("{url}{path}")).ok()
+    };
+    let end = Instant::now() + DEADLINE;
+    while !style().is_some_and(|style| style.contains(part)) {
+        assert!(Instant::now() < end, "{:?}", style());
+        thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::support::{check_success, refused};
 
 /// Longer than anything here takes, the first compilation of everything too.
-const DEADLINE: Duration = Duration::from_secs(900);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(900);
 
 /// A folder in which all apps share their build output, between tests too.
 pub(crate) struct Workshop {
@@ -43,6 +43,7 @@ impl Workshop {
             .args(arguments)
             .current_dir(self.folder.path())
             .env("HYPERSTAR_HOME", self.path("home"))
+            .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
             .stdin(Stdio::null());
         for name in [
             "CARGO_TARGET_DIR",
@@ -117,13 +118,16 @@ impl Running {
     /// The next line that it prints, or complains, with this in it.
     pub(crate) fn line_with(&self, part: &str) -> String {
         let end = Instant::now() + DEADLINE;
+        let mut seen = Vec::new();
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let line = self.lines.recv_timeout(left);
-            let line = line.unwrap_or_else(|_| panic!("nothing is printed with `{part}`"));
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                panic!("nothing is printed with `{part}`: {seen:#?}");
+            };
             if line.contains(part) {
                 return line;
             }
+            seen.push(line);
         }
     }
 
@@ -131,6 +135,12 @@ impl Running {
     pub(crate) fn interrupt(mut self) -> Option<i32> {
         self.signal(Signal::INT);
         self.child.wait().unwrap().code()
+    }
+
+    /// Ends it as a power cut does.
+    pub(crate) fn kill(mut self) {
+        self.signal(Signal::KILL);
+        self.child.wait().unwrap();
     }
 
     fn signal(&self, signal: Signal) {
@@ -173,6 +183,12 @@ pub(crate) fn get(url: &str) -> std::io::Result<String> {
     let mut answer = String::new();
     socket.read_to_string(&mut answer)?;
     Ok(answer)
+}
+
+/// The page, once it is served.
+pub(crate) fn wait_for_page(url: &str) -> String {
+    wait_for(url, "</html>");
+    get(url).unwrap()
 }
 
 /// Waits until the page has this in it. How long that took.

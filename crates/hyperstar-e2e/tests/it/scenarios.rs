@@ -19,11 +19,13 @@ const COUNTER: u16 = 0;
 const LIFE: u16 = 1;
 const TODO: u16 = 2;
 const CHAT: u16 = 3;
+const NORTH_BANK: u16 = 4;
+const SOUTH_BANK: u16 = 5;
 
 /// The running gallery, and the folder of its data.
 async fn started() -> Result<(Server, tempfile::TempDir)> {
     let data = tempfile::tempdir()?;
-    let server = Server::new(build_binary("gallery").await?)?.ports("HYPERSTAR_PORT", 4)?;
+    let server = Server::new(build_binary("gallery").await?)?.ports("HYPERSTAR_PORT", 6)?;
     let mut server = server.env("HYPERSTAR_DATA", data.path());
     server.start().await?;
     Ok((server, data))

@@ -2,7 +2,7 @@
 
 use super::keys::Known;
 use super::pair::{Item, PairKey};
-use super::process::InFlight;
+use super::process::{InFlight, Phase};
 use super::task::{Asker, Stage, Task, TaskKey};
 use super::{Asked, Due, Effects, Kernel, PartyKey};
 use crate::{CallError, CallId, Effect, Exclusive, Key, Name, Origin, Request, Ticket};
@@ -48,10 +48,25 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                 "a handler's name of {bytes} bytes, the most are {bytes_max}: shorten it"
             )));
         }
-        if let Origin::Process(name) = &request.origin {
-            self.check_remote(name, &request.to, &request.handler)?;
+        let mut deadline_ms = self.deadline(request.timeout_ms);
+        let mut asker = Asker::Ticket(request.ticket);
+        let mut depth = 1;
+        match &request.origin {
+            Origin::Outside => {}
+            Origin::Process(name) => self.check_remote(name, &request.to, &request.handler)?,
+            Origin::Turn(name) => {
+                let caller = self.lookup(name).ok_or(CallError::NoProcess)?;
+                self.check_allowed(caller, to, &request.handler)?;
+                let standing = self.standing(caller).ok_or(CallError::Stopped)?;
+                deadline_ms = deadline_ms.min(standing.deadline_ms);
+                depth = standing.depth + 1;
+                asker = Asker::Turn {
+                    caller,
+                    ticket: request.ticket,
+                };
+            }
         }
-        let deadline_ms = self.deadline(request.timeout_ms);
+        self.check_sendable(depth, deadline_ms)?;
         if let Some(key) = &request.key {
             let recorded = self.ask_key(to, key, request.ticket, deadline_ms)?;
             if !matches!(recorded, Asking::New) {
@@ -60,16 +75,16 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         }
         let from = match &request.origin {
             Origin::Outside => self.outside,
-            Origin::Process(name) => self.intern(name),
+            Origin::Process(name) | Origin::Turn(name) => self.intern(name),
         };
         let pair = self.pair(from, to);
         let letter = Letter {
-            asker: Asker::Ticket(request.ticket),
+            asker,
             handler: request.handler,
             payload: request.payload,
             weight_bytes: request.weight_bytes,
             deadline_ms,
-            depth: 1,
+            depth,
             key: request.key,
         };
         let posted = self.post(pair, letter);
@@ -135,17 +150,38 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
     ) -> Result<TaskKey, CallError> {
         let to = self.lookup(name).ok_or(CallError::NoProcess)?;
         self.check_allowed(caller, to, &letter.handler)?;
-        if letter.depth > self.limits.chain_max {
-            return Err(CallError::Cycle(format!(
-                "{} calls wait for each other, the most are {}: answer before calling on",
-                letter.depth, self.limits.chain_max
-            )));
-        }
-        if letter.deadline_ms <= self.now_ms {
-            return Err(CallError::Timeout);
-        }
+        self.check_sendable(letter.depth, letter.deadline_ms)?;
         let pair = self.pair(caller, to);
         self.post(pair, letter)
+    }
+
+    fn check_sendable(&self, depth: u16, deadline_ms: u64) -> Result<(), CallError> {
+        if depth > self.limits.chain_max {
+            return Err(CallError::Cycle(format!(
+                "{depth} calls wait for each other, the most are {}: answer before calling on",
+                self.limits.chain_max
+            )));
+        }
+        if deadline_ms <= self.now_ms {
+            return Err(CallError::Timeout);
+        }
+        Ok(())
+    }
+
+    /// What a process works on that sends in the midst of a turn; `None` if it has none.
+    fn standing(&self, caller: PartyKey) -> Option<Standing> {
+        let process = self.process_ref(caller)?;
+        if !matches!(process.phase, Phase::Turn | Phase::Starting) {
+            return None;
+        }
+        let given = process.turn.given.iter();
+        let given = given.filter_map(|given| self.tasks.get(given.task));
+        let running = process.running.iter();
+        let running = running.filter_map(|task| self.tasks.get(*task));
+        Some(Standing {
+            deadline_ms: given.map(|task| task.deadline_ms).min().unwrap_or(u64::MAX),
+            depth: running.map(|task| task.depth).max().unwrap_or(0),
+        })
     }
 
     /// Puts a message into the mailbox, if there is room and nobody waits in a circle.
@@ -220,30 +256,57 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
 
     /// Whether a call comes back to a process that waits for it.
     fn returns_to(&self, to: PartyKey, asker: Asker) -> Returns {
+        self.follow(to, asker, &mut Vec::new())
+    }
+
+    /// Goes from one who asks to the next. Each call was checked against the longest chain when it was sent.
+    fn follow(&self, to: PartyKey, asker: Asker, stood: &mut Vec<PartyKey>) -> Returns {
         let mut returns = Returns::No;
         let mut next = asker;
-        // Each call was checked against the longest chain when it was sent.
-        while let Asker::Call { caller, parent, .. } = next {
-            if caller == to {
-                returns = Returns::ToOther;
-                let exclusive = self.process_ref(to).map(|process| process.exclusive);
-                let is_waiting = match exclusive {
-                    None | Some(Exclusive::No) => false,
-                    Some(Exclusive::Process) => true,
-                    Some(Exclusive::Task(task)) => {
-                        parent.is_some_and(|parent| parent.number() == task.0)
+        loop {
+            match next {
+                Asker::Nobody | Asker::Ticket(_) => return returns,
+                Asker::Call { caller, parent, .. } => {
+                    if caller == to {
+                        returns = Returns::ToOther;
+                        if self.waits_for(to, parent) {
+                            return Returns::ToWaiting;
+                        }
                     }
-                };
-                if is_waiting {
-                    return Returns::ToWaiting;
+                    let Some(task) = parent.and_then(|parent| self.tasks.get(parent)) else {
+                        return returns;
+                    };
+                    next = task.asker;
+                }
+                Asker::Turn { caller, .. } if caller == to => return Returns::ToWaiting,
+                Asker::Turn { caller, .. } => {
+                    // Whoever waits for any of its work waits for this.
+                    if stood.contains(&caller) {
+                        return returns;
+                    }
+                    stood.push(caller);
+                    let running = self.process_ref(caller).map(|one| one.running.as_slice());
+                    let running = running.unwrap_or_default().iter();
+                    for task in running.filter_map(|task| self.tasks.get(*task)) {
+                        match self.follow(to, task.asker, stood) {
+                            Returns::No => {}
+                            Returns::ToOther => returns = Returns::ToOther,
+                            Returns::ToWaiting => return Returns::ToWaiting,
+                        }
+                    }
+                    return returns;
                 }
             }
-            let Some(task) = parent.and_then(|parent| self.tasks.get(parent)) else {
-                break;
-            };
-            next = task.asker;
         }
-        returns
+    }
+
+    /// Whether a process takes no messages before the end of what it called on behalf of `parent`.
+    fn waits_for(&self, party: PartyKey, parent: Option<TaskKey>) -> bool {
+        match self.process_ref(party).map(|process| process.exclusive) {
+            None | Some(Exclusive::No) => false,
+            Some(Exclusive::Process) => true,
+            Some(Exclusive::Task(task)) => parent.is_some_and(|parent| parent.number() == task.0),
+        }
     }
 
     /// A process waits exclusively from now on: what waits in its mailbox and would come back to it is
@@ -286,6 +349,14 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         let timeout_ms = timeout_ms.min(self.limits.timeout_ms_max);
         self.now_ms.saturating_add(timeout_ms)
     }
+}
+
+/// What stands still with a process.
+struct Standing {
+    /// The first deadline of what the turn was given.
+    deadline_ms: u64,
+    /// Of the longest chain that it is in.
+    depth: u16,
 }
 
 /// What a request with a key is.

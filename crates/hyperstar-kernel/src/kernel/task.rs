@@ -43,6 +43,11 @@ pub(super) enum Asker {
         /// What the caller works on with it.
         parent: Option<TaskKey>,
     },
+    /// A process that stands still in its turn.
+    Turn {
+        caller: PartyKey,
+        ticket: Ticket,
+    },
 }
 
 /// How far a task has come.
@@ -198,7 +203,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
     ) {
         match asker {
             Asker::Nobody => {}
-            Asker::Ticket(ticket) => {
+            Asker::Ticket(ticket) | Asker::Turn { ticket, .. } => {
                 self.tickets.remove(&ticket);
                 effects.push(Effect::Answer { ticket, result });
             }

@@ -1,6 +1,8 @@
 //! Calls and requests: one reply, deadlines, cancels, cycles.
 
-use hyperstar_kernel::{Action, CallError, CallId, Exclusive, Input, KernelLimits, Request, Spec};
+use hyperstar_kernel::{
+    Action, CallError, CallId, Exclusive, Input, KernelLimits, Origin, Request, Spec,
+};
 
 use crate::host::{Host, request};
 
@@ -242,4 +244,97 @@ fn a_chain_has_a_longest_length() {
         last.contains("4 calls wait for each other, the most are 3"),
         "{last}"
     );
+}
+
+impl Host {
+    /// A request of a process in the midst of its turn.
+    fn ask_in_turn(&mut self, ticket: u64, from: &str, to: &str) {
+        self.feed(Input::Request(Request {
+            origin: Origin::Turn(from.into()),
+            ..request(ticket, to, "now")
+        }));
+    }
+}
+
+/// `a` has a request, and is in the midst of its turn.
+fn in_turn(timeout_ms: Option<u64>) -> Host {
+    let mut host = Host::with(&[("a", Spec::default()), ("b", Spec::default())]);
+    host.feed(Input::Request(Request {
+        timeout_ms,
+        ..request(1, "a", "x")
+    }));
+    host.skip();
+    host
+}
+
+#[test]
+fn a_process_may_ask_in_the_midst_of_its_turn() {
+    let mut host = in_turn(None);
+    host.ask_in_turn(2, "a", "b");
+    host.check(&["turn b: t1 do `now` from a"]);
+    host.unchanged("b", vec![host.respond(1, "2")]);
+    host.check(&["answer 2: `2`"]);
+    host.unchanged("a", vec![host.respond(0, "1")]);
+    host.check(&["answer 1: `1`"]);
+    // It has no turn by now.
+    host.ask_in_turn(3, "a", "b");
+    host.check(&["answer 3: Stopped"]);
+    host.ask_in_turn(4, "nobody", "b");
+    host.check(&["answer 4: NoProcess"]);
+}
+
+#[test]
+fn what_asks_in_the_midst_of_a_turn_needs_a_grant_as_any_call() {
+    let mut host = Host::new();
+    for name in ["a", "b"] {
+        host.add(name, Spec::default());
+        host.start(name);
+    }
+    host.ask(1, "a", "x");
+    host.skip();
+    host.ask_in_turn(2, "a", "b");
+    let lines = host.lines();
+    assert!(lines[0].starts_with("answer 2: Denied("), "{lines:?}");
+}
+
+#[test]
+fn what_is_asked_in_the_midst_of_a_turn_ends_with_what_the_turn_is_for() {
+    let mut host = in_turn(Some(50));
+    host.ask_in_turn(2, "a", "b");
+    host.skip();
+    host.wait(50);
+    host.check(&["answer 1: Timeout", "answer 2: Timeout"]);
+}
+
+#[test]
+fn what_comes_back_to_a_turn_that_stands_still_is_refused() {
+    let mut host = in_turn(None);
+    host.ask_in_turn(2, "a", "a");
+    host.check(&[&format!("answer 2: {}", cycle("a"))]);
+    host.ask_in_turn(3, "a", "b");
+    host.skip();
+    host.unchanged("b", vec![host.call(8, 1, "a", "back")]);
+    host.check(&[&format!("turn b: reply 8 {}", cycle("a"))]);
+    // In the midst of a turn too.
+    host.ask_in_turn(4, "b", "a");
+    host.check(&[&format!("answer 4: {}", cycle("a"))]);
+}
+
+/// `a` waits exclusively for `b`, which asks `a` in the midst of its turn, on behalf of whomever.
+#[test]
+fn a_turn_that_stands_still_is_part_of_the_chain_of_all_that_it_works_on() {
+    let mut host = in_turn(None);
+    host.done(
+        "a",
+        vec![host.call(7, 0, "b", "y")],
+        false,
+        Exclusive::Process,
+    );
+    host.check(&["turn b: t1 do `y` from a"]);
+    // It will answer later, and is asked something else.
+    host.unchanged("b", vec![]);
+    host.ask(2, "b", "z");
+    host.skip();
+    host.ask_in_turn(3, "b", "a");
+    host.check(&[&format!("answer 3: {}", cycle("a"))]);
 }

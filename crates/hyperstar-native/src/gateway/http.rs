@@ -5,10 +5,12 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use hyperstar::Visitor;
-use hyperstar_interface::Trigger;
+use hyperstar_interface::route::{Routed, Router};
+use hyperstar_interface::{AskError, Interface, Trigger};
 use hyperstar_process::abi::{self, HttpHead, Origin};
 
 use super::{ANSWER_MS, session_name, status, status_of, ws};
@@ -64,11 +66,9 @@ pub(super) async fn answer(
     {
         return ws::accept(host, process, path, viewer, &mut parts);
     }
-    if !triggers().any(|trigger| matches!(trigger, Trigger::Http(_))) {
-        return text(
-            StatusCode::NOT_FOUND,
-            &format!("there is nothing at {path}"),
-        );
+    let handles_http = triggers().any(|trigger| matches!(trigger, Trigger::Http(_)));
+    if !handles_http || (is_by_person(&parts) && leads_nowhere(interface, &path)) {
+        return hyperstar::not_found(Request::from_parts(parts, body)).await;
     }
     let body = match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
         Ok(body) => body.to_vec(),
@@ -104,6 +104,21 @@ pub(super) async fn answer(
             (status_of(&error), kind, body).into_response()
         }
     }
+}
+
+/// Whether a browser wants to show the answer, so that a page says more than JSON.
+fn is_by_person(request: &Parts) -> bool {
+    let accepts = request.headers.get(ACCEPT);
+    let accepts = accepts.and_then(|value| value.to_str().ok());
+    request.method == Method::GET && accepts.is_some_and(|accepts| accepts.contains("text/html"))
+}
+
+fn leads_nowhere(interface: &Interface, path: &str) -> bool {
+    let router = Router::new(interface);
+    matches!(
+        router.http("GET", path),
+        Routed::Nowhere(AskError::NoRoute { .. })
+    )
 }
 
 /// What a process may see of a request: everything but what would let it act as the browser elsewhere.

@@ -1,9 +1,14 @@
 //! Pages, actions, requests and sockets of a process, over real connections.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use hyperstar::test::Browser;
 use hyperstar::{Server, action};
+use hyperstar_interface::Trigger;
 use hyperstar_native::Host;
+use hyperstar_native::instance::Crash;
+use hyperstar_process::Reply;
 use hyperstar_process::abi::{Action, Origin, WsKind};
 use hyperstar_store::Store;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,6 +38,21 @@ async fn send(address: std::net::SocketAddr, request: &str) -> (u16, String) {
     (status, answer)
 }
 
+/// Calls an action from outside of any page.
+async fn act(address: std::net::SocketAddr, action: &hyperstar::Action, signals: &str) -> String {
+    let call = action.to_string();
+    let path = call.split('\'').nth(1).unwrap();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{signals}",
+        signals.len()
+    );
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    within(socket.read_to_string(&mut answer)).await.unwrap();
+    answer
+}
+
 #[tokio::test]
 async fn a_page_follows_what_is_kept_and_comes_back_after_a_crash() {
     let host = Host::new("me", &Store::memory());
@@ -55,6 +75,48 @@ async fn a_page_follows_what_is_kept_and_comes_back_after_a_crash() {
     page.wait_for("main", "This app is stopped.").await.unwrap();
     within(host.start_process(APP)).await.unwrap();
     page.wait_for("p", "count=2").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_process_hears_who_looks_and_hears_it_again_when_it_begins_anew() {
+    let host = Host::new("me", &Store::memory());
+    let telling = Scripted::new(|state, message, turn| {
+        if message.body == b"crash" {
+            return Err(Crash::Trap {
+                message: "as told".to_owned(),
+                backtrace: String::new(),
+            });
+        }
+        let count = match message.handler.as_str() {
+            "come" => state.add(turn, "count", 1),
+            "go" => state.add(turn, "count", 100),
+            _ => state.get("count"),
+        };
+        let reply = Reply::new().signals(&serde_json::json!({ "seen": count }));
+        turn.actions.push(Action::Respond {
+            task: message.task,
+            outcome: Ok(reply.into_response()),
+        });
+        Ok(())
+    });
+    let telling = telling
+        .handles("come", Trigger::Join)
+        .handles("go", Trigger::Leave);
+    start(&host, APP, telling).await;
+    let browser = Browser::new(host.app(APP).unwrap()).unwrap();
+    let mut page = browser.open("/").await.unwrap();
+    page.wait_for("p", "count=1").await.unwrap();
+    page.wait_until("it is greeted", |page| page.signal("seen") == Some(1))
+        .await
+        .unwrap();
+    assert!(ask(&host, APP, "crash").await.is_err());
+    page.wait_for("p", "count=2").await.unwrap();
+    page.wait_until("it is greeted", |page| page.signal("seen") == Some(2))
+        .await
+        .unwrap();
+    drop(page);
+    let mut other = browser.someone_else().open("/").await.unwrap();
+    other.wait_for("p", "count=103").await.unwrap();
 }
 
 #[tokio::test]
@@ -248,18 +310,8 @@ async fn an_action_reaches_the_handler_with_its_arguments_and_signals() {
     });
     start(&host, APP, telling).await;
     let address = served(&host).await;
-    let action = action("any").arg("n", "a b").to_string();
-    let path = action.split('\'').nth(1).unwrap();
     for _ in 0..2 {
-        let body = r#"{"text":"tea"}"#;
-        let mut socket = TcpStream::connect(address).await.unwrap();
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        socket.write_all(head.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        within(socket.read_to_string(&mut answer)).await.unwrap();
+        let answer = act(address, &action("any").arg("n", "a b"), r#"{"text":"tea"}"#).await;
         assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
     }
     let count: i64 = host
@@ -268,4 +320,41 @@ async fn an_action_reaches_the_handler_with_its_arguments_and_signals() {
         .unwrap()
         .unwrap();
     assert_eq!(count, 2);
+}
+
+#[tokio::test]
+async fn an_action_renders_no_page_of_another_process() {
+    let host = Host::new("me", &Store::memory());
+    let failing = Scripted::new(|state, message, turn| {
+        if message.body.ends_with(br#""crash"}"#) {
+            return Err(Crash::Trap {
+                message: "as told".to_owned(),
+                backtrace: String::new(),
+            });
+        }
+        state.add(turn, "count", 1);
+        answer(turn, message.task, "");
+        Ok(())
+    });
+    start(&host, APP, failing).await;
+    start(&host, "other:app:me", Scripted::counter()).await;
+    let browser = Browser::new(host.app("other:app:me").unwrap()).unwrap();
+    let mut page = browser.open("/").await.unwrap();
+    let address = served(&host).await;
+    ask(&host, "other:app:me", "").await.unwrap();
+    page.wait_for("p", "count=1").await.unwrap();
+    // What changes while a page renders, it renders once more, as soon as a frame's time has passed.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let before = host.hub().stats().renders;
+    for (signals, expected) in [
+        ("{}", "HTTP/1.1 204"),
+        (r#"{"do":"crash"}"#, "HTTP/1.1 500"),
+        ("{}", "HTTP/1.1 204"),
+    ] {
+        let answer = act(address, &action("any"), signals).await;
+        assert!(answer.starts_with(expected), "{answer}");
+    }
+    ask(&host, "other:app:me", "").await.unwrap();
+    page.wait_for("p", "count=2").await.unwrap();
+    assert_eq!(host.hub().stats().renders, before + 1);
 }

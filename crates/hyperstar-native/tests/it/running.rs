@@ -1,6 +1,7 @@
 //! A whole program around one app.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use hyperstar_native::{PORTS_TRIED, Run, RunError, Running, bind_near};
 use hyperstar_process::{State, hyperapp};
@@ -50,8 +51,16 @@ async fn request(address: SocketAddr, line: &str) -> String {
 }
 
 async fn start(folder: &std::path::Path) -> Running {
-    let run = Run::<Tally>::new().port(0).data(folder);
-    within(run.start()).await.unwrap()
+    within(async {
+        loop {
+            match Run::<Tally>::new().port(0).data(folder).start().await {
+                // The last connections of the one before end after everything else.
+                Err(RunError::Store { .. }) => tokio::time::sleep(Duration::from_millis(5)).await,
+                started => return started.unwrap(),
+            }
+        }
+    })
+    .await
 }
 
 #[tokio::test]

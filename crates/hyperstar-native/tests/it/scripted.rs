@@ -61,6 +61,14 @@ impl Scripted {
         self
     }
 
+    /// Has a handler of this name, which is for this.
+    pub(crate) fn handles(mut self, name: &str, trigger: Trigger) -> Self {
+        let mut handler = Handler::new(name, Mode::Write);
+        handler.triggers = vec![trigger];
+        self.interface.handlers.push(handler);
+        self
+    }
+
     pub(crate) fn on_start(
         mut self,
         on_start: impl Fn(&Start) -> Result<(), Crash> + Send + Sync + 'static,

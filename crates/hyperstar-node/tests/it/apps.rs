@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyperstar_interface::{Field, Handler, Interface, Mode, Param, Shape, Trigger, Type, Wit};
 use hyperstar_native::instance::{BoxFuture, Crash, Limits};
-use hyperstar_node::{Apps, Component, HostCalls, LoadError, LoadOptions};
+use hyperstar_node::{Component, HostCalls, LoadError, LoadOptions};
 use hyperstar_process::abi::{CallError, Start};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -57,14 +57,26 @@ fn orders() -> Interface {
     interface
 }
 
+/// The app, and what is behind it.
+#[derive(Debug)]
+struct App {
+    interface: Interface,
+    desk: Arc<Desk>,
+}
+
 /// What was called, and what is answered.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Desk {
     calls: Mutex<Vec<(String, String, String, Value)>>,
     delay: Option<Duration>,
 }
 
-impl HostCalls for Desk {
+impl HostCalls for App {
+    fn interface(&self, package: &str) -> Option<Interface> {
+        let is_it = Wit::new(&self.interface).package() == package;
+        is_it.then(|| self.interface.clone())
+    }
+
     fn call<'a>(
         &'a self,
         from: &'a str,
@@ -75,8 +87,8 @@ impl HostCalls for Desk {
         Box::pin(async move {
             let body = serde_json::from_slice(&body).unwrap();
             let call = (from.to_owned(), to.clone(), handler.to_owned(), body);
-            self.calls.lock().unwrap().push(call);
-            if let Some(delay) = self.delay {
+            self.desk.calls.lock().unwrap().push(call);
+            if let Some(delay) = self.desk.delay {
                 tokio::time::sleep(delay).await;
             }
             match (to.as_str(), handler) {
@@ -98,10 +110,7 @@ async fn load(interface: Interface, desk: Arc<Desk>) -> Result<Component, LoadEr
     static CALLER: OnceCell<Vec<u8>> = OnceCell::const_new();
     let bytes = CALLER.get_or_init(async || guest_bytes("caller")).await;
     let options = LoadOptions {
-        apps: Some(Apps {
-            interfaces: vec![Arc::new(Interface::new("Other")), Arc::new(interface)],
-            calls: desk,
-        }),
+        calls: Some(Arc::new(App { interface, desk })),
         ..LoadOptions::default()
     };
     engine().load(bytes, options).await
@@ -175,7 +184,7 @@ async fn what_goes_wrong_is_an_error_for_the_component() {
     for (to, expected) in [
         ("busy:a:b", "Err(CallError::Busy)"),
         ("gone:a:b", r#"Err(CallError::NoProcess("gone:a:b"))"#),
-        ("stopped:a:b", "topped"),
+        ("stopped:a:b", "Err(CallError::Stopped)"),
         (
             "wrong:a:b",
             "what Orders.place_order answered cannot be read: expected a number, found text",

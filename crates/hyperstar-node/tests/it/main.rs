@@ -11,5 +11,7 @@ mod kit;
 mod limits;
 mod load;
 mod node;
+mod peers;
+mod python;
 mod slow;
 mod turns;

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const ONE: &str = "one:tally:tests";
-const TWO: &str = "two:tally:tests";
+pub(crate) const ONE: &str = "one:tally:tests";
+pub(crate) const TWO: &str = "two:tally:tests";
 
 /// A version of the app in `tests/apps/tally`, by its feature.
-fn tally(feature: &'static str) -> &'static [u8] {
+pub(crate) fn tally(feature: &'static str) -> &'static [u8] {
     static FIRST: OnceLock<Vec<u8>> = OnceLock::new();
     static SECOND: OnceLock<Vec<u8>> = OnceLock::new();
     static BROKEN: OnceLock<Vec<u8>> = OnceLock::new();
@@ -47,7 +47,7 @@ fn build_tally(feature: &str) -> Vec<u8> {
     }
 }
 
-async fn open(home: &Path) -> Node {
+pub(crate) async fn open(home: &Path) -> Node {
     let config = NodeConfig {
         engine: EngineConfig {
             instances_max: 32,
@@ -67,13 +67,18 @@ async fn open(home: &Path) -> Node {
     .await
 }
 
-async fn within<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), future)
         .await
         .expect("it takes far too long")
 }
 
-async fn ask(node: &Node, name: &str, handler: &str, arguments: Value) -> Result<Value, CallError> {
+pub(crate) async fn ask(
+    node: &Node,
+    name: &str,
+    handler: &str,
+    arguments: Value,
+) -> Result<Value, CallError> {
     let ask = Ask {
         origin: Origin::Owner,
         handler: handler.to_owned(),
@@ -86,14 +91,14 @@ async fn ask(node: &Node, name: &str, handler: &str, arguments: Value) -> Result
 }
 
 /// Serves a node, and sends requests to it by host name.
-struct Served {
-    node: Node,
+pub(crate) struct Served {
+    pub(crate) node: Node,
     port: u16,
     task: tokio::task::JoinHandle<Result<(), NodeError>>,
 }
 
 impl Served {
-    async fn start(node: Node) -> Self {
+    pub(crate) async fn start(node: Node) -> Self {
         let server = Server::bind("127.0.0.1:0").await.unwrap();
         let port = server.local_addr().unwrap().port();
         let stopped = node.stopped();
@@ -107,7 +112,7 @@ impl Served {
         served
     }
 
-    async fn send(&self, host: &str, request: &str, body: &str) -> String {
+    pub(crate) async fn send(&self, host: &str, request: &str, body: &str) -> String {
         let mut socket = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         let head = format!(
             "{request} HTTP/1.1\r\nhost: {host}:{}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -120,7 +125,7 @@ impl Served {
         answer
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.node.stop();
         within(self.task).await.unwrap().unwrap();
     }
@@ -198,6 +203,68 @@ async fn two_apps_call_each_other() {
         .await
         .unwrap();
     assert!(given.to_string().contains("Cycle"), "{given}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_taken_back_stays_so_after_a_restart() {
+    let home = tempfile::tempdir().unwrap();
+    let give = json!({ "to": TWO, "by": 3 });
+    let is_denied = |answer: Value| answer.to_string().contains("Denied");
+    {
+        let node = open(home.path()).await;
+        node.install(ONE, tally(""), false, true).await.unwrap();
+        node.install(TWO, tally(""), false, true).await.unwrap();
+        let first = node.grant(ONE, TWO, &["count".to_owned()]).unwrap();
+        let second = node.grant(ONE, TWO, &["add".to_owned()]).unwrap();
+        assert!(node.revoke(second).unwrap() && !node.revoke(second).unwrap());
+        let ids: Vec<u64> = node
+            .grants()
+            .unwrap()
+            .iter()
+            .map(|grant| grant.id)
+            .collect();
+        assert_eq!(ids, [first]);
+        node.host().stop().await;
+    }
+    let node = open(home.path()).await;
+    assert!(is_denied(
+        ask(&node, ONE, "give", give.clone()).await.unwrap()
+    ));
+    // A number is never given again.
+    let third = node.grant(ONE, TWO, &["add".to_owned()]).unwrap();
+    assert_eq!(third, 3);
+    assert!(!is_denied(ask(&node, ONE, "give", give).await.unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cookie_of_one_app_is_nothing_to_another() {
+    let home = tempfile::tempdir().unwrap();
+    let served = Served::start(open(home.path()).await).await;
+    for name in [ONE, TWO] {
+        let installed = served.node.install(name, tally(""), false, true).await;
+        installed.unwrap();
+    }
+    let cookie_of = |answer: &str| {
+        let (_, rest) = answer.split_once("set-cookie: ")?;
+        let (name, rest) = rest.split_once('=')?;
+        let (value, _) = rest.split_once(';')?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    let visit = async |host: &str, cookie: &str| {
+        let request = format!("GET / HTTP/1.1\r\ncookie: {cookie}\r\nx:");
+        let answer = served.send(host, &request, "").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        cookie_of(&answer)
+    };
+    let (one, two) = ("one-tally-tests.localhost", "two-tally-tests.localhost");
+    let (own, value) = visit(one, "").await.unwrap();
+    let (other, _) = visit(two, "").await.unwrap();
+    assert_ne!(own, other);
+    // Known where it comes from, and a stranger elsewhere, also under the other's name.
+    assert_eq!(visit(one, &format!("{own}={value}")).await, None);
+    assert!(visit(two, &format!("{own}={value}")).await.is_some());
+    assert!(visit(two, &format!("{other}={value}")).await.is_some());
+    served.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Handle, Shelf, counter, decode, key_of};
+use crate::fields;
 use crate::state::StateError;
 
 /// Items in an order of their own, each with an [`ItemId`] that stays: what people arrange.
@@ -59,10 +60,7 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     pub fn insert(&mut self, place: Place, item: &T) -> Result<Option<ItemId>, StateError> {
         let mut shelf = self.handle.shelf();
         let index = Index::new(&shelf.path);
-        let bytes = serde_json::to_vec(item).map_err(|source| StateError::Encode {
-            name: shelf.path.to_string(),
-            source,
-        })?;
+        let bytes = fields::lasting(&shelf.path, item)?;
         let Some(key) = index.key_at(&mut shelf, place)? else {
             return Ok(None);
         };

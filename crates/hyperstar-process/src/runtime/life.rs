@@ -17,7 +17,7 @@ use crate::cx::{Asked, Cx};
 use crate::executor::{Bell, Key, Woken};
 use crate::fields::Fields;
 use crate::memory::{self, Memory};
-use crate::process::{Place, Process};
+use crate::process::{Place, Process, Room};
 use crate::state::{self, StateError};
 use crate::sys::Level;
 
@@ -116,6 +116,7 @@ impl<A: Hyperapp> Life<A> {
 
     pub(super) fn turn(&mut self, events: Vec<Event>) -> Turn {
         let memory = self.process.memory.clone();
+        self.process.set_room(Room::default());
         memory::enter(&memory, || {
             for event in events {
                 self.take(event);
@@ -158,7 +159,7 @@ impl<A: Hyperapp> Life<A> {
                 let text = format!("`{process}` has ended: {reason}");
                 crate::log(Level::Warn, &text);
             }
-            Event::Room { .. } => {}
+            Event::Room { notices, bytes } => self.process.set_room(Room { notices, bytes }),
             Event::Stop => self.stop(),
         }
     }

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use hyperstar_process::test::Process;
 use hyperstar_process::{
-    ActionError, Cx, Done, Html, Reply, Response, Session, State, Viewer, Wire, hyperapp,
+    ActionError, Cx, Done, Html, Map, Reply, Response, Session, State, Viewer, Wire, hyperapp,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::driver::{Driver, local, said};
 
@@ -257,4 +259,48 @@ fn the_owner_asks_as_anybody_could() {
     }
     let (outcome, _) = kinds.answer(local(), "done", b"");
     assert!(said(outcome).starts_with("NoHandler("));
+}
+
+/// What JSON has no number for.
+#[derive(Default, State)]
+struct Scale {
+    weight: f64,
+    note: Option<String>,
+    by_day: Map<String, f64>,
+}
+
+#[hyperapp(name = "Scale")]
+impl Scale {
+    #[local]
+    fn weigh(&mut self, weight: Option<f64>) {
+        self.note = None;
+        self.weight = weight.unwrap_or(f64::NAN);
+    }
+
+    #[local]
+    fn weigh_on(&mut self, day: String) -> Result<(), String> {
+        let before = self.by_day.insert(&day, &f64::INFINITY);
+        before.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+#[test]
+#[should_panic(
+    expected = "the state cannot be kept: `weight` could not be read back from its JSON"
+)]
+fn what_could_not_be_read_again_is_not_kept() {
+    let mut scale = Process::<Scale>::new();
+    scale
+        .call::<()>("weigh", &json!({ "weight": 1.5 }))
+        .expect("a weight");
+    scale.restart();
+    let _ = scale.call::<()>("weigh", &json!({}));
+}
+
+#[test]
+fn an_entry_that_could_not_be_read_again_is_refused() {
+    let mut scale = Process::<Scale>::new();
+    let refused = scale.call::<Result<(), String>>("weigh_on", &json!({ "day": "monday" }));
+    let error = refused.expect("an answer").expect_err("no number");
+    assert!(error.contains("JSON has no NaN and no infinity"), "{error}");
 }

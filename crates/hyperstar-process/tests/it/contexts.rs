@@ -1,7 +1,7 @@
 //! What a handler and a view know, and what they may not do.
 
 use hyperstar_interface::{Audience, Handler, Interface, Mode, Trigger, View};
-use hyperstar_process::abi::{Viewer, WsHead, WsKind};
+use hyperstar_process::abi::{Action, Event, Viewer, WsHead, WsKind};
 use hyperstar_process::test::Process;
 use hyperstar_process::{
     CallError, Cx, Fields, Html, Hyperapp, Level, Origin, Run, Saver, State, StateError,
@@ -9,6 +9,7 @@ use hyperstar_process::{
 };
 
 use crate::app::{answer_of, other};
+use crate::driver::Driver;
 
 #[derive(Default)]
 struct Probe {
@@ -101,6 +102,12 @@ impl Hyperapp for Probe {
                 answer_of(&())
             })
         }),
+        Run::Read(|_, call| {
+            for _ in 0..300 {
+                call.cx().notify_raw(&other(), "told", vec![b'1'; 100]);
+            }
+            answer_of(&())
+        }),
     ];
     const VIEWS: &'static [ViewFn<Self>] = &[|_, call| {
         let cx = call.cx;
@@ -124,6 +131,7 @@ impl Hyperapp for Probe {
             ("tell", Mode::Read),
             ("all", Mode::Concurrent),
             ("guarded", Mode::Concurrent),
+            ("tell_many", Mode::Read),
         ] {
             let mut handler = Handler::new(name, mode);
             handler.triggers = vec![Trigger::Local, Trigger::Remote];
@@ -213,6 +221,31 @@ fn telling_and_leaving() {
     );
     assert_eq!(probe.take_frames(), [(7, false, b"hello".to_vec())]);
     assert_eq!(probe.exit(), Some("enough"));
+}
+
+#[test]
+fn no_more_is_told_than_there_is_room_for() {
+    let check = |room: Option<Event>, told: usize| {
+        let mut probe = Driver::<Probe>::new();
+        let events = room
+            .into_iter()
+            .chain([probe.message(Origin::Owner, "tell_many", b"")]);
+        let actions = probe.turns(events.collect());
+        let is_notice = |action: &&Action| matches!(action, Action::Notify { .. });
+        assert_eq!(actions.iter().filter(is_notice).count(), told);
+        // The next turn is told anew.
+        let actions = probe.ask(Origin::Owner, "tell", b"");
+        assert_eq!(actions.iter().filter(is_notice).count(), 1);
+    };
+    check(None, 256);
+    let room = |notices, bytes| Some(Event::Room { notices, bytes });
+    check(room(3, 10_000), 3);
+    check(room(10, 1_000), 4);
+    check(room(0, 0), 0);
+    let mut probe = Process::<Probe>::new();
+    assert_eq!(probe.call::<()>("tell_many", &()), Ok(()));
+    let text = "`told` of other:desk:tests was not told: too much is on its way; tell fewer at once, or call";
+    assert_eq!(probe.take_log()[0], (Level::Error, text.to_owned()));
 }
 
 #[test]

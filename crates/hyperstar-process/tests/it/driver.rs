@@ -56,8 +56,12 @@ impl<A: Hyperapp> Driver<A> {
     }
 
     pub(crate) fn turn(&mut self, event: Event) -> Vec<Action> {
+        self.turns(vec![event])
+    }
+
+    pub(crate) fn turns(&mut self, events: Vec<Event>) -> Vec<Action> {
         let sys = self.sys.clone();
-        sys::enter(&sys, || self.runtime.turn(vec![event])).actions
+        sys::enter(&sys, || self.runtime.turn(events)).actions
     }
 
     pub(crate) fn ask(&mut self, origin: Origin, handler: &str, body: &[u8]) -> Vec<Action> {
@@ -65,16 +69,20 @@ impl<A: Hyperapp> Driver<A> {
     }
 
     pub(crate) fn whole_turn(&mut self, origin: Origin, handler: &str, body: &[u8]) -> Turn {
+        let message = self.message(origin, handler, body);
+        let sys = self.sys.clone();
+        sys::enter(&sys, || self.runtime.turn(vec![message]))
+    }
+
+    pub(crate) fn message(&mut self, origin: Origin, handler: &str, body: &[u8]) -> Event {
         self.task += 1;
-        let message = Message {
+        Event::Message(Message {
             task: self.task,
             origin,
             handler: handler.into(),
             deadline_ms: u64::MAX,
             body: body.to_vec(),
-        };
-        let sys = self.sys.clone();
-        sys::enter(&sys, || self.runtime.turn(vec![Event::Message(message)]))
+        })
     }
 
     /// The answer, and what else was done.

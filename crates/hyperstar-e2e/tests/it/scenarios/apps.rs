@@ -1,9 +1,9 @@
-//! The four examples.
+//! The examples.
 
 use anyhow::{Context, Result, ensure};
 use hyperstar_e2e::{Chrome, SECOND};
 
-use super::{CHAT, COUNTER, LIFE, TODO, started};
+use super::{CHAT, COUNTER, LIFE, NORTH_BANK, SOUTH_BANK, TODO, started};
 
 #[tokio::test]
 async fn every_page_is_clean_and_can_be_read_without_javascript() -> Result<()> {
@@ -14,6 +14,8 @@ async fn every_page_is_clean_and_can_be_read_without_javascript() -> Result<()> 
         (LIFE, "#board"),
         (TODO, "#todos"),
         (CHAT, "#messages"),
+        (NORTH_BANK, "#account-0"),
+        (SOUTH_BANK, "#account-0"),
     ] {
         let tab = chrome.tab().await?;
         tab.open(&server.url_at(index, "/")).await?;
@@ -176,4 +178,37 @@ async fn the_game_lives_and_a_tap_draws() -> Result<()> {
     )
     .await?;
     tab.assert_clean()
+}
+
+#[tokio::test]
+async fn money_is_sent_from_bank_to_bank_and_stays_there() -> Result<()> {
+    let (mut server, _data) = started().await?;
+    let chrome = Chrome::launch().await?;
+    let (north, south) = (chrome.tab().await?, chrome.tab().await?);
+    north.open(&server.url_at(NORTH_BANK, "/")).await?;
+    south.open(&server.url_at(SOUTH_BANK, "/")).await?;
+    north.fill("#amount", "12.50").await?;
+    north.press("Enter").await?;
+    north.wait_for_text("#account-0 .cents", "87.50").await?;
+    south.wait_for_text("#account-0 .cents", "112.50").await?;
+    north
+        .wait_for(
+            "document.querySelector('#amount').value === ''",
+            5 * SECOND,
+            "the field is empty",
+        )
+        .await?;
+    north.fill("#amount", "1000").await?;
+    north.press("Enter").await?;
+    north.wait_for_text("#error", "Ann has only 87.50.").await?;
+    for tab in [&north, &south] {
+        tab.assert_clean()?;
+    }
+    server.kill_9().await?;
+    server.start().await?;
+    for (tab, expected) in [(&north, "87.50"), (&south, "112.50")] {
+        tab.reload().await?;
+        tab.wait_for_text("#account-0 .cents", expected).await?;
+    }
+    Ok(())
 }

@@ -24,7 +24,8 @@ impl World {
                 let is_local = self.specs.contains_key(&from);
                 let id = if is_local { payload.id } else { payload.number };
                 self.watch.serve(name, &from, id);
-                if self.is_durable(&from) {
+                let is_held = self.is_durable(&from) && !self.sent_at_once.contains(&payload.id);
+                if is_held {
                     assert!(
                         self.has(&from, |state| state.sent.contains(&payload.id)),
                         "{payload:?} was seen before its commit"

@@ -20,8 +20,10 @@ macro_rules! deeds {
 
 deeds!(
     steps,
+    noted,
     deaths,
     turns,
+    stood,
     batches,
     commits,
     failed_commits,

@@ -2,12 +2,12 @@
 
 use hyperstar_kernel::{
     Acknowledge, CallError, Effect, Event, Exclusive, ExitReason, Incarnation, Input, Name, Next,
-    Outcome, Record, Room, Ticket,
+    Origin, Outcome, Record, Room, Ticket,
 };
 
 use super::app::{App, Cx};
-use super::script::{Msg, Said};
-use super::world::{Commit, Happening, Outside, World, sender};
+use super::script::{self, Msg, Said};
+use super::world::{Ask, Commit, Happening, Outside, Standing, World, sender};
 
 impl World {
     pub(super) fn happen(&mut self, happening: Happening) {
@@ -35,6 +35,14 @@ impl World {
                     result,
                 });
             }
+            Happening::Turns(name, incarnation, events, room) => {
+                self.stand(Standing {
+                    name,
+                    incarnation,
+                    events,
+                    room,
+                });
+            }
             Happening::Turned(name, incarnation, events, room) => {
                 self.turn(name, incarnation, events, room);
             }
@@ -47,6 +55,7 @@ impl World {
                     result,
                 });
             }
+            Happening::Tick => self.feed(Input::Tick),
             Happening::Outside(outside) => self.outside(outside),
         }
     }
@@ -55,6 +64,57 @@ impl World {
         self.kernel
             .load(name)
             .map_or(Incarnation(0), |load| load.incarnation)
+    }
+
+    /// A process asks in the midst of its turn, at times, and goes on once it is answered.
+    pub(super) fn stand(&mut self, turn: Standing) {
+        let lives = self.life(&turn.name) == turn.incarnation && self.apps.contains_key(&turn.name);
+        if self.is_calm || !lives || !self.random.percent(10) {
+            return self.go_on(turn);
+        }
+        self.deeds.stood += 1;
+        let ticket = Ticket(self.last + 2);
+        self.last += 1;
+        self.sent_at_once.insert(self.last);
+        let ask = Ask {
+            to: self.random.pick(&self.names).clone(),
+            origin: Origin::Turn(turn.name.clone()),
+            key: None,
+            msg: Msg {
+                id: self.last,
+                number: 0,
+                work: script::work(&self.random, &self.names, 2),
+            },
+        };
+        self.standing.insert(ticket, turn);
+        self.ask(ask);
+    }
+
+    /// A turn goes on, if it was this that it waited for.
+    pub(super) fn answered(&mut self, ticket: Ticket) {
+        if let Some(turn) = self.standing.remove(&ticket) {
+            self.go_on(turn);
+        }
+    }
+
+    fn go_on(&mut self, turn: Standing) {
+        let after_ms = self.a_while();
+        let Standing {
+            name,
+            incarnation,
+            events,
+            room,
+        } = turn;
+        self.later(after_ms, Happening::Turned(name, incarnation, events, room));
+    }
+
+    /// An instance is gone, and asks no more.
+    fn unask(&mut self, name: &Name) {
+        let gone = self.standing.iter().filter(|(_, turn)| turn.name == *name);
+        let gone: Vec<Ticket> = gone.map(|(ticket, _)| *ticket).collect();
+        for ticket in gone {
+            self.later(0, Happening::Outside(Outside::Leave(ticket)));
+        }
     }
 
     pub(super) fn turn(
@@ -132,6 +192,7 @@ impl World {
             }
             Effect::Kill { name, .. } => {
                 self.apps.remove(&name);
+                self.unask(&name);
                 self.watch.restart(&name);
                 assert!(!self.commits.contains_key(&name), "killed in a commit");
             }
@@ -148,7 +209,7 @@ impl World {
                     self.check_event(&name, event);
                 }
                 let after_ms = self.a_while();
-                self.later(after_ms, Happening::Turned(name, incarnation, events, room));
+                self.later(after_ms, Happening::Turns(name, incarnation, events, room));
             }
             Effect::Commit {
                 name,
@@ -207,6 +268,7 @@ impl World {
             Ok(said) => assert_eq!(said.id, ask.msg.id, "the answer of another request"),
             Err(error) => self.count(error),
         }
+        self.answered(ticket);
         if result.is_err() && ask.key.is_some() && !self.is_calm && self.random.percent(60) {
             self.deeds.repeats += 1;
             let after_ms = self.random.range(0, 300);

@@ -1,6 +1,6 @@
 //! What happens outside of the node, and to it.
 
-use hyperstar_kernel::{Input, Kernel, Request, Target, Ticket};
+use hyperstar_kernel::{Input, Kernel, Origin, Request, Target, Ticket};
 
 use super::world::{Ask, Happening, Outside, World, sender};
 
@@ -16,6 +16,7 @@ impl World {
                         .leave(&ask.to, &sender(&ask.origin), ask.msg.number);
                     self.feed(Input::Cancel { ticket });
                     self.asked.remove(&ticket);
+                    self.answered(ticket);
                 }
             }
             Outside::Stop(name) => {
@@ -80,7 +81,9 @@ impl World {
             let after_ms = self.random.range(0, 100);
             self.later(after_ms, Happening::Outside(Outside::Leave(ticket)));
         }
-        if ask.key.is_none() {
+        // What a process sends otherwise is not seen coming.
+        let is_local = matches!(ask.origin, Origin::Turn(_));
+        if ask.key.is_none() && !is_local {
             self.watch
                 .wait(&ask.to, &sender(&ask.origin), ask.msg.number);
         }
@@ -111,6 +114,7 @@ impl World {
         }
         self.commits.clear();
         self.apps.clear();
+        self.standing.clear();
         self.watch.clear();
         self.queue
             .retain(|_, happening| matches!(happening, Happening::Outside(_)));

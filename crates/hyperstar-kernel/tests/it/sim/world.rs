@@ -1,6 +1,6 @@
 //! A node, its host, and all that is outside of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hyperstar_kernel::{
     Event, GrantId, Incarnation, Input, Kernel, KernelLimits, Key, Name, Origin, Outcome, Record,
@@ -34,6 +34,10 @@ pub(super) struct World {
     /// Commits under way.
     pub(super) commits: BTreeMap<Name, Commit>,
     pub(super) asked: BTreeMap<Ticket, Ask>,
+    /// Turns that stand still until a request of theirs is answered.
+    pub(super) standing: BTreeMap<Ticket, Standing>,
+    /// What such turns have sent, which is before their commit.
+    pub(super) sent_at_once: BTreeSet<u64>,
     pub(super) grants: Model,
     pub(super) watch: Watch,
     pub(super) last: u64,
@@ -50,6 +54,14 @@ pub(super) struct Commit {
     pub(super) content: Option<(Record<Msg, Said>, Option<State>)>,
 }
 
+/// A turn in whose midst a process asks.
+pub(super) struct Standing {
+    pub(super) name: Name,
+    pub(super) incarnation: Incarnation,
+    pub(super) events: Vec<Event<Msg, Said>>,
+    pub(super) room: Room,
+}
+
 /// A request, as its sender knows it.
 #[derive(Clone)]
 pub(super) struct Ask {
@@ -62,7 +74,9 @@ pub(super) struct Ask {
 pub(super) enum Happening {
     /// The host has made an instance.
     Started(Name, Incarnation),
-    /// An instance has done a turn.
+    /// An instance has a turn.
+    Turns(Name, Incarnation, Vec<Event<Msg, Said>>, Room),
+    /// It has done the turn.
     Turned(Name, Incarnation, Vec<Event<Msg, Said>>, Room),
     /// A commit becomes durable.
     Lands(Name),
@@ -118,6 +132,8 @@ impl World {
             graves: BTreeMap::new(),
             commits: BTreeMap::new(),
             asked: BTreeMap::new(),
+            standing: BTreeMap::new(),
+            sent_at_once: BTreeSet::new(),
             grants: Model::default(),
             watch: Watch::default(),
             last: 0,
@@ -265,6 +281,6 @@ impl World {
 pub(super) fn sender(origin: &Origin) -> Name {
     match origin {
         Origin::Outside => "outside".into(),
-        Origin::Process(name) => name.clone(),
+        Origin::Process(name) | Origin::Turn(name) => name.clone(),
     }
 }

@@ -59,8 +59,9 @@ impl Tally {
     #[local]
     #[http(POST, "/api/add")]
     fn add(&mut self, by: Option<i64>) -> i64 {
-        *self.total_mut() += by.unwrap_or(1);
-        self.total()
+        let total = self.total_mut();
+        *total = total.saturating_add(by.unwrap_or(1));
+        *total
     }
 
     #[local]
@@ -81,15 +82,17 @@ impl Tally {
     async fn pull(cx: Cx<Self>, from: Address) -> Result<i64, CallError> {
         let theirs = TallyClient::at(&cx, &from).count().await?;
         Ok(cx.with(|tally| {
-            *tally.total_mut() += theirs;
-            tally.total()
+            let total = tally.total_mut();
+            *total = total.saturating_add(theirs);
+            *total
         }))
     }
 
     /// Adds to another one, with the state held meanwhile.
     #[local]
     async fn give(&mut self, cx: &Cx, to: Address, by: i64) -> Result<i64, CallError> {
-        *self.total_mut() -= by;
+        let total = self.total_mut();
+        *total = total.saturating_sub(by);
         TallyClient::at(cx, &to).add(Some(by)).await?;
         Ok(self.total())
     }
@@ -102,7 +105,8 @@ impl Tally {
 
     #[local]
     fn misbehave(&mut self, how: String) -> u64 {
-        *self.total_mut() += 1_000;
+        let total = self.total_mut();
+        *total = total.saturating_add(1_000);
         match how.as_str() {
             "panic" => panic!("as told"),
             "spin" => loop {

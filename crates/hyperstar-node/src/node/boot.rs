@@ -1,0 +1,111 @@
+//! What is installed becomes what runs.
+
+use std::sync::Arc;
+
+use hyperstar_native::instance::Program;
+use hyperstar_store::Key;
+
+use super::calls::{self, Calls};
+use super::{APPS, Installed, LAST_GRANT, Node, NodeError};
+use crate::{LoadError, LoadOptions};
+
+impl Node {
+    pub(super) async fn boot(&self) -> Result<(), NodeError> {
+        let host = &self.inner.host;
+        let store = host.store();
+        for grant in self.grants()? {
+            self.give(&grant);
+        }
+        if let Some(last) = store.get::<u64>(LAST_GRANT)? {
+            host.grants_up_to(last);
+        }
+        let installed = store.entries::<Installed>(APPS)?.into_iter();
+        let named = installed.filter_map(|(path, installed)| {
+            let name = path.rsplit('/').next().and_then(String::decode)?;
+            Some((name, installed))
+        });
+        let to_run = self.bring_all(named.collect()).await;
+        // All are known before one runs: what waits for them comes back otherwise.
+        let mut starting = tokio::task::JoinSet::new();
+        for name in to_run {
+            let host = host.clone();
+            starting.spawn(async move {
+                if let Err(error) = host.start_process(&name).await {
+                    tracing::error!(name, %error, "an app does not start");
+                }
+            });
+        }
+        starting.join_all().await;
+        Ok(())
+    }
+
+    /// Loads what is installed. What calls an app by its WIT is loaded after that app. The names of those that
+    /// are to run.
+    async fn bring_all(&self, mut left: Vec<(String, Installed)>) -> Vec<String> {
+        let mut to_run = Vec::new();
+        loop {
+            let mut later = Vec::new();
+            let before = left.len();
+            for (name, installed) in left {
+                match self.bring(&name, &installed).await {
+                    Ok(()) if installed.runs => to_run.push(name),
+                    Ok(()) => {}
+                    Err(error) => later.push((name, installed, error)),
+                }
+            }
+            // Once nothing is gained by what was loaded, it is said why.
+            let is_stuck = later.len() == before;
+            let (again, failed): (Vec<_>, Vec<_>) = later
+                .into_iter()
+                .partition(|(_, _, error)| !is_stuck && waits_for_an_app(error));
+            for (name, _, error) in failed {
+                tracing::error!(name, %error, "an app cannot be loaded");
+            }
+            if again.is_empty() {
+                return to_run;
+            }
+            left = again
+                .into_iter()
+                .map(|(name, installed, _)| (name, installed))
+                .collect();
+        }
+    }
+
+    async fn bring(&self, name: &str, installed: &Installed) -> Result<(), NodeError> {
+        let bytes = self
+            .inner
+            .home
+            .component_bytes(&installed.component)
+            .map_err(|source| NodeError::File {
+                path: format!("the component {}", installed.component),
+                source,
+            })?;
+        let program = self.load(name, &bytes, installed.stub_wasi).await?;
+        let options = self.options(installed.stub_wasi);
+        Ok(self.inner.host.add(name, program, &options)?)
+    }
+
+    pub(super) async fn load(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        stub_wasi: bool,
+    ) -> Result<Arc<dyn Program>, NodeError> {
+        let options = LoadOptions {
+            stub_wasi,
+            calls: Some(Calls::of(&self.inner)),
+            limits: self.options(stub_wasi).limits,
+        };
+        let loaded = self.inner.engine.load(bytes, options).await;
+        let component = loaded.map_err(|source| NodeError::Load {
+            name: name.to_owned(),
+            source,
+        })?;
+        Ok(Arc::new(component))
+    }
+}
+
+/// Whether it may be loaded once others are.
+fn waits_for_an_app(error: &NodeError) -> bool {
+    matches!(error, NodeError::Load { source: LoadError::Import { name, .. }, .. } if calls::is_of_app(name))
+}

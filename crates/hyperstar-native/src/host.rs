@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
@@ -32,6 +33,9 @@ use crate::process::Status;
 
 /// The kernel is told the time at least this often, since clocks are set.
 const TICK_MS_MAX: u64 = 60_000;
+
+/// How often a thread looks whether the kernel is free before it sleeps; some ten microseconds.
+const LOOKS_MAX: u32 = 1_000;
 
 /// Processes in this binary, on one store, with their pages.
 ///
@@ -651,12 +655,11 @@ impl Host {
         let place = process.place();
         let version: Option<u32> = snapshot.get(&place.of_state("v"))?;
         let mut fields = Vec::new();
-        for path in snapshot.list(&place.of_state("f"))? {
-            if let Some(value) = snapshot.get_bytes(&path)? {
-                let name = path[place.state().len() + 1..].to_owned();
-                fields.push((name, value.into()));
-            }
-        }
+        snapshot.scan(&place.of_state("f"), .., |path, value| {
+            let name = path[place.state().len() + 1..].to_owned();
+            fields.push((name, value.to_vec()));
+            ControlFlow::Continue(())
+        })?;
         Ok(Start {
             node: self.node().to_owned(),
             process: process.id().to_owned(),
@@ -687,7 +690,7 @@ impl Host {
         tell: impl FnOnce(&mut Kernel<Payload, Response>, u64, &mut Vec<Effect<Payload, Response>>),
     ) -> Vec<Effect<Payload, Response>> {
         let mut effects = Vec::new();
-        let mut core = lock(&self.inner.core);
+        let mut core = lock_soon(&self.inner.core);
         let now_ms = self.now_ms();
         // Taken under the lock of the kernel, so that nothing overtakes them.
         for request in std::mem::take(&mut *lock(&self.inner.asked)) {
@@ -915,6 +918,17 @@ fn check_name(name: &str) -> Result<(), HostError> {
         }
     }
     Ok(())
+}
+
+/// As [`lock`], for what is held for microseconds at most: to be woken takes longer than to look again.
+fn lock_soon<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    for _ in 0..LOOKS_MAX {
+        if let Ok(guard) = mutex.try_lock() {
+            return guard;
+        }
+        std::hint::spin_loop();
+    }
+    lock(mutex)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

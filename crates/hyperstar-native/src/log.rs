@@ -29,13 +29,14 @@ pub struct LogLine {
 pub(crate) struct Logs {
     process: String,
     kept: Mutex<Kept>,
-    news: broadcast::Sender<LogLine>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
     last: u64,
     lines: VecDeque<LogLine>,
+    /// To those who follow, if there are any: it has its room from the beginning, and most logs are not followed.
+    news: Option<broadcast::Sender<LogLine>>,
 }
 
 impl Logs {
@@ -43,7 +44,6 @@ impl Logs {
         Self {
             process: process.to_owned(),
             kept: Mutex::default(),
-            news: broadcast::channel(256).0,
         }
     }
 
@@ -67,18 +67,19 @@ impl Logs {
         if kept.lines.len() >= LOG_LINES_MAX {
             kept.lines.pop_front();
         }
-        kept.lines.push_back(line.clone());
-        // Nobody may be listening.
-        let _ = self.news.send(line);
+        // An error says that nobody listens any longer.
+        kept.news.take_if(|news| news.send(line.clone()).is_err());
+        kept.lines.push_back(line);
     }
 
     /// The last lines, at most `most`, and what comes after them. Who listens too slowly misses some: the
     /// numbers show it.
     pub(crate) fn follow(&self, most: usize) -> (Vec<LogLine>, broadcast::Receiver<LogLine>) {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let skipped = kept.lines.len().saturating_sub(most);
         let lines = kept.lines.iter().skip(skipped).cloned().collect();
-        (lines, self.news.subscribe())
+        let news = kept.news.get_or_insert_with(|| broadcast::Sender::new(256));
+        (lines, news.subscribe())
     }
 }
 
@@ -100,5 +101,11 @@ mod tests {
         let line = news.recv().await.expect("a line");
         assert_eq!((line.number, line.at_ms), (LOG_LINES_MAX as u64 + 3, 7));
         assert_eq!(line.text.len(), LOG_LINE_BYTES_MAX);
+        drop(news);
+        logs.add(8, Level::Info, "to nobody");
+        assert!(logs.kept.lock().expect("a log").news.is_none());
+        let (_, mut again) = logs.follow(0);
+        logs.add(9, Level::Info, "again");
+        assert_eq!(again.recv().await.expect("a line").text, "again");
     }
 }

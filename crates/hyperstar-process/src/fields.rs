@@ -42,7 +42,7 @@ impl Fields {
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StateError> {
         match self.memory.field(name) {
             None => Ok(None),
-            Some(bytes) => match serde_json::from_slice(&bytes) {
+            Some(bytes) => match parse(&bytes) {
                 Ok(value) => Ok(Some(value)),
                 Err(source) => Err(StateError::Field {
                     name: name.to_owned(),
@@ -147,13 +147,22 @@ impl Saver {
     }
 }
 
+/// Reads JSON. That all of it is text is checked at once: of each string by itself it takes longer.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str(text),
+        // It says where.
+        Err(_) => serde_json::from_slice(bytes),
+    }
+}
+
 /// Whether a value is one that can be read back. Only what is written as `null`, as numbers are that are not
 /// finite, may not be.
 fn check<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<(), StateError> {
     if !bytes.windows(4).any(|part| part == b"null") {
         return Ok(());
     }
-    match serde_json::from_slice::<T>(bytes) {
+    match parse::<T>(bytes) {
         Ok(_) => Ok(()),
         Err(source) => Err(StateError::Unreadable {
             name: name.to_owned(),

@@ -69,7 +69,7 @@ pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<
     }
     let [started, asked] = each.map(|samples| median(&samples));
     let all = median(&all);
-    let mut table = Table::new(&["", "resident"]);
+    let mut table = Table::new(&["", "in RAM"]);
     table.row([
         "a process that was started".to_owned(),
         format!("{} KiB", figure(started)),
@@ -83,7 +83,7 @@ pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<
         format!("{} MiB", figure(all)),
     ]);
     println!(
-        "## Memory of processes that wait\n\nA program of its own with {} counters as components, `EveryMessage`, on a store in a file; the difference to one process over those added. Medians of {} programs.\n\n{table}",
+        "## Memory of processes that wait\n\nA program of its own with {} counters as components, `EveryMessage`, on a store in a file; the difference to one process over those added. What they share, such as the image that the memory of a component begins as, is counted once (PSS). Medians of {} programs.\n\n{table}",
         plan.live, plan.rounds
     );
     for (what, at_most, result, unit) in [
@@ -108,7 +108,8 @@ pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<
 /// Runs the processes, and prints what they take.
 pub(crate) fn child(options: &IdleOptions) -> Result<()> {
     let bytes = std::fs::read(&options.component)?;
-    let rss = || machine::memory(std::process::id()).map(|memory: Memory| memory.rss);
+    // What processes share, such as the image that their memory begins as, is counted once.
+    let of_its_own = || machine::memory(std::process::id()).map(|memory: Memory| memory.pss);
     let taken = hosted::executor()?.block_on(async {
         // What compiling takes is not to be counted.
         drop(hosted::load(&options.directory, &bytes).await?);
@@ -122,14 +123,14 @@ pub(crate) fn child(options: &IdleOptions) -> Result<()> {
             hosted::run(&host, name, &component).await?;
             if place == 0 {
                 hosted::ask(&host, &hosted::address(name), "add", "{}").await?;
-                taken.before = rss()?;
+                taken.before = of_its_own()?;
             }
         }
-        taken.started = rss()?;
+        taken.started = of_its_own()?;
         for name in &names {
             hosted::ask(&host, &hosted::address(name), "add", "{}").await?;
         }
-        taken.asked = rss()?;
+        taken.asked = of_its_own()?;
         host.stop().await;
         anyhow::Ok(taken)
     })?;

@@ -72,7 +72,7 @@ pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<
         "-".to_owned(),
     ]);
     let mut best = vec![Load::default(); cases.len()];
-    let mut ack_ms = f64::MAX;
+    let mut ack_ms = f64::NAN;
     for (place, loads) in loads.iter().enumerate() {
         let (case, in_flight) = (
             place / plan.in_flight.len(),
@@ -119,6 +119,10 @@ pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<
             "ms",
         ),
     ] {
+        // Not all of it was measured.
+        if result.is_nan() {
+            continue;
+        }
         goals.push(Goal {
             what: what.to_owned(),
             at_most,

@@ -370,6 +370,18 @@ impl Host {
         Ok(())
     }
 
+    /// Forgets what a process has kept that is not here: one that could not be [added](Self::add).
+    ///
+    /// # Errors
+    /// [`HostError::Taken`] if it is here; [`HostError`] of the store.
+    pub fn forget(&self, name: &str) -> Result<(), HostError> {
+        if self.read().contains_key(name) {
+            return Err(HostError::Taken(name.to_owned()));
+        }
+        self.store().remove_all(Place::of(name).root())?;
+        Ok(())
+    }
+
     /// Lets `holder` message `target` by the handlers named, or by all if none is. `id` is above all before.
     pub fn grant(&self, id: u64, holder: &str, target: &str, handlers: &[&str]) {
         let handlers = match handlers {

@@ -3,7 +3,7 @@
 mod boot;
 mod calls;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -72,6 +72,8 @@ struct Inner {
     config: NodeConfig,
     /// Set once it is served.
     served: Mutex<Option<Served>>,
+    /// What is installed and could not be loaded, and why.
+    unloaded: Mutex<BTreeMap<String, String>>,
     /// One installation at a time.
     changing: tokio::sync::Mutex<()>,
     stopping: CancellationToken,
@@ -171,6 +173,7 @@ impl Node {
                 host,
                 config,
                 served: Mutex::new(None),
+                unloaded: Mutex::default(),
                 changing: tokio::sync::Mutex::new(()),
                 stopping: CancellationToken::new(),
                 home,
@@ -260,6 +263,7 @@ impl Node {
         } else {
             host.upgrade(name, program, &options).await?;
         }
+        self.unloaded().remove(name);
         host.store().set(&registered(name), &installed)?;
         self.show(name)?;
         host.hub().notify(site::TOPIC);
@@ -270,12 +274,13 @@ impl Node {
         Ok(())
     }
 
-    /// Starts a process, now and whenever the node starts.
+    /// Starts a process, now and whenever the node starts. One that could not be loaded is tried again.
     ///
     /// # Errors
-    /// [`NodeError::Host`].
+    /// [`NodeError::Host`]; [`NodeError::Load`] if it still cannot be loaded.
     pub async fn start(&self, name: &str) -> Result<(), NodeError> {
         self.set_runs(name, true)?;
+        self.load_again(name).await?;
         Ok(self.inner.host.start_process(name).await?)
     }
 
@@ -285,6 +290,9 @@ impl Node {
     /// [`NodeError::Host`].
     pub fn stop_process(&self, name: &str) -> Result<(), NodeError> {
         self.set_runs(name, false)?;
+        if self.unloaded().contains_key(name) {
+            return Ok(());
+        }
         Ok(self.inner.host.stop_process(name)?)
     }
 
@@ -296,7 +304,13 @@ impl Node {
         let _changing = self.inner.changing.lock().await;
         let host = &self.inner.host;
         host.store().remove(&registered(name))?;
-        host.remove(name, forget).await?;
+        if self.unloaded().remove(name).is_some() {
+            if forget {
+                host.forget(name)?;
+            }
+        } else {
+            host.remove(name, forget).await?;
+        }
         if let Some(served) = &mut *self.served()
             && let Some(host_name) = served.names.remove(name)
         {
@@ -379,13 +393,36 @@ impl Node {
 
     /// What people see of all processes.
     pub(crate) fn processes(&self) -> Vec<ProcessInfo> {
-        let host = &self.inner.host;
-        let names = host.processes();
+        let names = self.names();
         names.iter().filter_map(|name| self.info(name)).collect()
+    }
+
+    /// All that is installed, in order.
+    fn names(&self) -> Vec<String> {
+        let mut names = self.inner.host.processes();
+        names.extend(self.unloaded().keys().cloned());
+        names.sort_unstable();
+        names
     }
 
     fn info(&self, name: &str) -> Option<ProcessInfo> {
         let host = &self.inner.host;
+        let installed: Option<Installed> = host.store().get(&registered(name)).ok()?;
+        let version = installed.map_or_else(String::new, |installed| {
+            installed.component.chars().take(8).collect()
+        });
+        if let Some(reason) = self.unloaded().get(name) {
+            return Some(ProcessInfo {
+                name: name.to_owned(),
+                title: name.to_owned(),
+                icon: None,
+                status: "failed".to_owned(),
+                reason: Some(reason.clone()),
+                memory_bytes: 0,
+                url: String::new(),
+                version,
+            });
+        }
         let interface = host.interface(name).ok()?;
         let (status, reason) = match host.status(name).ok()? {
             Status::Stopped => ("stopped", None),
@@ -395,7 +432,6 @@ impl Node {
             Status::Failed { reason } => ("failed", Some(reason)),
             _ => ("unknown", None),
         };
-        let installed: Option<Installed> = host.store().get(&registered(name)).ok()?;
         Some(ProcessInfo {
             name: name.to_owned(),
             title: interface.name,
@@ -404,9 +440,7 @@ impl Node {
             reason,
             memory_bytes: host.memory_bytes(name).unwrap_or(0),
             url: self.url(name).unwrap_or_default(),
-            version: installed.map_or_else(String::new, |installed| {
-                installed.component.chars().take(8).collect()
-            }),
+            version,
         })
     }
 
@@ -415,7 +449,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::Which`] lists what it may have been.
     pub(crate) fn which(&self, meant: &str) -> Result<String, NodeError> {
-        let names = self.inner.host.processes();
+        let names = self.names();
         if names.iter().any(|name| name == meant) {
             return Ok(meant.to_owned());
         }
@@ -440,6 +474,20 @@ impl Node {
                     .collect::<Vec<_>>()
                     .join(" or ")
             ))),
+        }
+    }
+
+    /// As [`Node::which`], and it could be loaded.
+    ///
+    /// # Errors
+    /// [`NodeError::Which`] says why it could not.
+    pub(crate) fn which_loaded(&self, meant: &str) -> Result<String, NodeError> {
+        let name = self.which(meant)?;
+        match self.unloaded().get(&name) {
+            Some(reason) => Err(NodeError::Which(format!(
+                "{name} could not be loaded: {reason}; once that is mended, `hyperstar start {name}`"
+            ))),
+            None => Ok(name),
         }
     }
 
@@ -535,6 +583,13 @@ impl Node {
                 path: self.inner.home.path().display().to_string(),
                 source,
             })
+    }
+
+    fn unloaded(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.inner
+            .unloaded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn served(&self) -> MutexGuard<'_, Option<Served>> {

@@ -147,7 +147,7 @@ async fn answer(node: &Node, request: Request, caller: &mut Caller) -> Result<()
                 timeout_ms,
                 key: None,
             };
-            let name = node.which(&name)?;
+            let name = node.which_loaded(&name)?;
             let answered = node.host().ask(&name, ask).await;
             let response = answered.map_err(|error| Stop::Failed(error.to_string()))?;
             let update = Update::Answer {
@@ -158,7 +158,7 @@ async fn answer(node: &Node, request: Request, caller: &mut Caller) -> Result<()
         }
         Request::Logs { name, most, follow } => logs(node, &name, most, follow, caller).await?,
         Request::Describe { name } => {
-            let interface = node.host().interface(&node.which(&name)?)?;
+            let interface = node.host().interface(&node.which_loaded(&name)?)?;
             caller.tell(&Update::Interface(Box::new(interface))).await?;
         }
         Request::Grant {
@@ -202,7 +202,7 @@ async fn logs(
     caller: &mut Caller,
 ) -> Result<(), Stop> {
     use tokio::sync::broadcast::error::RecvError;
-    let (lines, mut news) = node.host().logs(&node.which(name)?, most)?;
+    let (lines, mut news) = node.host().logs(&node.which_loaded(name)?, most)?;
     for line in lines {
         caller.tell(&update_of(line)).await?;
     }

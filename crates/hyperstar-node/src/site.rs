@@ -69,9 +69,11 @@ fn tile(process: &ProcessInfo) -> Markup {
         .icon
         .as_deref()
         .filter(|icon| icon.chars().count() <= 4);
+    // What could not be loaded has no pages.
+    let is_shown = !process.url.is_empty();
     let letter: String = process.title.chars().take(1).collect();
     html! {
-        a .tile href=(process.url) {
+        a .tile href=[is_shown.then_some(&process.url)] {
             span .icon aria-hidden="true" { (icon.unwrap_or(&letter)) }
             span .title { (process.title) }
             span .name { (process.name) }

@@ -113,3 +113,39 @@ pub(crate) fn commits(directory: &Path, commits: usize) -> Result<Vec<f64>> {
     std::fs::remove_file(file)?;
     Ok(took)
 }
+
+/// How many entries a second redb changes, `together` in each commit, of a table of `entries`.
+pub(crate) fn changes(
+    directory: &Path,
+    entries: u64,
+    together: usize,
+    number: impl Fn(u64) -> u64,
+    at_least: Duration,
+) -> Result<f64> {
+    let file = directory.join("bare.redb");
+    let database = Database::create(&file)?;
+    let change = |numbers: &mut dyn Iterator<Item = u64>, value: &[u8]| {
+        let mut transaction = database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        transaction.set_quick_repair(true);
+        let mut table = transaction.open_table(VALUES)?;
+        for number in numbers {
+            table.insert(number, value)?;
+        }
+        drop(table);
+        transaction.commit()?;
+        anyhow::Ok(())
+    };
+    change(&mut (0..entries), &[7; 32])?;
+    let mut changed = 0;
+    let began = Instant::now();
+    while began.elapsed() < at_least {
+        let next = changed + together as u64;
+        change(&mut (changed..next).map(&number), &next.to_le_bytes())?;
+        changed = next;
+    }
+    let rate = changed as f64 / began.elapsed().as_secs_f64();
+    drop(database);
+    std::fs::remove_file(file)?;
+    Ok(rate)
+}

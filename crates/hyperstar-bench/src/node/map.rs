@@ -8,7 +8,8 @@ use serde_json::json;
 use super::apps::Apps;
 use super::load::{self, Load};
 use super::throughput::medians;
-use super::{Plan, hosted};
+use super::{Plan, bare, hosted};
+use crate::figures::median;
 use crate::report::Goal;
 use crate::table::{Table, figure};
 
@@ -22,6 +23,7 @@ const IN_FLIGHT: [usize; 2] = [1, 64];
 pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<()> {
     let sizes = [("few", FEW), ("many", plan.entries)];
     let mut loads: [[Vec<Load>; 2]; 2] = Default::default();
+    let mut bare: [[Vec<f64>; 2]; 2] = Default::default();
     hosted::executor()?.block_on(async {
         let kept = hosted::load(&plan.directory, &apps.kept).await?;
         let host = hosted::host(&plan.directory, Platform::system())?;
@@ -31,6 +33,14 @@ pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<
         }
         let entries = plan.entries;
         for _ in 0..plan.rounds {
+            for (together, rates) in IN_FLIGHT.iter().zip(&mut bare) {
+                for ((_, size), rates) in sizes.iter().zip(rates) {
+                    let number = |number| scattered(number) % size;
+                    let (directory, load_for) = (&plan.directory, plan.load_for);
+                    let rate = bare::changes(directory, *size, *together, number, load_for)?;
+                    rates.push(rate);
+                }
+            }
             for (in_flight, loads) in IN_FLIGHT.iter().zip(&mut loads) {
                 for ((name, size), loads) in sizes.iter().zip(loads) {
                     let names = [(*name).to_owned()];
@@ -52,17 +62,20 @@ pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<
     let mut table = Table::new(&[
         "entries",
         "in flight",
+        "bare redb/s",
         "messages/s",
         "p50 ms",
         "p99 ms",
         "CPU µs",
     ]);
-    for (in_flight, loads) in IN_FLIGHT.iter().zip(&loads) {
+    for ((in_flight, loads), rates) in IN_FLIGHT.iter().zip(&loads).zip(&bare) {
         let loads = loads.each_ref().map(|loads| medians(loads));
-        for ((_, entries), load) in sizes.iter().zip(loads) {
+        let rates = rates.each_ref().map(|rates| median(rates));
+        for ((_, entries), (load, rate)) in sizes.iter().zip(loads.iter().zip(rates)) {
             table.row([
                 entries.to_string(),
                 in_flight.to_string(),
+                figure(rate),
                 figure(load.rate),
                 figure(load.p50_ms),
                 figure(load.p99_ms),
@@ -79,9 +92,17 @@ pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<
             result: few.rate / many.rate,
             unit: "",
         });
+        if *in_flight > 1 {
+            goals.push(Goal {
+                what: format!("the same, beside what bare redb makes of it, {in_flight} in flight"),
+                at_most: RATIO_MAX,
+                result: (few.rate / many.rate) / (rates[0] / rates[1]),
+                unit: "",
+            });
+        }
     }
     println!(
-        "## One entry of a map\n\n`EveryMessage`; each message adds to one entry, any one, and to a field beside the map. Medians of {} rounds of {:.1} s.\n\n{table}",
+        "## One entry of a map\n\n`EveryMessage`; each message adds to one entry, any one, and to a field beside the map. *Bare redb* changes the same entries, as many in a commit as are in flight. Medians of {} rounds of {:.1} s.\n\n{table}",
         plan.rounds,
         plan.load_for.as_secs_f64()
     );

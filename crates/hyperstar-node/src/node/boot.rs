@@ -6,7 +6,7 @@ use hyperstar_native::instance::Program;
 use hyperstar_store::Key;
 
 use super::calls::{self, Calls};
-use super::{APPS, Installed, LAST_GRANT, Node, NodeError};
+use super::{APPS, Installed, LAST_GRANT, Node, NodeError, registered, site};
 use crate::{LoadError, LoadOptions};
 
 impl Node {
@@ -60,6 +60,7 @@ impl Node {
                 .partition(|(_, _, error)| !is_stuck && waits_for_an_app(error));
             for (name, _, error) in failed {
                 tracing::error!(name, %error, "an app cannot be loaded");
+                self.unloaded().insert(name, error.to_string());
             }
             if again.is_empty() {
                 return to_run;
@@ -69,6 +70,22 @@ impl Node {
                 .map(|(name, installed, _)| (name, installed))
                 .collect();
         }
+    }
+
+    /// Loads an app that could not be before, if it is one.
+    pub(super) async fn load_again(&self, name: &str) -> Result<(), NodeError> {
+        let _changing = self.inner.changing.lock().await;
+        if !self.unloaded().contains_key(name) {
+            return Ok(());
+        }
+        let installed: Option<Installed> = self.inner.host.store().get(&registered(name))?;
+        if let Some(installed) = installed {
+            self.bring(name, &installed).await?;
+        }
+        self.unloaded().remove(name);
+        self.show(name)?;
+        self.inner.host.hub().notify(site::TOPIC);
+        Ok(())
     }
 
     async fn bring(&self, name: &str, installed: &Installed) -> Result<(), NodeError> {

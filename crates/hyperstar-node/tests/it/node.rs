@@ -463,6 +463,77 @@ async fn the_command_line_reaches_a_node_through_its_folder() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_loaded_is_shown_with_its_reason_and_comes_back() {
+    let home = tempfile::tempdir().unwrap();
+    let node = open(home.path()).await;
+    for name in [ONE, TWO] {
+        node.install(name, tally(""), false, true).await.unwrap();
+    }
+    ask(&node, ONE, "add", json!({ "by": 3 })).await.unwrap();
+    node.host().stop().await;
+    drop(node);
+    let components = home.path().join("components");
+    let component = std::fs::read_dir(&components).unwrap().next().unwrap();
+    let component = component.unwrap().path();
+    let kept = std::fs::read(&component).unwrap();
+    std::fs::write(&component, b"no component").unwrap();
+
+    let served = Served::start(open(home.path()).await).await;
+    let index = served.send("localhost", "GET /", "").await;
+    assert!(
+        index.contains("failed") && index.contains("is damaged; install it anew"),
+        "{index}"
+    );
+    let told = within(tell(home.path(), Request::Ps)).await.unwrap();
+    assert!(
+        matches!(&told[..], [Update::Process(one), Update::Process(two)]
+            if one.name == ONE && one.reason.as_deref().is_some_and(|reason| reason.contains("damaged"))
+                && two.status == "failed"),
+        "{told:?}"
+    );
+    let name = "one".to_owned();
+    let logs = Request::Logs {
+        name: name.clone(),
+        most: 1,
+        follow: false,
+    };
+    let refused = within(tell(home.path(), logs)).await.unwrap_err();
+    assert!(
+        refused.contains("`hyperstar start one:tally:tests`"),
+        "{refused}"
+    );
+    let start = Request::Start { name };
+    let refused = within(tell(home.path(), start.clone())).await.unwrap_err();
+    assert!(refused.contains("damaged"), "{refused}");
+
+    std::fs::write(&component, kept).unwrap();
+    within(tell(home.path(), start)).await.unwrap();
+    let page = served.send("one-tally-tests.localhost", "GET /", "").await;
+    assert!(page.contains(r#"<p id="count">3</p>"#), "{page}");
+    let remove = Request::Remove {
+        name: "two".to_owned(),
+        forget: true,
+    };
+    within(tell(home.path(), remove)).await.unwrap();
+    let told = within(tell(home.path(), Request::Ps)).await.unwrap();
+    assert!(
+        matches!(&told[..], [Update::Process(one)] if one.status == "running"),
+        "{told:?}"
+    );
+    served.stop().await;
+}
+
+/// What the node at `home` answers the command line.
+async fn tell(home: &Path, request: Request) -> Result<Vec<Update>, String> {
+    let home = home.to_owned();
+    let told = tokio::task::spawn_blocking(move || {
+        let mut control = Control::connect(&home)?;
+        control.ask(&request)?.collect::<Result<Vec<_>, _>>()
+    });
+    told.await.unwrap().map_err(|error| error.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_is_one_nodes() {
     let home = tempfile::tempdir().unwrap();
     let node = open(home.path()).await;

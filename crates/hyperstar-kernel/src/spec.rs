@@ -20,6 +20,8 @@ pub struct Spec {
     pub acknowledge: Acknowledge,
     /// The most events of one turn.
     pub turn_events_max: usize,
+    /// Once its messages weigh as much, a turn takes no further one.
+    pub turn_weight_bytes: u64,
     /// The most actions of one turn; more crash the process.
     pub turn_actions_max: usize,
     /// What may wait for the process. Calls and requests beyond it get `Busy`.
@@ -51,6 +53,7 @@ impl Default for Spec {
         Spec {
             acknowledge: Acknowledge::Commit,
             turn_events_max: 64,
+            turn_weight_bytes: 1 << 20,
             turn_actions_max: 4_096,
             mailbox: MailboxLimits::default(),
             outbox: OutboxLimits::default(),

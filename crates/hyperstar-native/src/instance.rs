@@ -95,7 +95,8 @@ pub struct Limits {
     pub memory_bytes_max: usize,
     /// All its tables together.
     pub table_elements_max: usize,
-    /// The processor time of one turn.
+    /// The processor time of a turn for one message. Each further one adds a quarter of it, up to eight times as
+    /// much: who is asked by many at once is not ended for that.
     pub turn_ms_max: u64,
     /// The processor time of one render.
     pub render_ms_max: u64,

@@ -162,11 +162,17 @@ impl Process {
     }
 }
 
+/// The processor time of a turn, see [`Limits::turn_ms_max`].
+fn budget_ms(of_one_ms: u64, events: usize) -> u64 {
+    let quarters = (events as u64 + 3).clamp(4, 32);
+    of_one_ms.saturating_mul(quarters) / 4
+}
+
 impl Instance for Process {
     fn turn<'a>(&'a mut self, events: Vec<Event>) -> BoxFuture<'a, Result<abi::Turn, Crash>> {
         Box::pin(async move {
+            let budget_ms = budget_ms(self.limits.turn_ms_max, events.len());
             let events = convert::events(events)?;
-            let budget_ms = self.limits.turn_ms_max;
             let turn = self.call(budget_ms, true, |mut living| async move {
                 let turn = living.exports.call_turn(&mut living.store, &events);
                 let turn = turn.await;
@@ -217,4 +223,15 @@ fn checked(turn: wit::Turn, limits: &Limits) -> Result<abi::Turn, Crash> {
         }
     }
     Ok(convert::turn(turn))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_for_many_has_more_time() {
+        let budgets = [0, 1, 2, 5, 29, 64].map(|events| budget_ms(1_000, events));
+        assert_eq!(budgets, [1_000, 1_000, 1_250, 2_000, 8_000, 8_000]);
+    }
 }

@@ -90,11 +90,18 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
     }
 
     fn take_mailbox(&mut self, party: PartyKey, events: &mut Vec<Event<M, R>>) {
-        while self.may_take(party, events.len()) {
+        let mut weight_bytes = 0_u64;
+        while self.may_take(party, events.len(), weight_bytes) {
             match self.next_message(party) {
                 Next::Nothing => return,
-                Next::Call(task) => events.extend(self.begin_call(party, task)),
-                Next::Note { pair, note } => events.push(self.begin_note(party, pair, note)),
+                Next::Call(task) => {
+                    weight_bytes += self.tasks.get(task).map_or(0, |task| task.weight_bytes);
+                    events.extend(self.begin_call(party, task));
+                }
+                Next::Note { pair, note } => {
+                    weight_bytes += note.weight_bytes;
+                    events.push(self.begin_note(party, pair, note));
+                }
                 Next::Suspect => {
                     if events.is_empty()
                         && let Some((pair, note)) = self.take_note(party)
@@ -117,11 +124,12 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         matches!(first, Some(Item::Note(note)) if note.is_suspect)
     }
 
-    /// Whether a turn with so many events takes another message.
-    fn may_take(&self, party: PartyKey, events: usize) -> bool {
+    /// Whether a turn with so many events, and messages of such a weight, takes another message.
+    fn may_take(&self, party: PartyKey, events: usize, weight_bytes: u64) -> bool {
         self.process_ref(party).is_some_and(|process| {
             process.exclusive == Exclusive::No
                 && events < process.spec.turn_events_max.max(1)
+                && weight_bytes < process.spec.turn_weight_bytes.max(1)
                 && process.running.len() < process.spec.tasks_max.max(1)
         })
     }

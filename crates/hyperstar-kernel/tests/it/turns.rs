@@ -91,6 +91,23 @@ fn a_turn_takes_a_batch_and_no_more() {
     host.check(&["turn a: t1 do `2` from outside, t2 do `3` from outside"]);
 }
 
+#[test]
+fn heavy_messages_do_not_come_all_at_once() {
+    let spec = Spec {
+        turn_weight_bytes: 2,
+        ..Spec::default()
+    };
+    let mut host = Host::with(&[("a", spec)]);
+    for ticket in 1..=4 {
+        host.ask(ticket, "a", &ticket.to_string());
+    }
+    host.check(&["turn a: t0 do `1` from outside"]);
+    host.unchanged("a", vec![]);
+    host.check(&["turn a: t1 do `2` from outside, t2 do `3` from outside"]);
+    host.unchanged("a", vec![]);
+    host.check(&["turn a: t3 do `4` from outside"]);
+}
+
 /// While an exclusive handler awaits something, other messages wait, those of its own turn too.
 #[test]
 fn an_exclusive_handler_has_the_process_for_itself() {

@@ -92,6 +92,7 @@ pub(super) fn spec(random: &Random, names: &[Name]) -> Spec {
             Acknowledge::Turn
         },
         turn_events_max: random.size(1, 8),
+        turn_weight_bytes: random.range(1, 200),
         mailbox: MailboxLimits {
             messages_max: random.size(4, 32),
             weight_bytes_max: random.range(100, 1_000),

@@ -263,8 +263,9 @@ pub enum Action<M, R> {
         result: Result<R, CallError>,
     },
     /// The process has not begun with a message of this turn, since an exclusive handler awaits
-    /// something. It waits in the mailbox again, in its old place. Later messages of the same sender in
-    /// this turn have to be deferred as well.
+    /// something, or since the turn has done enough. It waits in the mailbox again, in its old place. Later
+    /// messages of the same sender in this turn have to be deferred as well; and unless a handler is
+    /// exclusive, not all that the turn was given can be.
     Defer {
         /// The message.
         task: TaskId,

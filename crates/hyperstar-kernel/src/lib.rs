@@ -92,7 +92,7 @@
 //! - Sequence numbers are of the kernel, not of a pair: greater than all that any memory holds. A process
 //!   that was removed and comes back cannot be mistaken for what it was.
 //! - An exclusive handler in the midst of a batch hands back the rest of it ([`Action::Defer`]): had they
-//!   been recorded as seen, a crash would lose them.
+//!   been recorded as seen, a crash would lose them. So does a turn whose answers are many or large already.
 #![forbid(unsafe_code)]
 
 mod agenda;

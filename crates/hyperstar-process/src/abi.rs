@@ -257,7 +257,8 @@ pub enum Action {
         /// The answer.
         outcome: Result<Response, CallError>,
     },
-    /// A message of this turn was not begun, since an exclusive handler waits: it is to come again, in its place.
+    /// A message of this turn was not begun, since an exclusive handler waits, or the turn has done enough: it is to
+    /// come again, in its place.
     Defer(u64),
     /// Asks for an [`Event::Timer`].
     SetTimer {

@@ -20,7 +20,9 @@ pub(crate) struct Process {
     /// `Place<A>`: the contexts of handlers do not all know the app's type.
     pub(crate) state: Rc<dyn Any>,
     /// What the running turn does.
-    pub(crate) actions: RefCell<Vec<Action>>,
+    actions: RefCell<Vec<Action>>,
+    /// What the actions of this turn take, about.
+    actions_bytes: Cell<usize>,
     /// What the running turn may still notify.
     room: Cell<Room>,
     /// Futures that are to become tasks.
@@ -59,6 +61,12 @@ impl Room {
     }
 }
 
+/// When a turn begins no further message. Its actions are in memory until it ends, and a host takes no more than
+/// some thousands of them.
+const FULL_BYTES: usize = 1 << 20;
+/// What an action counts beside its body.
+const ACTION_BYTES: usize = 1 << 10;
+
 /// Where the state is, unless an exclusive handler has it.
 pub(crate) struct Place<A>(pub(crate) RefCell<Option<Box<A>>>);
 
@@ -69,6 +77,7 @@ impl Process {
             memory,
             state,
             actions: RefCell::default(),
+            actions_bytes: Cell::new(0),
             room: Cell::default(),
             spawned: RefCell::default(),
             spawned_count: Cell::new(0),
@@ -85,7 +94,27 @@ impl Process {
     }
 
     pub(crate) fn act(&self, action: Action) {
+        let body = match &action {
+            Action::Respond {
+                outcome: Ok(response),
+                ..
+            } => response.body.len(),
+            Action::Call { body, .. } | Action::Notify { body, .. } => body.len(),
+            _ => 0,
+        };
+        let bytes = self.actions_bytes.get() + body + ACTION_BYTES;
+        self.actions_bytes.set(bytes);
         self.actions.borrow_mut().push(action);
+    }
+
+    /// Whether the actions of this turn are so many that what can wait is to wait for the next one.
+    pub(crate) fn is_full(&self) -> bool {
+        self.actions_bytes.get() >= FULL_BYTES
+    }
+
+    pub(crate) fn take_actions(&self) -> Vec<Action> {
+        self.actions_bytes.set(0);
+        self.actions.take()
     }
 
     /// What a turn may notify, unless it is told otherwise.

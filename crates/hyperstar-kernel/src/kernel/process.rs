@@ -166,6 +166,8 @@ pub(super) struct Turn {
     pub(super) cancelled: Vec<TaskKey>,
     /// It was given one notification and nothing else.
     pub(super) is_alone: bool,
+    /// How many events it was given, messages or not.
+    pub(super) events: usize,
     /// Timers that it sets anew.
     pub(super) timers: usize,
     /// How many messages it defers.

@@ -113,8 +113,8 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         self.check_deferred(party, exclusive)
     }
 
-    /// What is deferred waits for the end of an exclusive handler, and so does what came after it from
-    /// the same sender.
+    /// What is deferred waits for the end of an exclusive handler, or for the next turn, and so does what came
+    /// after it from the same sender. A turn that defers all that it is given would be given it for ever.
     fn check_deferred(&mut self, party: PartyKey, exclusive: Exclusive) -> Result<(), String> {
         let Kernel {
             parties,
@@ -127,8 +127,11 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         if process.turn.deferred == 0 {
             return Ok(());
         }
-        if exclusive == Exclusive::No {
-            return Err("it defers messages, and no exclusive handler awaits anything".to_owned());
+        if exclusive == Exclusive::No && process.turn.deferred >= process.turn.events {
+            return Err(
+                "it defers all that it was given, and no exclusive handler awaits anything"
+                    .to_owned(),
+            );
         }
         let mut behind: Vec<PairKey> = Vec::new();
         let mut notes: Vec<(PairKey, usize)> = Vec::new();

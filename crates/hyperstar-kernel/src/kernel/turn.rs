@@ -49,6 +49,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         let name = self.name_of(party);
         if let Some(process) = self.process(party) {
             process.phase = Phase::Turn;
+            process.turn.events = events.len();
             effects.push(Effect::Turn {
                 name,
                 incarnation: process.incarnation,

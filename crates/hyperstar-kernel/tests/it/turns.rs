@@ -267,13 +267,31 @@ fn an_action_that_makes_no_sense_crashes_the_process() {
     check_nonsense(
         spec(),
         |host| vec![defer(host)],
-        "it defers messages, and no exclusive handler awaits anything",
+        "it defers all that it was given, and no exclusive handler awaits anything",
     );
     check_nonsense(
         spec(),
         |host| vec![host.respond(0, "x"), defer(host)],
         "task 4294967296 cannot be deferred: it has begun in an earlier turn, or was responded to",
     );
+}
+
+#[test]
+fn what_a_turn_has_no_room_for_comes_with_the_next() {
+    let mut host = Host::with(&[("a", Spec::default())]);
+    for ticket in 1..=3 {
+        host.ask(ticket, "a", &ticket.to_string());
+    }
+    host.unchanged("a", vec![host.respond(0, "ok")]);
+    host.skip();
+    let deferred = vec![host.respond(1, "ok"), Action::Defer { task: host.task(2) }];
+    host.done("a", deferred, true, Exclusive::No);
+    host.committed("a", Ok(()));
+    host.check(&[
+        "commit a",
+        "answer 2: `ok`",
+        "turn a: t2 do `3` from outside",
+    ]);
 }
 
 #[test]

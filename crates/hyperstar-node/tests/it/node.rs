@@ -331,6 +331,25 @@ async fn whatever_an_app_does_wrong_ends_it_alone_with_its_reason() {
     }
 }
 
+/// Together they are more than the app's memory: they are not all of one turn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_large_answers_at_once_are_not_too_many() {
+    let home = tempfile::tempdir().unwrap();
+    let node = open(home.path()).await;
+    node.install(ONE, tally(""), false, true).await.unwrap();
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let node = node.clone();
+        let arguments = json!({ "bytes": 400_000 });
+        asked.spawn(async move { ask(&node, ONE, "text", arguments).await });
+    }
+    for answer in within(asked.join_all()).await {
+        let (lines, _) = node.host().logs(ONE, 10).unwrap();
+        let answer = answer.unwrap_or_else(|error| panic!("{error}: {lines:?}"));
+        assert_eq!(answer.as_str().map(str::len), Some(400_000));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upgrade_migrates_the_state_or_changes_nothing() {
     let home = tempfile::tempdir().unwrap();

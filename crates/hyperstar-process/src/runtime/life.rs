@@ -144,7 +144,9 @@ impl<A: Hyperapp> Life<A> {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Message(message) if self.alone.is_none() => self.run_message(message),
+            Event::Message(message) if self.alone.is_none() && !self.process.is_full() => {
+                self.run_message(message);
+            }
             Event::Message(message) => self.waiting.push_back(Waiting::Message(message)),
             Event::Reply { call, outcome } => {
                 self.process.expected.fulfil(call, outcome);
@@ -185,13 +187,23 @@ impl<A: Hyperapp> Life<A> {
             if let Some(key) = self.woken.next(self.alone) {
                 self.poll(key);
             } else if self.alone.is_none()
-                && let Some(waiting) = self.waiting.pop_front()
+                && let Some(waiting) = self.next_waiting()
             {
                 self.run_waiting(waiting);
             } else {
                 break;
             }
         }
+    }
+
+    /// What is to be run next. Messages wait for another turn if this one has done so much already.
+    fn next_waiting(&mut self) -> Option<Waiting> {
+        if !self.process.is_full() {
+            return self.waiting.pop_front();
+        }
+        let is_own = |waiting: &Waiting| matches!(waiting, Waiting::Every(_));
+        let place = self.waiting.iter().position(is_own)?;
+        self.waiting.remove(place)
     }
 
     fn run_waiting(&mut self, waiting: Waiting) {
@@ -481,9 +493,8 @@ impl<A: Hyperapp> Life<A> {
     }
 
     fn end_turn(&mut self) -> Turn {
-        if self.alone.is_some() {
-            self.defer();
-        }
+        // Whatever is left is not for this turn: the state is somebody's alone, or there is too much of it.
+        self.defer();
         let memory = self.process.memory.clone();
         let touched = memory.take_touched();
         let mut changes = Vec::new();
@@ -496,7 +507,7 @@ impl<A: Hyperapp> Life<A> {
             self.process.act(Action::SetTimer { id, after_ms });
         }
         Turn {
-            actions: self.process.actions.take(),
+            actions: self.process.take_actions(),
             changes,
             touched,
             exclusive: self.alone.is_some(),

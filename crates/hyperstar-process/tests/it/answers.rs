@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use hyperstar_process::abi::{Action, Event};
 use hyperstar_process::test::Process;
 use hyperstar_process::{
     ActionError, Cx, Done, Html, Map, Reply, Response, Session, State, Viewer, Wire, hyperapp,
@@ -278,6 +279,11 @@ impl Scale {
     }
 
     #[local]
+    fn print(&self, bytes: u32) -> String {
+        "a".repeat(bytes as usize)
+    }
+
+    #[local]
     fn weigh_on(&mut self, day: String) -> Result<(), String> {
         let before = self.by_day.insert(&day, &f64::INFINITY);
         before.map(drop).map_err(|error| error.to_string())
@@ -303,4 +309,32 @@ fn an_entry_that_could_not_be_read_again_is_refused() {
     let refused = scale.call::<Result<(), String>>("weigh_on", &json!({ "day": "monday" }));
     let error = refused.expect("an answer").expect_err("no number");
     assert!(error.contains("JSON has no NaN and no infinity"), "{error}");
+}
+
+#[test]
+fn what_is_too_much_for_a_turn_is_left_for_the_next() {
+    let mut scale = Driver::<Scale>::new();
+    let arguments = br#"{"bytes":400000}"#;
+    let mut left: Vec<Event> = (0..8)
+        .map(|_| scale.message(local(), "print", arguments))
+        .collect();
+    let mut answers = Vec::new();
+    while !left.is_empty() {
+        let mut deferred = Vec::new();
+        let mut answered = 0;
+        for action in scale.turns(left.clone()) {
+            match action {
+                Action::Respond { task, outcome } => {
+                    answered += 1;
+                    answers.push((task, outcome.expect("an answer").body.len()));
+                }
+                Action::Defer(task) => deferred.push(task),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!((1..=3).contains(&answered), "{answered} in a turn");
+        left.retain(|event| matches!(event, Event::Message(one) if deferred.contains(&one.task)));
+    }
+    let expected: Vec<(u64, usize)> = (1..=8).map(|task| (task, 400_002)).collect();
+    assert_eq!(answers, expected);
 }

@@ -48,6 +48,8 @@ pub(super) struct Done {
     pub(super) exclusive: Exclusive,
     /// It deferred messages.
     pub(super) deferred: usize,
+    /// The rest is for the next turn.
+    pub(super) is_full: bool,
 }
 
 /// The instance has trapped.
@@ -80,9 +82,11 @@ impl App {
             is_changed: false,
             exclusive: Exclusive::No,
             deferred: 0,
+            is_full: false,
         };
         for event in events {
             self.handle(event, &mut done, cx)?;
+            done.is_full |= cx.random.percent(5);
         }
         if let Some(task) = self.exclusive {
             // Some hosts cannot say which.
@@ -102,7 +106,7 @@ impl App {
         cx: &mut Cx<'_>,
     ) -> Result<(), Trap> {
         match event {
-            Event::Message { task, .. } if self.exclusive.is_some() => {
+            Event::Message { task, .. } if self.exclusive.is_some() || done.is_full => {
                 done.deferred += 1;
                 done.actions.push(Action::Defer { task });
             }

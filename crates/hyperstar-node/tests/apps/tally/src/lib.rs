@@ -103,6 +103,12 @@ impl Tally {
         TallyClient::at(cx, &to).notify().add(None);
     }
 
+    /// A text, as long as somebody wants it.
+    #[local]
+    fn text(&self, bytes: u32) -> String {
+        "a".repeat(bytes as usize)
+    }
+
     #[local]
     fn misbehave(&mut self, how: String) -> u64 {
         let total = self.total_mut();

@@ -105,7 +105,8 @@ pub fn hyperapp(settings: TokenStream, item: TokenStream) -> TokenStream {
 ///     /// Kept under another name than the field's.
 ///     #[state(rename = "people")]
 ///     names: Vec<String>,
-///     /// Not kept: its default in each life.
+///     /// Not kept: its default in each life, and on a page that is rendered while an `async` handler with
+///     /// `&mut self` awaits.
 ///     #[state(skip)]
 ///     busy: bool,
 /// }

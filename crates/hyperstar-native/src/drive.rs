@@ -17,7 +17,7 @@ use hyperstar_process::sys::Level;
 use crate::convert::{self, Frame, Payload};
 use crate::gateway;
 use crate::host::Host;
-use crate::instance::Crash;
+use crate::instance::{Crash, unwound};
 use crate::mail::{self, MailError};
 use crate::place::check_change;
 use crate::process::{Flight, Living, Process, Status};
@@ -257,9 +257,9 @@ impl Host {
     ) -> Result<Outcome<Payload, Response>, Crash> {
         let start = self.start_of(process)?;
         let program = process.program();
-        let (instance, turn) = program
-            .start(start, process.reach.clone(), process.limits.clone())
-            .await?;
+        let (reach, limits) = (process.reach.clone(), process.limits.clone());
+        let started = async { program.start(start, reach, limits).await };
+        let (instance, turn) = unwound(started).await?;
         let mut slot = process.slot.clone().lock_owned().await;
         *slot = Some(Living {
             incarnation,
@@ -313,7 +313,7 @@ impl Host {
                 .filter(|living| living.incarnation == incarnation)
                 .ok_or_else(killed)?;
             tokio::select! {
-                turned = living.instance.turn(events) => turned,
+                turned = unwound(async { living.instance.turn(events).await }) => turned,
                 () = end.cancelled() => Err(killed()),
             }
         };

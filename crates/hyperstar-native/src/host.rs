@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::convert::{self, Payload};
 use crate::gateway::{self, Channels};
-use crate::instance::{Limits, Program};
+use crate::instance::{Crash, Limits, Program, unwound};
 use crate::log::{LogLine, Logs};
 use crate::mail::{self, MailError};
 use crate::place::{Place, Reach};
@@ -527,7 +527,7 @@ impl Host {
         let incarnation = living.incarnation;
         process.reach.begin_reads();
         let rendered = tokio::select! {
-            rendered = living.instance.render(request) => Some(rendered),
+            rendered = unwound(async { living.instance.render(request).await }) => Some(rendered),
             () = end.cancelled() => None,
         };
         let reads = process.reach.end_reads();
@@ -657,9 +657,9 @@ impl Host {
     }
 
     /// What a life begins with.
-    pub(crate) fn start_of(&self, process: &Process) -> Result<Start, crate::instance::Crash> {
+    pub(crate) fn start_of(&self, process: &Process) -> Result<Start, Crash> {
         self.kept(process)
-            .map_err(|error| crate::instance::Crash::Host(error.to_string()))
+            .map_err(|error| Crash::Host(error.to_string()))
     }
 
     fn kept(&self, process: &Process) -> Result<Start, StoreError> {

@@ -1,10 +1,13 @@
 //! What a host drives: programs, and the processes that are made of them.
 
+use std::any::Any;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 pub use hyperstar_interface::Interface;
 use hyperstar_process::abi::{Asset, Event, Page, RenderError, RenderRequest, Start, Turn};
 use hyperstar_process::sys::Level;
@@ -165,4 +168,28 @@ pub enum Crash {
     /// The host failed it.
     #[error("{0}")]
     Host(String),
+}
+
+impl Crash {
+    /// A panic is a trap, unless it carries a crash itself.
+    pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> Self {
+        if let Some(crash) = panic.downcast_ref::<Self>() {
+            return crash.clone();
+        }
+        let message = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned());
+        Self::Trap {
+            message: message.unwrap_or_else(|| "a panic without a message".to_owned()),
+            // The panic hook has printed it.
+            backtrace: String::new(),
+        }
+    }
+}
+
+/// What a program does, where its panic ends its process and nothing else.
+pub(crate) async fn unwound<T>(work: impl Future<Output = Result<T, Crash>>) -> Result<T, Crash> {
+    let ended = AssertUnwindSafe(work).catch_unwind().await;
+    ended.unwrap_or_else(|panic| Err(Crash::of_panic(&*panic)))
 }

@@ -1,6 +1,5 @@
 //! Structs of this binary as processes.
 
-use std::any::Any;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -161,22 +160,8 @@ fn live<A: Hyperapp>(
 
 /// Runs the app's code. A panic is the end of the process and of nothing else.
 fn guarded<T>(sys: &Rc<dyn Sys>, work: impl FnOnce() -> T) -> Result<T, Crash> {
-    catch_unwind(AssertUnwindSafe(|| sys::enter(sys, work))).map_err(|panic| crash_of(&*panic))
-}
-
-fn crash_of(panic: &(dyn Any + Send)) -> Crash {
-    if let Some(crash) = panic.downcast_ref::<Crash>() {
-        return crash.clone();
-    }
-    let message = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned());
-    Crash::Trap {
-        message: message.unwrap_or_else(|| "a panic without a message".to_owned()),
-        // The panic hook has printed it.
-        backtrace: String::new(),
-    }
+    catch_unwind(AssertUnwindSafe(|| sys::enter(sys, work)))
+        .map_err(|panic| Crash::of_panic(&*panic))
 }
 
 /// What the app reaches of its host. A failure unwinds to [`guarded`]: handlers have no way to go on.

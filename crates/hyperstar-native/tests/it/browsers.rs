@@ -63,18 +63,21 @@ async fn a_page_follows_what_is_kept_and_comes_back_after_a_crash() {
     ask(&host, APP, "").await.unwrap();
     page.wait_for("p", "count=1").await.unwrap();
     // A render that crashes ends the process; its policy brings it back, and the pages with it.
-    assert!(browser.open("/?crash").await.is_err());
-    within(async {
-        while ask(&host, APP, "").await.is_err() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    page.wait_for("p", "count=2").await.unwrap();
+    for (how, count) in [("crash", 2), ("panic", 3)] {
+        assert!(browser.open(&format!("/?{how}")).await.is_err(), "{how}");
+        within(async {
+            while ask(&host, APP, "").await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let count = format!("count={count}");
+        page.wait_for("p", &count).await.unwrap();
+    }
     host.stop_process(APP).unwrap();
     page.wait_for("main", "This app is stopped.").await.unwrap();
     within(host.start_process(APP)).await.unwrap();
-    page.wait_for("p", "count=2").await.unwrap();
+    page.wait_for("p", "count=3").await.unwrap();
 }
 
 #[tokio::test]

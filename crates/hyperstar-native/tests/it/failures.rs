@@ -29,6 +29,7 @@ fn bad() -> Scripted {
                     backtrace: String::new(),
                 });
             }
+            "panic" => panic!("a mistake of the program"),
             "path" => turn
                 .changes
                 .push(change("../../../good/good/state/f/count")),
@@ -49,7 +50,7 @@ async fn a_crash_takes_its_turn_with_it_and_nothing_else() {
     start(&host, BAD, bad()).await;
     start(&host, GOOD, Scripted::counter()).await;
     let mut counted = 0;
-    for (round, what) in ["trap", "path", "mail", "twice", "unknown"]
+    for (round, what) in ["trap", "panic", "path", "mail", "twice", "unknown"]
         .iter()
         .enumerate()
     {

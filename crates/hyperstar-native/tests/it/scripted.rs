@@ -182,6 +182,10 @@ impl Instance for Living {
         request: RenderRequest,
     ) -> BoxFuture<'_, Result<Result<Page, RenderError>, Crash>> {
         Box::pin(async move {
+            assert!(
+                request.query.iter().all(|(name, _)| name != "panic"),
+                "asked to panic"
+            );
             if request.query.iter().any(|(name, _)| name == "crash") {
                 return Err(Crash::Trap {
                     message: "asked to".to_owned(),

@@ -705,7 +705,8 @@ impl Host {
         let mut core = lock_soon(&self.inner.core);
         let now_ms = self.now_ms();
         // Taken under the lock of the kernel, so that nothing overtakes them.
-        for request in std::mem::take(&mut *lock(&self.inner.asked)) {
+        let asked = std::mem::take(&mut *lock(&self.inner.asked));
+        for request in asked {
             let input = Input::Request(request);
             core.kernel.note(now_ms, input, &mut effects);
         }

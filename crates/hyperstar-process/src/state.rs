@@ -1,8 +1,9 @@
 //! The state of an app: fields that are kept, with a version.
 
 use hyperstar_collections::PathError;
-use serde::Serialize;
+use hyperstar_interface::{Type, Types, Wire};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::fields::{Fields, Saver};
 use crate::memory;
@@ -78,6 +79,8 @@ pub(crate) fn save<A: State>(state: &A, memory: &std::rc::Rc<memory::Memory>) {
 }
 
 /// Why a state, or a part of it, cannot be read or written.
+///
+/// A handler may return it to whoever called: it crosses as its text, and arrives as [`StateError::Other`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {
@@ -185,5 +188,23 @@ impl StateError {
     /// An error with a text of your own, which names the field and the remedy.
     pub fn other(text: impl Into<String>) -> Self {
         Self::Other(text.into())
+    }
+}
+
+impl Serialize for StateError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for StateError {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::Other)
+    }
+}
+
+impl Wire for StateError {
+    fn wire(types: &mut Types) -> Type {
+        String::wire(types)
     }
 }

@@ -425,14 +425,20 @@ impl Engine {
 
     /// Leads, if somebody should and nobody does.
     pub(crate) fn lead_if_free(&self) {
-        if std::mem::take(&mut lock(&self.queue).is_lead_free) {
+        if self.take_lead() {
             self.lead();
         }
     }
 
-    /// Has the flusher lead, if nobody else does.
+    fn take_lead(&self) -> bool {
+        std::mem::take(&mut lock(&self.queue).is_lead_free)
+    }
+
+    /// Has the flusher lead, if nobody else does. Whoever does may leave it to the flusher, which is there from
+    /// now on.
     fn call_flusher(self: &Arc<Self>) {
-        if lock(&self.queue).is_lead_free && !self.flusher.call(self) {
+        self.flusher.start(self);
+        if lock(&self.queue).is_lead_free && !self.flusher.wake() {
             // There are no threads here.
             self.lead_if_free();
         }
@@ -476,13 +482,14 @@ impl Engine {
                 if let Some(next) = next {
                     next.lead();
                 }
-                if is_for_flusher {
-                    self.flusher.wake();
-                }
+                let has_flusher = is_for_flusher && self.flusher.wake();
                 for (waiting, id) in batch.iter().zip(flushed.ids) {
                     waiting.ticket.done(Ok(id));
                 }
                 wakers.into_iter().for_each(Waker::wake);
+                if is_for_flusher && !has_flusher && self.take_lead() {
+                    self.lead_quietly();
+                }
             }
             Err(error) => self.give_up(batch, Failure::new(error, last)),
         }

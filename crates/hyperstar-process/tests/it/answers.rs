@@ -5,7 +5,8 @@ use std::fmt;
 use hyperstar_process::abi::{Action, Event};
 use hyperstar_process::test::Process;
 use hyperstar_process::{
-    ActionError, Cx, Done, Html, Map, Reply, Response, Session, State, Viewer, Wire, hyperapp,
+    ActionError, Cx, Done, Html, Map, Reply, Response, Session, State, StateError, Viewer, Wire,
+    hyperapp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -284,9 +285,8 @@ impl Scale {
     }
 
     #[local]
-    fn weigh_on(&mut self, day: String) -> Result<(), String> {
-        let before = self.by_day.insert(&day, &f64::INFINITY);
-        before.map(drop).map_err(|error| error.to_string())
+    fn weigh_on(&mut self, day: String) -> Result<(), StateError> {
+        self.by_day.insert(&day, &f64::INFINITY).map(drop)
     }
 }
 
@@ -309,6 +309,12 @@ fn an_entry_that_could_not_be_read_again_is_refused() {
     let refused = scale.call::<Result<(), String>>("weigh_on", &json!({ "day": "monday" }));
     let error = refused.expect("an answer").expect_err("no number");
     assert!(error.contains("JSON has no NaN and no infinity"), "{error}");
+    let refused = scale.call::<Result<(), StateError>>("weigh_on", &json!({ "day": "monday" }));
+    let same = refused.expect("an answer").expect_err("no number");
+    assert!(
+        matches!(&same, StateError::Other(text) if *text == error),
+        "{same:?}"
+    );
 }
 
 #[test]

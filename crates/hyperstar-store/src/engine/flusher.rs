@@ -7,7 +7,7 @@ use std::thread;
 use super::Engine;
 use crate::lock::lock;
 
-/// It starts with the first call, and ends with the engine.
+/// It starts with the first commit that is submitted, and ends with the engine.
 #[derive(Default)]
 pub(super) struct Flusher {
     state: Mutex<FlusherState>,
@@ -22,25 +22,24 @@ struct FlusherState {
 }
 
 impl Flusher {
-    /// Has the thread lead. False if there is none, and none can be started.
-    pub(super) fn call(self: &Arc<Self>, engine: &Arc<Engine>) -> bool {
+    /// Starts the thread, unless it runs or cannot.
+    pub(super) fn start(self: &Arc<Self>, engine: &Arc<Engine>) {
         let mut state = lock(&self.state);
         if !state.is_started {
             let (flusher, engine) = (self.clone(), Arc::downgrade(engine));
             let thread = thread::Builder::new().name("store flusher".to_owned());
             state.is_started = thread.spawn(move || flusher.run(&engine)).is_ok();
         }
-        state.is_called = true;
+    }
+
+    /// Has the thread lead. False if there is none.
+    pub(super) fn wake(&self) -> bool {
+        let mut state = lock(&self.state);
+        state.is_called = state.is_started;
         let is_started = state.is_started;
         drop(state);
         self.called.notify_one();
         is_started
-    }
-
-    /// As [`Flusher::call`], by whoever leads: then it has been started.
-    pub(super) fn wake(&self) {
-        lock(&self.state).is_called = true;
-        self.called.notify_one();
     }
 
     pub(super) fn stop(&self) {

@@ -2,9 +2,10 @@
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
 use std::thread;
+use std::time::Duration;
 
 use hyperstar_store::{Durability, Pending, Store, StoreError};
 
@@ -87,6 +88,31 @@ fn later_transactions_see_it_at_once_and_readers_when_it_is_durable() {
     let (first, second) = (block_on(first).unwrap(), second.wait().unwrap());
     assert!(first.version < second.version);
     assert_eq!(store.get::<u64>("n").unwrap(), Some(2));
+}
+
+/// Whoever leads leaves what was submitted meanwhile to the flusher, which nobody has needed before.
+#[test]
+fn the_first_one_beside_a_transaction_ends_too() {
+    let backend = Flaky::default();
+    let store = Store::with_backend(backend.clone()).unwrap();
+    let held = backend.fault.lock().unwrap();
+    let transaction = thread::spawn({
+        let store = store.clone();
+        move || store.set("a", &1).map(drop)
+    });
+    while !backend.is_busy() {
+        thread::yield_now();
+    }
+    let pending = submit(&store, "b", 2);
+    drop(held);
+    transaction.join().unwrap().unwrap();
+    let (told, ended) = mpsc::channel();
+    thread::spawn(move || told.send(block_on(pending).map(drop)));
+    ended
+        .recv_timeout(Duration::from_secs(20))
+        .expect("it ends")
+        .unwrap();
+    assert_eq!(store.get::<u64>("b").unwrap(), Some(2));
 }
 
 #[test]

@@ -100,6 +100,11 @@ impl Flaky {
         self.kept().faults
     }
 
+    /// Whether a call is under way. One that waits for `fault` is.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.kept.try_lock().is_err()
+    }
+
     /// Whether a store is open on it.
     pub(crate) fn is_open(&self) -> bool {
         Arc::strong_count(&self.kept) > 1

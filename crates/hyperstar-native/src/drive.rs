@@ -6,6 +6,7 @@
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use hyperstar_kernel::{
@@ -30,8 +31,8 @@ enum Ride {
     Lent,
 }
 
-/// Requests that the kernel has not been told of yet.
-#[must_use = "somebody waits for them"]
+/// A request that the kernel may not have been told of yet.
+#[must_use = "somebody waits for it"]
 pub(crate) struct Asked {
     host: Option<Host>,
 }
@@ -40,9 +41,13 @@ impl Asked {
     /// Tells the kernel, and does at once what that takes, if nothing of it has to wait; what has to goes on by
     /// itself.
     pub(crate) async fn run(mut self) {
-        let Some(host) = self.host.take_if(|host| !host.has_crowd()) else {
+        let is_alone = |host: &mut Host| !host.has_crowd();
+        let Some(host) = self.host.take_if(is_alone) else {
             return;
         };
+        if !host.has_asked() {
+            return;
+        }
         let tasks = host.tasks().clone();
         // A task of its own would only be waited for, and wakes a thread that has nothing else to do.
         let mut driving = Box::pin(host.drive_asked(Ride::Lent));
@@ -55,13 +60,11 @@ impl Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        let Some(host) = self.host.take() else { return };
-        let tasks = host.tasks().clone();
-        tasks.spawn(async move {
-            // Of those who were answered together some ask again: they do so first.
-            tokio::task::yield_now().await;
-            host.drive_asked(Ride::Own).await;
-        });
+        if let Some(host) = self.host.take()
+            && host.has_asked()
+        {
+            host.drive_soon();
+        }
     }
 }
 
@@ -85,13 +88,29 @@ impl Host {
         }
     }
 
-    /// Notes a request for the kernel, which is told of it when what this returns is run, or dropped. Requests
-    /// that come at the same time are told together: one turn takes them, and one commit keeps them.
-    pub(crate) fn put(&self, request: Request<Payload>) -> Option<Asked> {
-        let is_first = self.note(request);
-        is_first.then(|| Asked {
+    /// Notes a request for the kernel, which is told of it when what this returns is run, or dropped, if not
+    /// before by somebody else. Requests that come at the same time are told together: one turn takes them, and
+    /// one commit keeps them.
+    pub(crate) fn put(&self, request: Request<Payload>) -> Asked {
+        self.note(request);
+        Asked {
             host: Some(self.clone()),
-        })
+        }
+    }
+
+    /// Has the kernel told soon of what it was asked, by a task that all who ask meanwhile share.
+    fn drive_soon(&self) {
+        if self.is_driven().swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let host = self.clone();
+        self.tasks().spawn(async move {
+            // Of those who were answered together some ask again: they do so first.
+            tokio::task::yield_now().await;
+            // Whoever comes from now on cannot be sure that this sees him.
+            host.is_driven().store(false, Ordering::Release);
+            host.drive_asked(Ride::Own).await;
+        });
     }
 
     fn spawn(&self, job: Job) {

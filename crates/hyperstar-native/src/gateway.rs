@@ -122,7 +122,7 @@ fn handler_of(interface: &Interface, trigger: &Trigger) -> Option<String> {
     found.map(|handler| handler.name.clone())
 }
 
-/// It is asked before this returns, so that it hears of things in their order.
+/// What is asked is noted before this returns, so that the process hears of things in their order.
 fn tell(host: &Host, process: &Arc<Process>, trigger: &Trigger, who: hyperstar::Viewer) {
     let Some(handler) = handler_of(process.program().interface(), trigger) else {
         return;

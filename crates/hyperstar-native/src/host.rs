@@ -56,6 +56,8 @@ struct Inner {
     /// What the kernel has not been told yet: requests that come together are told together. Each is somebody's
     /// who waits, so there are no more of them than of those.
     asked: Mutex<Vec<Request<Payload>>>,
+    /// A task is about to tell it.
+    is_driven: AtomicBool,
     /// The last who were answered were several.
     has_crowd: AtomicBool,
     processes: RwLock<HashMap<Arc<str>, Arc<Process>>>,
@@ -185,6 +187,7 @@ impl Host {
                     wakes_at_ms: u64::MAX,
                 }),
                 asked: Mutex::default(),
+                is_driven: AtomicBool::new(false),
                 has_crowd: AtomicBool::new(false),
                 processes: RwLock::default(),
                 waiting: Mutex::default(),
@@ -409,8 +412,8 @@ impl Host {
         self.tell(Input::GrantsUpTo(GrantId(id)));
     }
 
-    /// Asks a process, as somebody outside. It is asked before this returns: questions come in the order of
-    /// the calls.
+    /// Asks a process, as somebody outside. Questions come in the order of the calls of this, and each does once
+    /// its future is polled or dropped, or with the next one that is.
     ///
     /// # Errors
     /// [`CallError`].
@@ -478,7 +481,6 @@ impl Host {
         Ticket(self.inner.tickets.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// It is asked before this returns.
     fn request(
         &self,
         request: Request<Payload>,
@@ -493,9 +495,7 @@ impl Host {
         };
         let asked = self.put(request);
         async move {
-            if let Some(asked) = asked {
-                asked.run().await;
-            }
+            asked.run().await;
             waiting.end(answered, to).await
         }
     }
@@ -680,11 +680,19 @@ impl Host {
         })
     }
 
-    /// Notes a request for the kernel. Says whether it is the first: then somebody is to [decide](Self::decide).
-    pub(crate) fn note(&self, request: Request<Payload>) -> bool {
-        let mut asked = lock(&self.inner.asked);
-        asked.push(request);
-        asked.len() == 1
+    /// Notes a request for the kernel: somebody is to [decide](Self::decide).
+    pub(crate) fn note(&self, request: Request<Payload>) {
+        lock(&self.inner.asked).push(request);
+    }
+
+    /// Whether there are requests that the kernel was not told of.
+    pub(crate) fn has_asked(&self) -> bool {
+        !lock(&self.inner.asked).is_empty()
+    }
+
+    /// Whether a task is about to tell it.
+    pub(crate) fn is_driven(&self) -> &AtomicBool {
+        &self.inner.is_driven
     }
 
     /// Tells the kernel of the requests that came since, and then of an input.

@@ -9,7 +9,7 @@ use hyperstar_native::{Host, HostError, Options, Status};
 use hyperstar_process::abi::{Action, CallError, Change};
 use hyperstar_store::Store;
 
-use crate::scripted::{Scripted, answer, ask, options, start, within};
+use crate::scripted::{Scripted, answer, ask, options, question, start, within};
 
 const BAD: &str = "bad:bad:me";
 const GOOD: &str = "good:good:me";
@@ -178,4 +178,14 @@ async fn an_exit_is_told() {
         lines.iter().any(|line| line.text.contains("all is done")),
         "{lines:?}"
     );
+}
+
+#[tokio::test]
+async fn who_asks_and_does_not_wait_holds_up_nobody() {
+    let host = Host::new("me", &Store::memory());
+    start(&host, GOOD, Scripted::counter()).await;
+    let first = host.ask(GOOD, question(""));
+    assert_eq!(ask(&host, GOOD, "").await.unwrap(), "2");
+    drop(host.ask(GOOD, question("")));
+    assert_eq!(within(first).await.unwrap().body, b"1");
 }

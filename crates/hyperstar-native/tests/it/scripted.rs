@@ -234,14 +234,21 @@ pub(crate) async fn ask_with(
     key: Option<&str>,
 ) -> Result<String, CallError> {
     let ask = Ask {
+        key: key.map(str::to_owned),
+        ..question(body)
+    };
+    let response = within(host.ask(name, ask)).await?;
+    Ok(String::from_utf8(response.body).unwrap())
+}
+
+pub(crate) fn question(body: &str) -> Ask {
+    Ask {
         origin: Origin::Owner,
         handler: "any".to_owned(),
         body: body.as_bytes().to_vec(),
         timeout_ms: 10_000,
-        key: key.map(str::to_owned),
-    };
-    let response = within(host.ask(name, ask)).await?;
-    Ok(String::from_utf8(response.body).unwrap())
+        key: None,
+    }
 }
 
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {

@@ -6,7 +6,6 @@
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use hyperstar_kernel::{
@@ -41,11 +40,11 @@ impl Asked {
     /// Tells the kernel, and does at once what that takes, if nothing of it has to wait; what has to goes on by
     /// itself.
     pub(crate) async fn run(mut self) {
-        let is_alone = |host: &mut Host| !host.has_crowd();
+        let is_alone = |host: &mut Host| !host.core().has_crowd();
         let Some(host) = self.host.take_if(is_alone) else {
             return;
         };
-        if !host.has_asked() {
+        if !host.core().has_asked() {
             return;
         }
         let tasks = host.tasks().clone();
@@ -61,7 +60,7 @@ impl Asked {
 impl Drop for Asked {
     fn drop(&mut self) {
         if let Some(host) = self.host.take()
-            && host.has_asked()
+            && host.core().has_asked()
         {
             host.drive_soon();
         }
@@ -92,7 +91,7 @@ impl Host {
     /// before by somebody else. Requests that come at the same time are told together: one turn takes them, and
     /// one commit keeps them.
     pub(crate) fn put(&self, request: Request<Payload>) -> Asked {
-        self.note(request);
+        self.core().note(request);
         Asked {
             host: Some(self.clone()),
         }
@@ -100,15 +99,14 @@ impl Host {
 
     /// Has the kernel told soon of what it was asked, by a task that all who ask meanwhile share.
     fn drive_soon(&self) {
-        if self.is_driven().swap(true, Ordering::AcqRel) {
+        if !self.core().expect() {
             return;
         }
         let host = self.clone();
         self.tasks().spawn(async move {
             // Of those who were answered together some ask again: they do so first.
             tokio::task::yield_now().await;
-            // Whoever comes from now on cannot be sure that this sees him.
-            host.is_driven().store(false, Ordering::Release);
+            host.core().expect_no_more();
             host.drive_asked(Ride::Own).await;
         });
     }
@@ -140,7 +138,7 @@ impl Host {
                 }
                 Job::Commit(process, incarnation, record) => {
                     let committed = self.commit(&process, incarnation, &record).await;
-                    for effect in self.hear(committed) {
+                    for effect in self.core().hear(committed) {
                         if let Some(job) = self.carry_out(effect) {
                             self.spawn(job);
                         }
@@ -172,7 +170,7 @@ impl Host {
             } => Some((name.clone(), *incarnation)),
             _ => None,
         };
-        let effects = self.decide(input);
+        let effects = self.core().decide(input);
         let mut jobs = Vec::new();
         let mut waits = false;
         for effect in effects {

@@ -1,41 +1,39 @@
 //! A host: processes, the store that keeps them, and the pages that show them.
 
+mod ask;
+mod core;
+mod render;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use hyperstar::{App, Hub, Platform};
 use hyperstar_interface::{Access, Interface, Save};
 use hyperstar_kernel::{
-    Acknowledge, Effect, ExitPolicy, ExitReason, Grant, GrantId, Handlers, Input, Kernel,
-    KernelLimits, Name, Origin as From, Request, Restart, Spec, Target, Ticket,
+    Acknowledge, ExitPolicy, Grant, GrantId, Handlers, Input, Name, Restart, Spec, Target, Ticket,
 };
-use hyperstar_process::abi::{
-    CallError, Origin, Page, RenderError, RenderRequest, Response, Start,
-};
+use hyperstar_process::abi::Start;
 use hyperstar_process::sys::Level;
 use hyperstar_store::{Store, StoreError};
-use tokio::sync::{Notify, broadcast, oneshot};
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::convert::{self, Payload};
 use crate::gateway::{self, Channels};
-use crate::instance::{Crash, Limits, Program, unwound};
+use crate::instance::{Crash, Limits, Program};
 use crate::log::{LogLine, Logs};
 use crate::mail::{self, MailError};
 use crate::place::{Place, Reach};
 pub(crate) use crate::process::Process;
 use crate::process::Status;
 
-/// The kernel is told the time at least this often, since clocks are set.
-const TICK_MS_MAX: u64 = 60_000;
-
-/// How often a thread looks whether the kernel is free before it sleeps; some ten microseconds.
-const LOOKS_MAX: u32 = 1_000;
+use self::ask::Answer;
+pub use self::ask::Ask;
+use self::core::Core;
 
 /// Processes in this binary, on one store, with their pages.
 ///
@@ -52,50 +50,13 @@ struct Inner {
     store: Store,
     hub: Hub,
     platform: Platform,
-    core: Mutex<Core>,
-    /// What the kernel has not been told yet: requests that come together are told together. Each is somebody's
-    /// who waits, so there are no more of them than of those.
-    asked: Mutex<Vec<Request<Payload>>>,
-    /// A task is about to tell it.
-    is_driven: AtomicBool,
-    /// The last who were answered were several.
-    has_crowd: AtomicBool,
+    core: Core,
     processes: RwLock<HashMap<Arc<str>, Arc<Process>>>,
-    waiting: Mutex<HashMap<Ticket, oneshot::Sender<Result<Response, CallError>>>>,
+    waiting: Mutex<HashMap<Ticket, Answer>>,
     tickets: AtomicU64,
     channels: Channels,
-    /// The kernel waits for an earlier time than it is going to be told.
-    alarm: Arc<Notify>,
     tasks: TaskTracker,
     stopping: CancellationToken,
-}
-
-struct Core {
-    kernel: Kernel<Payload, Response>,
-    /// When it is told the time at the latest.
-    wakes_at_ms: u64,
-}
-
-/// What somebody outside asks of a process.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    /// Where it comes from.
-    pub origin: Origin,
-    /// The handler, if it is named.
-    pub handler: String,
-    /// What comes with it.
-    pub body: Vec<u8>,
-    /// How long the answer may take.
-    pub timeout_ms: u64,
-    /// The same again with the same key is answered as before, and not done again.
-    pub key: Option<String>,
-}
-
-/// A page, and what it depends on.
-pub(crate) struct Rendered {
-    pub(crate) page: Result<Page, RenderError>,
-    /// Paths and prefixes of the store.
-    pub(crate) reads: Vec<String>,
 }
 
 /// How a process is run.
@@ -174,26 +135,17 @@ impl Host {
     /// The same, with its own clock and randomness, on a hub that others may share.
     pub fn with(node: impl Into<String>, store: &Store, hub: &Hub, platform: Platform) -> Self {
         hub.follow(store);
-        // Without randomness names could be chosen that share a place in a table; nothing else depends on it.
-        let seed = platform.random().map_or(0, u64::from_le_bytes);
         let host = Self {
             inner: Arc::new(Inner {
                 node: node.into(),
                 store: store.clone(),
                 hub: hub.clone(),
+                core: Core::new(&platform),
                 platform,
-                core: Mutex::new(Core {
-                    kernel: Kernel::new(KernelLimits::default(), seed),
-                    wakes_at_ms: u64::MAX,
-                }),
-                asked: Mutex::default(),
-                is_driven: AtomicBool::new(false),
-                has_crowd: AtomicBool::new(false),
                 processes: RwLock::default(),
                 waiting: Mutex::default(),
                 tickets: AtomicU64::new(1),
                 channels: Channels::default(),
-                alarm: Arc::default(),
                 tasks: TaskTracker::new(),
                 stopping: CancellationToken::new(),
             }),
@@ -412,143 +364,6 @@ impl Host {
         self.tell(Input::GrantsUpTo(GrantId(id)));
     }
 
-    /// Asks a process, as somebody outside. Questions come in the order of the calls of this, and each does once
-    /// its future is polled or dropped, or with the next one that is.
-    ///
-    /// # Errors
-    /// [`CallError`].
-    ///
-    /// # Cancel safety
-    /// If the future is dropped, the process is told that nobody waits; what it has done stays.
-    pub fn ask(
-        &self,
-        name: &str,
-        ask: Ask,
-    ) -> impl Future<Output = Result<Response, CallError>> + Send + use<> {
-        let payload = Payload {
-            origin: Some(ask.origin),
-            body: ask.body,
-        };
-        let request = Request {
-            ticket: self.ticket(),
-            to: name.into(),
-            origin: From::Outside,
-            handler: ask.handler.into(),
-            weight_bytes: payload.weight(),
-            payload,
-            timeout_ms: Some(ask.timeout_ms),
-            key: ask.key.map(Name::from),
-        };
-        self.request(request)
-    }
-
-    /// Asks `handler` of a process in the name of another one, `from`, which is in the midst of its turn and
-    /// stands still until it is answered: for programs of other languages, whose calls are calls of functions.
-    /// The body and the answer are JSON.
-    ///
-    /// Guarantee: `from` needs the grants that any call of it needs; it ends with the deadline of what its turn
-    /// is for, after 30 s at the latest; and what would come back to `from` meanwhile is refused as
-    /// [`CallError::Cycle`]. It has happened even if that turn fails afterwards.
-    ///
-    /// # Errors
-    /// [`CallError`]; [`CallError::Stopped`] too if `from` has no turn.
-    ///
-    /// # Cancel safety
-    /// As [`Host::ask`].
-    pub async fn ask_in_turn(
-        &self,
-        from: &str,
-        to: &str,
-        handler: &str,
-        body: Vec<u8>,
-    ) -> Result<Vec<u8>, CallError> {
-        let payload = Payload { origin: None, body };
-        let request = Request {
-            ticket: self.ticket(),
-            to: to.into(),
-            origin: From::Turn(from.into()),
-            handler: handler.into(),
-            weight_bytes: payload.weight(),
-            payload,
-            timeout_ms: None,
-            key: None,
-        };
-        let answer = self.request(request).await;
-        answer.map(|response| response.body)
-    }
-
-    fn ticket(&self) -> Ticket {
-        Ticket(self.inner.tickets.fetch_add(1, Ordering::Relaxed))
-    }
-
-    fn request(
-        &self,
-        request: Request<Payload>,
-    ) -> impl Future<Output = Result<Response, CallError>> + Send + use<> {
-        let (ticket, to) = (request.ticket, request.to.clone());
-        let (answer, answered) = oneshot::channel();
-        self.waiting().insert(ticket, answer);
-        let waiting = Waiting {
-            host: self.clone(),
-            ticket,
-            is_answered: false,
-        };
-        let asked = self.put(request);
-        async move {
-            asked.run().await;
-            waiting.end(answered, to).await
-        }
-    }
-
-    /// Renders a page of a process. It goes on to its end if nobody waits any longer: an instance that is left
-    /// in the midst of something is of no use.
-    pub(crate) async fn render(&self, process: &Arc<Process>, request: RenderRequest) -> Rendered {
-        let (host, process) = (self.clone(), process.clone());
-        let rendering = self
-            .tasks()
-            .spawn(async move { host.render_here(&process, request).await });
-        rendering.await.unwrap_or_else(|_| Rendered {
-            page: Err(why_not(&Status::Stopped)),
-            reads: Vec::new(),
-        })
-    }
-
-    async fn render_here(&self, process: &Process, request: RenderRequest) -> Rendered {
-        let mut slot = process.slot.clone().lock_owned().await;
-        let end = slot
-            .as_ref()
-            .and_then(|living| process.end_of(living.incarnation));
-        let (Some(living), Some(end)) = (slot.as_mut(), end) else {
-            return Rendered {
-                page: Err(why_not(&process.status())),
-                reads: Vec::new(),
-            };
-        };
-        let incarnation = living.incarnation;
-        process.reach.begin_reads();
-        let rendered = tokio::select! {
-            rendered = unwound(async { living.instance.render(request).await }) => Some(rendered),
-            () = end.cancelled() => None,
-        };
-        let reads = process.reach.end_reads();
-        let page = match rendered {
-            Some(Ok(page)) => page,
-            failed => {
-                *slot = None;
-                drop(slot);
-                if let Some(Err(crash)) = failed {
-                    self.tell(Input::Lost {
-                        name: process.name().clone(),
-                        incarnation,
-                        reason: crash.to_string(),
-                    });
-                }
-                Err(why_not(&process.status()))
-            }
-        };
-        Rendered { page, reads }
-    }
-
     /// The app through which browsers reach a process: serve it, or merge it with others.
     ///
     /// # Errors
@@ -630,6 +445,10 @@ impl Host {
         &self.inner.hub
     }
 
+    pub(crate) fn core(&self) -> &Core {
+        &self.inner.core
+    }
+
     pub(crate) fn channels(&self) -> &Channels {
         &self.inner.channels
     }
@@ -680,124 +499,26 @@ impl Host {
         })
     }
 
-    /// Notes a request for the kernel: somebody is to [decide](Self::decide).
-    pub(crate) fn note(&self, request: Request<Payload>) {
-        lock(&self.inner.asked).push(request);
-    }
-
-    /// Whether there are requests that the kernel was not told of.
-    pub(crate) fn has_asked(&self) -> bool {
-        !lock(&self.inner.asked).is_empty()
-    }
-
-    /// Whether a task is about to tell it.
-    pub(crate) fn is_driven(&self) -> &AtomicBool {
-        &self.inner.is_driven
-    }
-
-    /// Tells the kernel of the requests that came since, and then of an input.
-    pub(crate) fn decide(&self, input: Input<Payload, Response>) -> Vec<Effect<Payload, Response>> {
-        self.decide_by(|kernel, now_ms, effects| kernel.step(now_ms, input, effects))
-    }
-
-    /// The same, but that nobody gets a turn before the kernel is told something again.
-    pub(crate) fn hear(&self, input: Input<Payload, Response>) -> Vec<Effect<Payload, Response>> {
-        self.decide_by(|kernel, now_ms, effects| kernel.note(now_ms, input, effects))
-    }
-
-    fn decide_by(
-        &self,
-        tell: impl FnOnce(&mut Kernel<Payload, Response>, u64, &mut Vec<Effect<Payload, Response>>),
-    ) -> Vec<Effect<Payload, Response>> {
-        let mut effects = Vec::new();
-        let mut core = lock_soon(&self.inner.core);
-        let now_ms = self.now_ms();
-        // Taken under the lock of the kernel, so that nothing overtakes them.
-        let asked = std::mem::take(&mut *lock(&self.inner.asked));
-        for request in asked {
-            let input = Input::Request(request);
-            core.kernel.note(now_ms, input, &mut effects);
-        }
-        tell(&mut core.kernel, now_ms, &mut effects);
-        let next = core.kernel.next_wake_ms().unwrap_or(u64::MAX);
-        let is_early = next < core.wakes_at_ms;
-        core.wakes_at_ms = core.wakes_at_ms.min(next);
-        drop(core);
-        if is_early {
-            self.inner.alarm.notify_one();
-        }
-        let answers = effects
-            .iter()
-            .filter(|effect| matches!(effect, Effect::Answer { .. }))
-            .count();
-        if answers > 0 {
-            self.inner.has_crowd.store(answers > 1, Ordering::Relaxed);
-        }
-        effects
-    }
-
-    /// Whether those who were answered last were several.
-    pub(crate) fn has_crowd(&self) -> bool {
-        self.inner.has_crowd.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn answer(
-        &self,
-        ticket: Ticket,
-        result: Result<Response, hyperstar_kernel::CallError>,
-    ) {
-        if let Some(answer) = self.waiting().remove(&ticket) {
-            // Who asked may have gone in this moment.
-            let _ = answer.send(result.map_err(|error| convert::call_error(error, "")));
-        }
-    }
-
-    /// Tells a process that another one has ended.
-    pub(crate) fn farewell(&self, name: &Arc<str>, to: &Arc<str>, reason: &ExitReason) {
-        let body = serde_json::json!({ "process": &**name, "reason": convert::reason_of(reason) });
-        let payload = Payload {
-            origin: Some(Origin::Local(name.to_string())),
-            body: body.to_string().into_bytes(),
-        };
-        self.tell(Input::Request(Request {
-            ticket: self.ticket(),
-            to: to.clone(),
-            origin: From::Outside,
-            handler: "process_ended".into(),
-            weight_bytes: payload.weight(),
-            payload,
-            timeout_ms: None,
-            key: None,
-        }));
-    }
-
     /// Tells the kernel when a time has come that it waits for.
     fn watch_time(&self) {
-        let (host, alarm) = (Arc::downgrade(&self.inner), self.inner.alarm.clone());
+        let (host, alarm) = (Arc::downgrade(&self.inner), self.inner.core.alarm());
         let stopping = self.inner.stopping.clone();
         self.inner.tasks.spawn(async move {
             // It ends with the host, also with one that nobody stops.
-            while let Some(wait_ms) = wait_ms(&host) {
+            while let Some(wait_ms) = host.upgrade().map(|inner| inner.core.wait_ms()) {
                 tokio::select! {
                     () = stopping.cancelled() => return,
                     () = alarm.notified() => {}
                     () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {
                         if let Some(inner) = host.upgrade() {
-                            Self { inner }.tick();
+                            let host = Self { inner };
+                            host.tell(Input::Tick);
+                            host.core().ticked();
                         }
                     }
                 }
             }
         });
-    }
-
-    /// Tells the kernel the time, and when it is told again. A time that it waits for no longer stays: to put it
-    /// off with each answer would cost more than to be told once in vain.
-    fn tick(&self) {
-        self.tell(Input::Tick);
-        let mut core = lock(&self.inner.core);
-        let next = core.kernel.next_wake_ms().unwrap_or(u64::MAX);
-        core.wakes_at_ms = next.min(self.now_ms().saturating_add(TICK_MS_MAX));
     }
 
     fn known(&self, name: &str) -> Result<Arc<Process>, HostError> {
@@ -806,12 +527,6 @@ impl Host {
             name: name.to_owned(),
             known: self.processes(),
         })
-    }
-
-    fn waiting(
-        &self,
-    ) -> MutexGuard<'_, HashMap<Ticket, oneshot::Sender<Result<Response, CallError>>>> {
-        lock(&self.inner.waiting)
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<Arc<str>, Arc<Process>>> {
@@ -831,69 +546,6 @@ impl fmt::Debug for Host {
             .field("node", &self.inner.node)
             .field("processes", &self.processes())
             .finish_non_exhaustive()
-    }
-}
-
-/// Somebody who waits for an answer. Dropped before it came, it takes the question back.
-struct Waiting {
-    host: Host,
-    ticket: Ticket,
-    is_answered: bool,
-}
-
-impl Waiting {
-    async fn end(
-        mut self,
-        answered: oneshot::Receiver<Result<Response, CallError>>,
-        name: Name,
-    ) -> Result<Response, CallError> {
-        let answer = answered.await;
-        self.is_answered = true;
-        match answer {
-            Ok(Err(CallError::NoProcess(_))) => Err(CallError::NoProcess(name.to_string())),
-            Ok(answer) => answer,
-            // The host has ended.
-            Err(_) => Err(CallError::Crashed),
-        }
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        if !self.is_answered {
-            self.host.waiting().remove(&self.ticket);
-            self.host.tell(Input::Cancel {
-                ticket: self.ticket,
-            });
-        }
-    }
-}
-
-/// How long until the kernel is told the time.
-fn wait_ms(host: &Weak<Inner>) -> Option<u64> {
-    let host = Host {
-        inner: host.upgrade()?,
-    };
-    let wakes_at_ms = lock(&host.inner.core).wakes_at_ms;
-    let wait_ms = wakes_at_ms.saturating_sub(host.now_ms());
-    Some(wait_ms.min(TICK_MS_MAX))
-}
-
-/// What a browser sees where a page would be.
-fn why_not(status: &Status) -> RenderError {
-    let message = match status {
-        Status::Stopped => "This app is stopped.".to_owned(),
-        Status::Starting | Status::Running => "This app is being started.".to_owned(),
-        Status::Restarting { reason, .. } => {
-            format!("This app has crashed and is being started again: {reason}")
-        }
-        Status::Failed { reason } => format!("This app has crashed too often: {reason}"),
-    };
-    RenderError {
-        status: 503,
-        message,
-        location: None,
-        internal: false,
     }
 }
 
@@ -939,17 +591,6 @@ fn check_name(name: &str) -> Result<(), HostError> {
         }
     }
     Ok(())
-}
-
-/// As [`lock`], for what is held for microseconds at most: to be woken takes longer than to look again.
-fn lock_soon<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    for _ in 0..LOOKS_MAX {
-        if let Ok(guard) = mutex.try_lock() {
-            return guard;
-        }
-        std::hint::spin_loop();
-    }
-    lock(mutex)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,6 +1,9 @@
 //! A page that many watch: each of its frames is coded once, and the same bytes go to all.
 
+#[cfg(debug_assertions)]
+mod check;
 pub(crate) mod codec;
+mod cursor;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -18,6 +21,8 @@ use crate::stream::Shared;
 
 pub use codec::Coding;
 use codec::{Codecs, ENCODINGS, place};
+pub(crate) use cursor::CannotCode;
+pub use cursor::Cursor;
 
 /// The most deltas kept for viewers that are some frames behind.
 const DELTAS_MAX: usize = 16;
@@ -356,14 +361,7 @@ impl Group {
     /// that order and completely, and nothing else.
     pub fn join(&self, encoding: Encoding) -> Cursor {
         lock(&self.inner.state).tracks[place(encoding)].cursors += 1;
-        Cursor {
-            group: self.clone(),
-            encoding,
-            seq: 0,
-            is_aligned: false,
-            is_open: false,
-            shown: None,
-        }
+        Cursor::new(self, encoding)
     }
 
     /// How many cursors there are.
@@ -589,269 +587,7 @@ impl fmt::Debug for Group {
     }
 }
 
-/// One client's place in a [`Group`]: it says which bytes come next.
-///
-/// Guarantee: what it gave out so far, in that order and complete, is a stream of its encoding that a
-/// stock decoder reads.
-pub struct Cursor {
-    group: Group,
-    encoding: Encoding,
-    /// The last frame that the client was given.
-    seq: u64,
-    /// Whether that frame is the last thing in the client's stream, so that deltas can follow.
-    is_aligned: bool,
-    is_open: bool,
-    shown: Option<Arc<str>>,
-}
-
-impl Cursor {
-    /// Says what the client shows already, by the name it was [published as](Group::publish_as): if
-    /// that is what there is to show when it first looks, it gets nothing.
-    #[must_use]
-    pub fn shows(mut self, tag: Option<Arc<str>>) -> Self {
-        self.shown = tag;
-        self
-    }
-
-    /// What the client gets next to be up to date; nothing if it is. The first time it is the
-    /// stream's header at least, if its encoding has one.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "`None` is not the end: more may come"
-    )]
-    pub fn next(&mut self) -> Option<Bytes> {
-        self.advance().ok()?.map(|piece| piece.bytes())
-    }
-
-    /// What this client alone gets: complete events. The frame after it is sent by itself, since what
-    /// a client of its own was sent is nothing that others could refer to.
-    pub fn private(&mut self, events: &[u8]) -> Bytes {
-        match self.alone(events) {
-            Ok(piece) => piece.bytes(),
-            Err(CannotCode) => Bytes::new(),
-        }
-    }
-
-    /// What shows that the stream is alive, and decodes to nothing, or to a comment without
-    /// compression.
-    pub fn heartbeat(&mut self) -> Bytes {
-        match self.header() {
-            header if header.is_empty() => Bytes::from_static(codec::beat(self.encoding)),
-            header => Bytes::from([&header, codec::beat(self.encoding)].concat()),
-        }
-    }
-
-    /// What ends the stream.
-    pub fn finish(&mut self) -> Bytes {
-        Bytes::from([&self.header(), codec::end(self.encoding)].concat())
-    }
-
-    /// How the stream is encoded.
-    pub fn encoding(&self) -> Encoding {
-        self.encoding
-    }
-
-    /// The number of the last frame that the client was given; zero before the first.
-    pub fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    pub(crate) fn group(&self) -> &Group {
-        &self.group
-    }
-
-    pub(crate) fn is_open(&self) -> bool {
-        self.is_open
-    }
-
-    /// Says that what the client shows is no frame any more.
-    pub(crate) fn disturb(&mut self) {
-        self.shown = None;
-    }
-
-    /// Whether the delta of `seq` is what comes next.
-    pub(crate) fn takes(&self, seq: u64) -> bool {
-        self.is_open
-            && self.shown.is_none()
-            && self.seq + 1 == seq
-            && (self.is_aligned || self.encoding == Encoding::Identity)
-    }
-
-    /// Notes that the client was given the delta of its next frame.
-    pub(crate) fn took(&mut self) {
-        self.seq += 1;
-        self.is_aligned = true;
-    }
-
-    fn header(&mut self) -> Vec<u8> {
-        match std::mem::replace(&mut self.is_open, true) {
-            true => Vec::new(),
-            false => self.group.inner.node.codecs.header(self.encoding),
-        }
-    }
-
-    pub(crate) fn advance(&mut self) -> Result<Option<Piece>, CannotCode> {
-        let inner = self.group.inner.clone();
-        let header = self.header();
-        let mut is_behind = false;
-        let piece = {
-            let state = lock(&inner.state);
-            if state.seq == self.seq {
-                None
-            } else if let Some(shown) = self.shown.take()
-                && state.tag.as_ref() == Some(&shown)
-            {
-                self.seq = state.seq;
-                self.is_aligned = false;
-                None
-            } else {
-                let track = &state.tracks[place(self.encoding)];
-                let delta = if self.encoding == Encoding::Identity {
-                    Some(state.frame.clone())
-                } else if self.is_aligned {
-                    track.since(self.seq)
-                } else {
-                    None
-                };
-                is_behind = self.seq > 0 && state.seq > self.seq + 1;
-                if delta.is_some() {
-                    self.seq = state.seq;
-                    is_behind &= self.encoding == Encoding::Identity;
-                }
-                Some(delta)
-            }
-        };
-        let piece = match piece {
-            None => None,
-            Some(Some(delta)) => Some(delta),
-            Some(None) => {
-                let (seq, key) = inner.key(self.encoding).ok_or(CannotCode)?;
-                self.seq = seq;
-                self.is_aligned = true;
-                Some(key)
-            }
-        };
-        if is_behind {
-            inner.node.meter.resyncs.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(match piece {
-            piece if header.is_empty() => piece.filter(|piece| !piece.is_empty()),
-            None => Some(Piece::of(&[&header])),
-            Some(piece) => Some(Piece::of(&[&header, &piece.bytes()])),
-        })
-    }
-
-    pub(crate) fn alone(&mut self, events: &[u8]) -> Result<Piece, CannotCode> {
-        let header = self.header();
-        let coded = self.group.inner.node.codecs.private(self.encoding, events);
-        self.is_aligned = false;
-        let coded = coded.map_err(|error| {
-            tracing::error!(encoding = ?self.encoding, %error, "an event could not be coded");
-            CannotCode
-        })?;
-        Ok(Piece::of(&[&header, &coded]))
-    }
-}
-
-/// An encoder failed, which is our bug or its; the stream cannot go on.
-#[derive(Debug)]
-pub(crate) struct CannotCode;
-
-impl Drop for Cursor {
-    fn drop(&mut self) {
-        let inner = &self.group.inner;
-        let less = {
-            let mut state = lock(&inner.state);
-            let track = &mut state.tracks[place(self.encoding)];
-            track.cursors -= 1;
-            match track.cursors {
-                // Nobody can go on from them.
-                0 => track.clear(),
-                _ => 0,
-            }
-        };
-        inner.node.keep(0, less);
-    }
-}
-
-impl fmt::Debug for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cursor")
-            .field("encoding", &self.encoding)
-            .field("seq", &self.seq)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Locks, also after a holder panicked: what our locks guard is whole between statements.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Debug builds decode a sample of what they send: an error of an encoder would be silent.
-#[cfg(debug_assertions)]
-mod check {
-    use std::io::Write;
-
-    use bytes::Bytes;
-
-    use super::codec::{self, Codecs};
-    use crate::encoding::Encoding;
-
-    /// The first frames of a group, and every sixteenth.
-    pub(super) fn is_sampled(seq: u64) -> bool {
-        seq < 8 || seq.is_multiple_of(16)
-    }
-
-    /// Decodes `before` and then the delta, and compares.
-    pub(super) fn delta(
-        codecs: &Codecs,
-        encoding: Encoding,
-        before: &[u8],
-        frame: &[u8],
-        delta: Bytes,
-    ) -> Result<(), &'static str> {
-        let key = codecs
-            .piece(encoding, before, None)
-            .map_err(|_| "the frame before cannot be coded")?;
-        let stream = [&codecs.header(encoding), &*key, &delta].concat();
-        let expected = [before, codec::glue(encoding), frame].concat();
-        match decoded(encoding, &stream, expected.len()) {
-            Ok(text) if text == expected => Ok(()),
-            Ok(_) => Err("it decodes to something else"),
-            Err(_) => Err("it cannot be decoded"),
-        }
-    }
-
-    fn decoded(encoding: Encoding, stream: &[u8], length: usize) -> std::io::Result<Vec<u8>> {
-        match encoding {
-            #[cfg(feature = "gzip")]
-            Encoding::Gzip => {
-                let mut decoder = flate2::write::GzDecoder::new(Vec::new());
-                decoder.write_all(stream)?;
-                decoder.flush()?;
-                Ok(std::mem::take(decoder.get_mut()))
-            }
-            #[cfg(feature = "brotli")]
-            Encoding::Brotli => {
-                // This decoder keeps what does not fit its buffer.
-                let mut decoder = brotli::DecompressorWriter::new(Vec::new(), length + 64);
-                decoder.write_all(stream)?;
-                decoder.flush()?;
-                Ok(std::mem::take(decoder.get_mut()))
-            }
-            #[cfg(feature = "zstd")]
-            Encoding::Zstd => {
-                let mut decoder = zstd::stream::write::Decoder::new(Vec::new())?;
-                decoder.write_all(stream)?;
-                decoder.flush()?;
-                Ok(std::mem::take(decoder.get_mut()))
-            }
-            _ => {
-                let mut text = Vec::with_capacity(length);
-                text.write_all(stream)?;
-                Ok(text)
-            }
-        }
-    }
 }

@@ -76,27 +76,8 @@ fn without_durable_answers_effects_leave_at_once_and_the_next_turn_waits_for_the
     host.check(&["turn a: t1 do `y` from outside, t2 do `z` from a"]);
 }
 
-#[test]
-fn a_turn_takes_a_batch_and_no_more() {
-    let spec = Spec {
-        turn_events_max: 2,
-        ..Spec::default()
-    };
-    let mut host = Host::with(&[("a", spec)]);
-    for ticket in 1..=4 {
-        host.ask(ticket, "a", &ticket.to_string());
-    }
-    host.check(&["turn a: t0 do `1` from outside"]);
-    host.unchanged("a", vec![]);
-    host.check(&["turn a: t1 do `2` from outside, t2 do `3` from outside"]);
-}
-
-#[test]
-fn heavy_messages_do_not_come_all_at_once() {
-    let spec = Spec {
-        turn_weight_bytes: 2,
-        ..Spec::default()
-    };
+/// Four come at once, of which two are taken at a time.
+fn come_by_twos(spec: Spec) {
     let mut host = Host::with(&[("a", spec)]);
     for ticket in 1..=4 {
         host.ask(ticket, "a", &ticket.to_string());
@@ -106,6 +87,22 @@ fn heavy_messages_do_not_come_all_at_once() {
     host.check(&["turn a: t1 do `2` from outside, t2 do `3` from outside"]);
     host.unchanged("a", vec![]);
     host.check(&["turn a: t3 do `4` from outside"]);
+}
+
+#[test]
+fn a_turn_takes_a_batch_and_no_more() {
+    come_by_twos(Spec {
+        turn_events_max: 2,
+        ..Spec::default()
+    });
+}
+
+#[test]
+fn heavy_messages_do_not_come_all_at_once() {
+    come_by_twos(Spec {
+        turn_weight_bytes: 2,
+        ..Spec::default()
+    });
 }
 
 /// While an exclusive handler awaits something, other messages wait, those of its own turn too.

@@ -15,6 +15,8 @@ const QUICK_US_MAX: f64 = 5.0;
 /// 50,000 a second.
 const DURABLE_US_MAX: f64 = 20.0;
 const ACK_MS_MAX: f64 = 0.5;
+/// Where the disk alone takes longer than that.
+const ACK_COMMITS_MAX: f64 = 1.0;
 /// Processes that are asked in turn.
 const MANY: usize = 32;
 
@@ -117,6 +119,12 @@ pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<
             ACK_MS_MAX,
             ack_ms,
             "ms",
+        ),
+        (
+            "the same / a commit of bare redb, p50",
+            ACK_COMMITS_MAX,
+            ack_ms / median(&commits),
+            "",
         ),
     ] {
         // Not all of it was measured.

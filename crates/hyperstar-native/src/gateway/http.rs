@@ -164,7 +164,8 @@ fn is_own_cookie(value: &HeaderValue) -> bool {
         return false;
     };
     let text = text.to_ascii_lowercase();
-    let name = text.trim_start();
+    // One without a name is sent back as its value, which may look like another's name.
+    let name = text.trim_start_matches(|c: char| c == '=' || c.is_whitespace());
     !name.starts_with("hs-")
         && !name.starts_with("__host-hs-")
         && !text
@@ -213,6 +214,8 @@ mod tests {
         check("theme=dark; Domain=localhost", false);
         check("theme=dark;domain=localhost", false);
         check("hs-chat=1", false);
+        check("=hs-chat=1", false);
+        check(" = hs-chat=1", false);
         check("__Host-hs-chat=1; Secure", false);
     }
 

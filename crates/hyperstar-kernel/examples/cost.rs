@@ -225,6 +225,7 @@ impl Node {
                 actions.push(Action::Respond {
                     task,
                     result: Ok(payload),
+                    weight_bytes: 1,
                 });
             }
             Event::Reply { call, result } => {
@@ -232,7 +233,11 @@ impl Node {
                 let (_, task) = self
                     .waiting
                     .swap_remove(place.expect("A has made this call"));
-                actions.push(Action::Respond { task, result });
+                actions.push(Action::Respond {
+                    task,
+                    result,
+                    weight_bytes: 1,
+                });
             }
             other => panic!("unexpected: {other:?}"),
         }

@@ -107,9 +107,8 @@ pub enum Input<M, R> {
 pub struct Memory<M, R> {
     /// For each sender, the last sequence number that was seen.
     pub seen: Vec<(Name, u64)>,
-    /// The outcome of each recorded key, in the order in which they were recorded. `None` is one that
-    /// has begun and has no outcome: from now on it is `Crashed`.
-    pub keys: Vec<(Key, Option<Result<R, CallError>>)>,
+    /// The recorded keys, in the order in which they were recorded.
+    pub keys: Vec<KeyEntry<R>>,
     /// What has not been taken by its receivers, or was not yet known to be, in order.
     pub outbox: Vec<OutboxEntry<M>>,
 }
@@ -122,6 +121,17 @@ impl<M, R> Default for Memory<M, R> {
             outbox: Vec::new(),
         }
     }
+}
+
+/// A request with a key, of which it is durable that it was taken.
+#[derive(Clone, PartialEq, Debug)]
+pub struct KeyEntry<R> {
+    /// The key.
+    pub key: Key,
+    /// How it ended. `None`: it has begun and did not end; from now on it is `Crashed`.
+    pub outcome: Option<Result<R, CallError>>,
+    /// What the outcome weighs.
+    pub weight_bytes: u64,
 }
 
 /// A durable notification.
@@ -261,6 +271,8 @@ pub enum Action<M, R> {
         task: TaskId,
         /// What whoever asked is told.
         result: Result<R, CallError>,
+        /// What it weighs, for as long as it is remembered by a key.
+        weight_bytes: u64,
     },
     /// The process has not begun with a message of this turn, since an exclusive handler awaits
     /// something, or since the turn has done enough. It waits in the mailbox again, in its old place. Later

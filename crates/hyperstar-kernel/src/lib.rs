@@ -26,7 +26,8 @@
 //!         Effect::Turn { name, incarnation, events, .. } => {
 //!             let actions = events.into_iter().filter_map(|event| match event {
 //!                 Event::Message { task, payload, .. } => {
-//!                     Some(Action::Respond { task, result: Ok(format!("Hello {payload}")) })
+//!                     let result = Ok(format!("Hello {payload}"));
+//!                     Some(Action::Respond { task, result, weight_bytes: 9 })
 //!                 }
 //!                 _ => None,
 //!             });
@@ -109,7 +110,9 @@ mod spec;
 pub use effect::{Effect, Event, ExitReason, Next, Record, Room, Sender};
 pub use error::CallError;
 pub use grants::{Grant, Handlers, Target};
-pub use input::{Action, Exclusive, Input, Memory, Origin, OutboxEntry, Outcome, Request};
+pub use input::{
+    Action, Exclusive, Input, KeyEntry, Memory, Origin, OutboxEntry, Outcome, Request,
+};
 pub use kernel::{Census, Kernel, ProcessLoad};
 pub use name::{CallId, GrantId, Incarnation, Key, Name, NoteId, TaskId, Ticket, TimerId};
 pub use spec::{

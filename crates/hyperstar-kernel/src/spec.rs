@@ -1,6 +1,6 @@
 //! How a process is run, and the bounds of everything.
 
-use crate::Name;
+use crate::{CallError, Name};
 
 /// How one process is run.
 ///
@@ -22,6 +22,9 @@ pub struct Spec {
     pub turn_events_max: usize,
     /// Once its messages weigh as much, a turn takes no further one.
     pub turn_weight_bytes: u64,
+    /// The heaviest message that the process takes, and the heaviest reply to a call of its own. In place of a heavier
+    /// one whoever asked gets `Malformed`.
+    pub message_weight_bytes_max: u64,
     /// The most actions of one turn; more crash the process.
     pub turn_actions_max: usize,
     /// What may wait for the process. Calls and requests beyond it get `Busy`.
@@ -37,6 +40,8 @@ pub struct Spec {
     pub timers_max: usize,
     /// The recorded outcomes of requests with a key. The oldest are let go.
     pub keys_max: usize,
+    /// What those may weigh together, before the oldest are let go; the outcomes of the last turn stay.
+    pub keys_weight_bytes_max: u64,
     /// How often each sender may send to the process; beyond it is `Busy`. All that comes from outside
     /// counts as one sender.
     pub rate: Option<Rate>,
@@ -54,6 +59,7 @@ impl Default for Spec {
             acknowledge: Acknowledge::Commit,
             turn_events_max: 64,
             turn_weight_bytes: 1 << 20,
+            message_weight_bytes_max: 5 << 18,
             turn_actions_max: 4_096,
             mailbox: MailboxLimits::default(),
             outbox: OutboxLimits::default(),
@@ -61,11 +67,27 @@ impl Default for Spec {
             calls_max: 1_024,
             timers_max: 1_024,
             keys_max: 1_024,
+            keys_weight_bytes_max: 4 << 20,
             rate: None,
             exit: ExitPolicy::None,
             links: Vec::new(),
             public: Vec::new(),
         }
+    }
+}
+
+impl Spec {
+    /// Whether the process takes a message of such a weight.
+    pub(crate) fn check_weight(&self, weight_bytes: u64) -> Result<(), CallError> {
+        let weight_max = self
+            .message_weight_bytes_max
+            .min(self.mailbox.weight_bytes_max);
+        if weight_bytes <= weight_max {
+            return Ok(());
+        }
+        Err(CallError::Malformed(format!(
+            "it weighs {weight_bytes} bytes, the process takes {weight_max}: send it in parts"
+        )))
     }
 }
 
@@ -86,7 +108,8 @@ pub enum Acknowledge {
 pub struct MailboxLimits {
     /// How many messages.
     pub messages_max: usize,
-    /// What they weigh together. A message that is heavier alone gets `Malformed`.
+    /// What they weigh together. A message that is heavier alone gets `Malformed`; so do replies, once those that wait
+    /// weigh more.
     pub weight_bytes_max: u64,
     /// How much of both one sender may take, so that a flood leaves room for others. One message
     /// always fits.

@@ -32,6 +32,25 @@ impl Payload {
     }
 }
 
+/// What an outcome that is remembered takes of memory, in bytes.
+pub(crate) fn weight_of(outcome: &Result<Response, kernel::CallError>) -> u64 {
+    let bytes = match outcome {
+        Ok(response) => response
+            .headers
+            .iter()
+            .fold(response.body.len(), |sum, (name, value)| {
+                sum + name.len() + value.len() + 48
+            }),
+        Err(
+            kernel::CallError::Denied(text)
+            | kernel::CallError::NoHandler(text)
+            | kernel::CallError::Malformed(text),
+        ) => text.len(),
+        Err(_) => 0,
+    };
+    bytes as u64 + abi::NOTICE_HEAD_BYTES
+}
+
 /// What a process is told of an event; nothing of what it need not know.
 pub(crate) fn event(event: kernel::Event<Payload, Response>) -> Option<Event> {
     Some(match event {
@@ -136,10 +155,14 @@ pub(crate) fn actions(actions: Vec<abi::Action>) -> Asked {
                     payload,
                 }
             }
-            abi::Action::Respond { task, outcome } => kernel::Action::Respond {
-                task: TaskId(task),
-                result: outcome.map_err(kernel_error),
-            },
+            abi::Action::Respond { task, outcome } => {
+                let result = outcome.map_err(kernel_error);
+                kernel::Action::Respond {
+                    task: TaskId(task),
+                    weight_bytes: weight_of(&result),
+                    result,
+                }
+            }
             abi::Action::Defer(task) => kernel::Action::Defer { task: TaskId(task) },
             abi::Action::SetTimer { id, after_ms } => kernel::Action::SetTimer {
                 id: TimerId(id),

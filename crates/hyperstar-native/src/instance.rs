@@ -114,11 +114,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 16 MiB of memory, 20,000 table elements, a second for a turn and for a render, five for a start,
+    /// 64 MiB of memory, 20,000 table elements, a second for a turn and for a render, five for a start,
     /// 64 KiB of log, 10,000 actions and 8 MiB a turn.
     fn default() -> Self {
         Self {
-            memory_bytes_max: 16 << 20,
+            memory_bytes_max: 64 << 20,
             table_elements_max: 20_000,
             turn_ms_max: 1_000,
             render_ms_max: 1_000,

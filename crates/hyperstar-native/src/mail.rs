@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use hyperstar_kernel::{Key as RequestKey, Memory, Name, NoteId, OutboxEntry, Record};
+use hyperstar_kernel::{Key as RequestKey, KeyEntry, Memory, Name, NoteId, OutboxEntry, Record};
 use hyperstar_process::abi::{CallError, Response};
 use hyperstar_store::{Key, Store, StoreError, Transaction};
 use serde::de::DeserializeOwned;
@@ -112,7 +112,11 @@ pub(crate) fn read(store: &Store, place: &Place) -> Result<Memory<Payload, Respo
     keys.sort_by_key(|(order, ..)| *order);
     memory.keys = keys
         .into_iter()
-        .map(|(_, key, outcome)| (key, outcome))
+        .map(|(_, key, outcome)| KeyEntry {
+            key,
+            weight_bytes: outcome.as_ref().map_or(0, convert::weight_of),
+            outcome,
+        })
         .collect();
     for path in snapshot.list(&format!("{mail}/out"))? {
         let Some(sequence) = last(&path).and_then(u64::decode) else {

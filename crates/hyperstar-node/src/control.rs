@@ -41,9 +41,9 @@ pub enum Request {
     },
     /// Removes a process.
     Remove {
-        /// As for `Start`.
+        /// Its name, or the first part of it.
         name: String,
-        /// Also what it has kept.
+        /// Also what it has kept, and the grants from it and to it.
         #[serde(default)]
         forget: bool,
     },
@@ -128,6 +128,11 @@ pub enum Update {
     Granted {
         /// What `Revoke` takes.
         id: u64,
+    },
+    /// What was done, for people.
+    Did {
+        /// It in a sentence.
+        text: String,
     },
     /// It is done.
     Done,

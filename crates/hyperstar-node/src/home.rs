@@ -28,6 +28,11 @@ pub enum HomeError {
     /// Another node runs there.
     #[error("a node runs in {0} already; stop it, or choose another folder with `--home`")]
     Taken(String),
+    /// It is somebody else's.
+    #[error(
+        "{0} is not empty, and no node has lived there; name a folder that is new, or empty, with `--home`"
+    )]
+    NotOurs(String),
     /// The system refused.
     #[error("the folder {path} cannot be used: {source}")]
     Io {
@@ -45,6 +50,9 @@ impl Home {
             let path = path.display().to_string();
             move |source| HomeError::Io { path, source }
         };
+        if !is_ours(path).map_err(failed(path))? {
+            return Err(HomeError::NotOurs(path.display().to_string()));
+        }
         for folder in [path.to_owned(), path.join("components"), path.join("cache")] {
             make_private(&folder).map_err(failed(&folder))?;
         }
@@ -147,6 +155,15 @@ fn lock_path(home: &Path) -> PathBuf {
 fn hash_of(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether a node may make a folder private: one that is not there yet, is empty, or is a node's.
+fn is_ours(path: &Path) -> io::Result<bool> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => Ok(lock_path(path).exists() || entries.next().is_none()),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(source) => Err(source),
+    }
 }
 
 fn make_private(path: &Path) -> io::Result<()> {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use hyperstar::{App, AppError, Hosts, ServeError, Server};
 use hyperstar_interface::Interface;
+use hyperstar_interface::route::{Router, Source};
 use hyperstar_native::instance::Limits;
 use hyperstar_native::{Host, HostError, Options, Status};
 use hyperstar_store::{Key, Store, StoreError};
@@ -97,6 +98,9 @@ struct Installed {
     stub_wasi: bool,
     /// Whether it runs when the node does.
     runs: bool,
+    /// Where its pages are: an origin must not come to mean another app.
+    #[serde(default)]
+    host_name: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -254,6 +258,7 @@ impl Node {
             component,
             stub_wasi,
             runs,
+            host_name: Some(self.host_name(name)?),
         };
         let host = &self.inner.host;
         let options = self.options(stub_wasi);
@@ -296,13 +301,21 @@ impl Node {
         Ok(self.inner.host.stop_process(name)?)
     }
 
-    /// Removes a process; with `forget` also what it has kept.
+    /// Removes a process; with `forget` also what it has kept, and the grants from it and to it: another app may get
+    /// the name.
     ///
     /// # Errors
     /// [`NodeError`].
     pub async fn remove(&self, name: &str, forget: bool) -> Result<(), NodeError> {
         let _changing = self.inner.changing.lock().await;
         let host = &self.inner.host;
+        if forget {
+            for grant in self.grants()? {
+                if grant.holder == name || grant.target == name {
+                    self.revoke(grant.id)?;
+                }
+            }
+        }
         host.store().remove(&registered(name))?;
         if self.unloaded().remove(name).is_some() {
             if forget {
@@ -444,21 +457,45 @@ impl Node {
         })
     }
 
-    /// The process that somebody means: a whole name, or as much of its beginning as tells it apart.
+    /// The process that somebody means: a whole name, its first part, or as much of its beginning as tells it
+    /// apart.
     ///
     /// # Errors
     /// [`NodeError::Which`] lists what it may have been.
     pub(crate) fn which(&self, meant: &str) -> Result<String, NodeError> {
+        match self.which_exactly(meant) {
+            Err(error) => {
+                let names = self.names();
+                let mut found = names.iter().filter(|name| name.starts_with(meant));
+                match (found.next(), found.next()) {
+                    (Some(name), None) => Ok(name.clone()),
+                    _ => Err(error),
+                }
+            }
+            name => name,
+        }
+    }
+
+    /// The same, for what cannot be taken back: nobody is to lose what merely begins like what he meant.
+    ///
+    /// # Errors
+    /// [`NodeError::Which`] lists what it may have been.
+    pub(crate) fn which_exactly(&self, meant: &str) -> Result<String, NodeError> {
         let names = self.names();
         if names.iter().any(|name| name == meant) {
             return Ok(meant.to_owned());
         }
-        let found: Vec<&String> = names
-            .iter()
-            .filter(|name| name.split(':').next() == Some(meant) || name.starts_with(meant))
-            .collect();
+        let is_first = |name: &&String| name.split(':').next() == Some(meant);
+        let mut found: Vec<&String> = names.iter().filter(is_first).collect();
+        if found.is_empty() {
+            found.extend(names.iter().filter(|name| name.starts_with(meant)));
+        } else if let [name] = found[..] {
+            return Ok(name.clone());
+        }
         match found[..] {
-            [name] => Ok(name.clone()),
+            [name] => Err(NodeError::Which(format!(
+                "there is no process `{meant}`; for {name} say all of its name"
+            ))),
             [] if names.is_empty() => Err(NodeError::Which(format!(
                 "there is no process `{meant}`: nothing is installed; `hyperstar bs` in an app's folder does it"
             ))),
@@ -489,6 +526,27 @@ impl Node {
             ))),
             None => Ok(name),
         }
+    }
+
+    /// Whether processes may ask `target` by these handlers, as far as that is known.
+    ///
+    /// # Errors
+    /// [`NodeError::Which`] says which there are.
+    pub(crate) fn check_handlers(
+        &self,
+        target: &str,
+        handlers: &[String],
+    ) -> Result<(), NodeError> {
+        let Ok(interface) = self.inner.host.interface(target) else {
+            return Ok(());
+        };
+        let router = Router::new(&interface);
+        for handler in handlers {
+            if let Err(error) = router.named(Source::Local, handler) {
+                return Err(NodeError::Which(format!("{target}: {error}")));
+            }
+        }
+        Ok(())
     }
 
     /// Where the pages of a process are; `None` while they are not served.
@@ -533,17 +591,12 @@ impl Node {
         let host = &self.inner.host;
         let installed: Option<Installed> = host.store().get(&registered(name))?;
         let version = installed.map_or_else(String::new, |installed| installed.component);
+        let host_name = self.host_name(name)?;
         // A page of another component loads itself anew: its files may be other ones.
         let app = host.app(name)?.version(&version);
         let mut served = self.served();
         let Some(served) = &mut *served else {
             return Ok(());
-        };
-        let host_name = match served.names.get(name) {
-            Some(host_name) => host_name.clone(),
-            None => free_host_name(name, |taken| {
-                served.names.values().any(|used| used == taken)
-            }),
         };
         served
             .hosts
@@ -554,6 +607,22 @@ impl Node {
             })?;
         served.names.insert(name.to_owned(), host_name);
         Ok(())
+    }
+
+    /// The host name that a process has, or is to have.
+    fn host_name(&self, name: &str) -> Result<String, NodeError> {
+        let installed = self.inner.host.store().entries::<Installed>(APPS)?;
+        let own_path = registered(name);
+        let mut taken = Vec::new();
+        for (path, installed) in installed {
+            match installed.host_name {
+                Some(host_name) if path == own_path => return Ok(host_name),
+                host_name => taken.extend(host_name),
+            }
+        }
+        Ok(free_host_name(name, |host_name| {
+            taken.iter().any(|taken| taken == host_name)
+        }))
     }
 
     /// Whether the pages that an app says it has can be served.

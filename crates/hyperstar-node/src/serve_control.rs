@@ -132,8 +132,22 @@ async fn answer(node: &Node, request: Request, caller: &mut Caller) -> Result<()
             node.start(&name).await?;
             show(node, &name, caller).await?;
         }
-        Request::Stop { name } => node.stop_process(&node.which(&name)?)?,
-        Request::Remove { name, forget } => node.remove(&node.which(&name)?, forget).await?,
+        Request::Stop { name } => {
+            let name = node.which(&name)?;
+            node.stop_process(&name)?;
+            let text = format!("stopped {name}");
+            caller.tell(&Update::Did { text }).await?;
+        }
+        Request::Remove { name, forget } => {
+            let name = node.which_exactly(&name)?;
+            node.remove(&name, forget).await?;
+            let kept = match forget {
+                true => ", and what it had kept",
+                false => "; what it has kept stays, `--forget` removes that too",
+            };
+            let text = format!("removed {name}{kept}");
+            caller.tell(&Update::Did { text }).await?;
+        }
         Request::Inject {
             name,
             handler,
@@ -168,6 +182,7 @@ async fn answer(node: &Node, request: Request, caller: &mut Caller) -> Result<()
         } => {
             let holder = node.which(&holder)?;
             let target = node.which(&target)?;
+            node.check_handlers(&target, &handlers)?;
             let id = node.grant(&holder, &target, &handlers)?;
             caller.tell(&Update::Granted { id }).await?;
         }

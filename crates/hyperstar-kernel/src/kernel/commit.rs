@@ -51,7 +51,8 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         };
         let ended =
             process.turn.responded_keys + process.turn.cancelled.iter().filter(is_keyed).count();
-        let let_go = process.keys.over(ended, process.spec.keys_max);
+        let weight_bytes = process.turn.responded_bytes;
+        let let_go = process.keys.over(ended, weight_bytes, &process.spec);
         process.turn.keys_let_go = let_go;
         if is_durable {
             let oldest = process.keys.oldest(let_go).cloned();
@@ -282,7 +283,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                 weight_bytes,
             } => {
                 if is_over {
-                    return self.reply(party, id, Err(CallError::Busy));
+                    return self.reply(party, id, Err(CallError::Busy), 0);
                 }
                 let letter = Letter {
                     asker: Asker::Call {
@@ -300,7 +301,11 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                 self.send_call(party, id, &to, letter);
             }
             Staged::Notify { to, note } => self.send_note(party, &to, note),
-            Staged::Respond { task, result } => self.respond(task, result, effects),
+            Staged::Respond {
+                task,
+                result,
+                weight_bytes,
+            } => self.respond(task, result, weight_bytes, effects),
             Staged::SetTimer { id, after_ms } => self.set_timer(party, id, after_ms),
             Staged::CancelTimer { id } => self.cancel_timer(party, id),
             Staged::CancelCall { task } => self.abandon(task, effects),

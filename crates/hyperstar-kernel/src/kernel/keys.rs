@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 
 use super::task::TaskKey;
 use crate::hash::{Seed, Table};
-use crate::{CallError, Key, Ticket};
+use crate::{CallError, Key, Spec, Ticket};
 
 pub(super) struct Keys<R> {
     table: Table<Key, Keyed<R>>,
-    /// Those that have ended, the oldest first.
-    ended: VecDeque<Key>,
+    /// Those that have ended, the oldest first, with what their outcomes weigh.
+    ended: VecDeque<(Key, u64)>,
+    weight_bytes: u64,
 }
 
 enum Keyed<R> {
@@ -38,6 +39,7 @@ impl<R> Keys<R> {
         Keys {
             table: Table::with_hasher(seed),
             ended: VecDeque::new(),
+            weight_bytes: 0,
         }
     }
 
@@ -71,9 +73,10 @@ impl<R> Keys<R> {
     }
 
     /// Keeps the outcome of a key.
-    pub(super) fn end(&mut self, key: Key, outcome: Result<R, CallError>) {
+    pub(super) fn end(&mut self, key: Key, outcome: Result<R, CallError>, weight_bytes: u64) {
         self.table.insert(Key::clone(&key), Keyed::Ended(outcome));
-        self.ended.push_back(key);
+        self.ended.push_back((key, weight_bytes));
+        self.weight_bytes = self.weight_bytes.saturating_add(weight_bytes);
     }
 
     /// A request has ended without effect: the next one with its key is a new one.
@@ -81,21 +84,31 @@ impl<R> Keys<R> {
         self.table.remove(key);
     }
 
-    /// How many of the outcomes are let go of when `more` come, so that there are at most `keys_max`.
-    pub(super) fn over(&self, more: usize, keys_max: usize) -> usize {
-        let over = (self.ended.len() + more).saturating_sub(keys_max);
-        over.min(self.ended.len())
+    /// How many of the outcomes are let go of when `more` come of such a weight, so that there are at most as many,
+    /// and as heavy, as the process may have.
+    pub(super) fn over(&self, more: usize, more_bytes: u64, spec: &Spec) -> usize {
+        let mut left = self.ended.len();
+        let mut weight_bytes = self.weight_bytes.saturating_add(more_bytes);
+        for (_, own_bytes) in &self.ended {
+            if left + more <= spec.keys_max && weight_bytes <= spec.keys_weight_bytes_max {
+                break;
+            }
+            left -= 1;
+            weight_bytes = weight_bytes.saturating_sub(*own_bytes);
+        }
+        self.ended.len() - left
     }
 
     /// The oldest outcomes.
     pub(super) fn oldest(&self, count: usize) -> impl Iterator<Item = &Key> {
-        self.ended.iter().take(count)
+        self.ended.iter().take(count).map(|(key, _)| key)
     }
 
     /// Lets go of the oldest outcomes.
     pub(super) fn let_go(&mut self, count: usize) {
-        for key in self.ended.drain(..count) {
+        for (key, weight_bytes) in self.ended.drain(..count) {
             self.table.remove(&key);
+            self.weight_bytes = self.weight_bytes.saturating_sub(weight_bytes);
         }
     }
 }

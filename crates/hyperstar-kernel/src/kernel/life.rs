@@ -31,10 +31,9 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         }
         let party = self.intern(&name);
         let mut process = Process::new(spec, self.seed);
-        for (key, outcome) in memory.keys {
-            process
-                .keys
-                .end(key, outcome.unwrap_or(Err(CallError::Crashed)));
+        for entry in memory.keys {
+            let outcome = entry.outcome.unwrap_or(Err(CallError::Crashed));
+            process.keys.end(entry.key, outcome, entry.weight_bytes);
         }
         if let Some(party) = self.parties.get_mut(party) {
             party.process = Some(process);
@@ -255,6 +254,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         process.lost = None;
         process.exclusive = Exclusive::No;
         process.inbox.clear();
+        process.replies_bytes = 0;
         process.returned.clear();
         let turn = std::mem::take(&mut process.turn);
         let staged = std::mem::take(&mut process.staged);

@@ -32,6 +32,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         let (from, to) = (pair.from, pair.to);
         let receiver = self.process_ref(to).ok_or(CallError::NoProcess)?;
         let rate = receiver.spec.rate;
+        receiver.spec.check_weight(note.weight_bytes)?;
         self.check_allowed(from, to, &note.handler)?;
         let limits = self.process_ref(from).map(|sender| sender.spec.outbox);
         let pair = self.pairs.get_mut(key).ok_or(CallError::NoProcess)?;

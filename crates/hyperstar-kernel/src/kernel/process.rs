@@ -43,6 +43,8 @@ pub(super) struct Process<M, R> {
     pub(super) exclusive: Exclusive,
     /// Replies, timers, cancels and the like. Calls, timers, tasks and the outbox bound it.
     pub(super) inbox: VecDeque<Event<M, R>>,
+    /// What the replies in it weigh.
+    pub(super) replies_bytes: u64,
     /// Which notifications the returns in the inbox are of, in the same order.
     pub(super) returned: VecDeque<(PairKey, u64)>,
     /// Senders with something that can be taken, each in its turn.
@@ -89,6 +91,7 @@ impl<M, R> Process<M, R> {
             lost: None,
             exclusive: Exclusive::No,
             inbox: VecDeque::new(),
+            replies_bytes: 0,
             returned: VecDeque::new(),
             ring: VecDeque::new(),
             waiting: Load::default(),
@@ -174,6 +177,8 @@ pub(super) struct Turn {
     pub(super) deferred: usize,
     /// How many requests with a key it responds to.
     pub(super) responded_keys: usize,
+    /// What the responses to those weigh.
+    pub(super) responded_bytes: u64,
     /// How many recorded outcomes are let go with it.
     pub(super) keys_let_go: usize,
 }
@@ -206,8 +211,8 @@ pub(super) enum InFlight {
     /// It leaves with its turn.
     Staged,
     At(TaskKey),
-    /// The reply is in the inbox.
-    Replied,
+    /// The reply is in the inbox, and weighs so much.
+    Replied(u64),
 }
 
 /// An action that was found to make sense.
@@ -231,6 +236,7 @@ pub(super) enum Staged<M, R> {
     Respond {
         task: TaskKey,
         result: Result<R, CallError>,
+        weight_bytes: u64,
     },
     SetTimer {
         id: TimerId,

@@ -138,7 +138,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                     process.calls.insert(id, InFlight::At(task));
                 }
             }
-            Err(error) => self.reply(caller, id, Err(error)),
+            Err(error) => self.reply(caller, id, Err(error), 0),
         }
     }
 
@@ -205,11 +205,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         if !process.is_open() {
             return Err(CallError::Stopped);
         }
-        if weight_bytes > weight_max {
-            return Err(CallError::Malformed(format!(
-                "it weighs {weight_bytes} bytes, the mailbox takes {weight_max}: send it in parts"
-            )));
-        }
+        process.spec.check_weight(weight_bytes)?;
         let share = limits.sender_percent;
         if !process.waiting.fits(messages_max, weight_max, weight_bytes)
             || !pair

@@ -222,10 +222,18 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                     self.stage_note(party, id, &to, handler, payload, weight_bytes, record)?;
                 Staged::Notify { to, note }
             }
-            Action::Respond { task, result } => {
-                let key = self.own_task(party, task)?;
-                self.stage_response(party, key, &result, record)?;
-                Staged::Respond { task: key, result }
+            Action::Respond {
+                task,
+                result,
+                weight_bytes,
+            } => {
+                let task = self.own_task(party, task)?;
+                self.stage_response(party, task, &result, weight_bytes, record)?;
+                Staged::Respond {
+                    task,
+                    result,
+                    weight_bytes,
+                }
             }
             Action::Defer { task } => {
                 let key = self.own_task(party, task)?;
@@ -336,6 +344,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         party: PartyKey,
         key: TaskKey,
         result: &Result<R, CallError>,
+        weight_bytes: u64,
         record: &mut Record<M, R>,
     ) -> Result<(), String> {
         let Some(task) = self.tasks.get_mut(key) else {
@@ -353,7 +362,9 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         if let Some(name) = task.key.clone()
             && let Some(process) = self.process(party)
         {
-            process.turn.responded_keys += 1;
+            let turn = &mut process.turn;
+            turn.responded_keys += 1;
+            turn.responded_bytes = turn.responded_bytes.saturating_add(weight_bytes);
             if process.spec.acknowledge == Acknowledge::Commit {
                 record.keys_finished.push((name, result.clone()));
             }
@@ -402,7 +413,8 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                     .retain(|staged| !matches!(staged, Staged::Call { id: own, .. } if *own == id));
                 None
             }
-            InFlight::Replied => {
+            InFlight::Replied(weight_bytes) => {
+                process.replies_bytes -= weight_bytes;
                 process
                     .inbox
                     .retain(|event| !matches!(event, Event::Reply { call, .. } if *call == id));

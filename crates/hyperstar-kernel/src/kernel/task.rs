@@ -78,8 +78,8 @@ impl Stage {
 
 /// What is known of a request with a key once its task is gone.
 pub(super) enum Trace<R> {
-    /// It was answered.
-    Outcome(Result<R, CallError>),
+    /// It was answered, by what weighs so much.
+    Outcome(Result<R, CallError>, u64),
     /// It was interrupted.
     Interrupted,
 }
@@ -90,20 +90,21 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         &mut self,
         key: TaskKey,
         result: Result<R, CallError>,
+        weight_bytes: u64,
         effects: &mut Effects<M, R>,
     ) {
         let has_key = self.tasks.get(key).is_some_and(|task| task.key.is_some());
         let trace = if has_key {
-            Trace::Outcome(result.clone())
+            Trace::Outcome(result.clone(), weight_bytes)
         } else {
             Trace::Interrupted
         };
-        self.close(key, result, trace, effects);
+        self.close(key, result, weight_bytes, trace, effects);
     }
 
     /// Ends a task that gets no response.
     pub(super) fn fail(&mut self, key: TaskKey, error: CallError, effects: &mut Effects<M, R>) {
-        self.close(key, Err(error), Trace::Interrupted, effects);
+        self.close(key, Err(error), 0, Trace::Interrupted, effects);
     }
 
     /// Everybody who waits hears the result, and all that is kept of the task goes.
@@ -111,6 +112,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         &mut self,
         key: TaskKey,
         result: Result<R, CallError>,
+        weight_bytes: u64,
         trace: Trace<R>,
         effects: &mut Effects<M, R>,
     ) {
@@ -130,7 +132,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         if let Some(name) = &task.key {
             self.close_key(task.to, name, &result, trace, effects);
         }
-        self.answer(key, task.asker, result, effects);
+        self.answer(key, task.asker, result, weight_bytes, effects);
     }
 
     /// A task that waited has left its queue, or is skipped there.
@@ -179,9 +181,13 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         };
         let joined = std::mem::take(&mut run.joined);
         match trace {
-            Trace::Outcome(outcome) => process.keys.end(Key::clone(name), outcome),
+            Trace::Outcome(outcome, weight_bytes) => {
+                process.keys.end(Key::clone(name), outcome, weight_bytes);
+            }
             Trace::Interrupted if run.is_recorded => {
-                process.keys.end(Key::clone(name), Err(CallError::Crashed));
+                process
+                    .keys
+                    .end(Key::clone(name), Err(CallError::Crashed), 0);
             }
             Trace::Interrupted => process.keys.forget(name),
         }
@@ -199,27 +205,63 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         key: TaskKey,
         asker: Asker,
         result: Result<R, CallError>,
+        weight_bytes: u64,
         effects: &mut Effects<M, R>,
     ) {
         match asker {
             Asker::Nobody => {}
-            Asker::Ticket(ticket) | Asker::Turn { ticket, .. } => {
+            Asker::Ticket(ticket) => {
                 self.tickets.remove(&ticket);
+                effects.push(Effect::Answer { ticket, result });
+            }
+            Asker::Turn { ticket, caller } => {
+                self.tickets.remove(&ticket);
+                let result = self.check_reply(caller, weight_bytes).and(result);
                 effects.push(Effect::Answer { ticket, result });
             }
             Asker::Call { caller, id, .. } => {
                 let call = self.process_ref(caller).and_then(|one| one.calls.get(&id));
                 if call == Some(&InFlight::At(key)) {
-                    self.reply(caller, id, result);
+                    match self.check_reply(caller, weight_bytes) {
+                        Ok(()) => self.reply(caller, id, result, weight_bytes),
+                        Err(error) => self.reply(caller, id, Err(error), 0),
+                    }
                 }
             }
         }
     }
 
+    /// Whether a process can take a reply, beside those that wait for it.
+    fn check_reply(&self, caller: PartyKey, weight_bytes: u64) -> Result<(), CallError> {
+        let Some(process) = self.process_ref(caller) else {
+            return Ok(());
+        };
+        let weight_max = process.spec.message_weight_bytes_max;
+        if weight_bytes > weight_max {
+            return Err(CallError::Malformed(format!(
+                "the answer weighs {weight_bytes} bytes, who asked takes {weight_max}: ask for it in parts"
+            )));
+        }
+        let replies_max = process.spec.mailbox.weight_bytes_max.max(weight_max);
+        if process.replies_bytes.saturating_add(weight_bytes) > replies_max {
+            return Err(CallError::Malformed(format!(
+                "the answers that wait would weigh more than {replies_max} bytes: ask for fewer at a time"
+            )));
+        }
+        Ok(())
+    }
+
     /// Gives a process the reply to its call.
-    pub(super) fn reply(&mut self, caller: PartyKey, id: CallId, result: Result<R, CallError>) {
+    pub(super) fn reply(
+        &mut self,
+        caller: PartyKey,
+        id: CallId,
+        result: Result<R, CallError>,
+        weight_bytes: u64,
+    ) {
         if let Some(process) = self.process(caller) {
-            process.calls.insert(id, InFlight::Replied);
+            process.calls.insert(id, InFlight::Replied(weight_bytes));
+            process.replies_bytes += weight_bytes;
             process.inbox.push_back(Event::Reply { call: id, result });
             self.wake(caller);
         }
@@ -232,7 +274,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         };
         task.is_due = false;
         let asker = std::mem::replace(&mut task.asker, Asker::Nobody);
-        self.answer(key, asker, Err(CallError::Timeout), effects);
+        self.answer(key, asker, Err(CallError::Timeout), 0, effects);
         self.abandon(key, effects);
     }
 

@@ -1,7 +1,7 @@
 //! What goes into a turn: first what the process waits for, then messages, a sender at a time.
 
 use super::pair::{Item, Note, PairKey};
-use super::process::{Given, Phase, Stop};
+use super::process::{Given, InFlight, Phase, Stop};
 use super::task::{Asker, Stage, Task, TaskKey};
 use super::{Effects, Kernel, PartyKey};
 use crate::slab::Slot;
@@ -36,11 +36,11 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         } else {
             // A suspect goes before replies and timers, so that they cannot keep it off for ever.
             if self.has_suspect(party) {
-                self.take_mailbox(party, &mut events);
+                self.take_mailbox(party, &mut events, 0);
             }
             if !self.process_ref(party).is_some_and(|one| one.turn.is_alone) {
-                self.take_inbox(party, &mut events);
-                self.take_mailbox(party, &mut events);
+                let weight_bytes = self.take_inbox(party, &mut events);
+                self.take_mailbox(party, &mut events, weight_bytes);
             }
         }
         if events.is_empty() {
@@ -59,17 +59,23 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         }
     }
 
-    fn take_inbox(&mut self, party: PartyKey, events: &mut Vec<Event<M, R>>) {
+    /// Says what it has taken weighs.
+    fn take_inbox(&mut self, party: PartyKey, events: &mut Vec<Event<M, R>>) -> u64 {
         let Kernel { parties, tasks, .. } = self;
         let Some(process) = parties.get_mut(party).and_then(|one| one.process.as_mut()) else {
-            return;
+            return 0;
         };
+        let mut weight_bytes = 0_u64;
         while events.len() < process.spec.turn_events_max.max(1)
+            && weight_bytes < process.spec.turn_weight_bytes.max(1)
             && let Some(event) = process.inbox.pop_front()
         {
             match &event {
                 Event::Reply { call, .. } => {
-                    process.calls.remove(call);
+                    if let Some(InFlight::Replied(reply_bytes)) = process.calls.remove(call) {
+                        process.replies_bytes -= reply_bytes;
+                        weight_bytes += reply_bytes;
+                    }
                 }
                 Event::Cancel { task } => {
                     let task = Slot::of(task.0);
@@ -88,10 +94,16 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             }
             events.push(event);
         }
+        weight_bytes
     }
 
-    fn take_mailbox(&mut self, party: PartyKey, events: &mut Vec<Event<M, R>>) {
-        let mut weight_bytes = 0_u64;
+    /// Beside what the turn has already, which weighs so much.
+    fn take_mailbox(
+        &mut self,
+        party: PartyKey,
+        events: &mut Vec<Event<M, R>>,
+        mut weight_bytes: u64,
+    ) {
         while self.may_take(party, events.len(), weight_bytes) {
             match self.next_message(party) {
                 Next::Nothing => return,

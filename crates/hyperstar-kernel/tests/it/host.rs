@@ -282,6 +282,7 @@ impl Host {
         Action::Respond {
             task: self.task(task),
             result: Ok(text.to_owned()),
+            weight_bytes: text.len() as u64,
         }
     }
 

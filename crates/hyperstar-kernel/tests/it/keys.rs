@@ -1,6 +1,6 @@
 //! Requests that are sent again with the same key.
 
-use hyperstar_kernel::{CallError, Input, KernelLimits, Memory, Request, Spec};
+use hyperstar_kernel::{CallError, Input, KernelLimits, KeyEntry, Memory, Request, Spec};
 
 use crate::host::{Host, request};
 
@@ -49,13 +49,16 @@ fn a_key_that_was_not_committed_is_new_again() {
 #[test]
 fn outcomes_come_back_with_the_memory() {
     let mut host = Host::new();
+    let entry = |key: &str, outcome| KeyEntry {
+        key: key.into(),
+        outcome,
+        weight_bytes: 1,
+    };
+    let denied = Err(CallError::Denied("no".to_owned()));
     let keys = vec![
-        ("done".into(), Some(Ok("yes".to_owned()))),
-        (
-            "denied".into(),
-            Some(Err(CallError::Denied("no".to_owned()))),
-        ),
-        ("begun".into(), None),
+        entry("done", Some(Ok("yes".to_owned()))),
+        entry("denied", Some(denied)),
+        entry("begun", None),
     ];
     let memory = Memory {
         keys,
@@ -96,6 +99,36 @@ fn the_oldest_outcomes_are_let_go() {
     assert_eq!(host.kernel.load("a").unwrap().keys, 2);
     host.ask_with_key(9, "a", "k3");
     host.check(&["answer 9: `k3`"]);
+}
+
+#[test]
+fn heavy_outcomes_are_let_go_sooner() {
+    let spec = Spec {
+        keys_weight_bytes_max: 10,
+        ..Spec::default()
+    };
+    let mut host = Host::with(&[("a", spec)]);
+    for (number, (key, says, forgets)) in [
+        ("k0", "1234", ""),
+        ("k1", "1234", ""),
+        ("k2", "12", ""),
+        ("k3", "1", " forget k0"),
+        ("k4", "1234567890", " forget k1 forget k2 forget k3"),
+        ("k5", "far more than ten", " forget k4"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        host.ask_with_key(number as u64, "a", key);
+        host.skip();
+        host.unchanged("a", vec![host.respond(number, says)]);
+        host.check(&[
+            &format!("commit a ended {key} `{says}`{forgets}"),
+            &format!("answer {number}: `{says}`"),
+        ]);
+    }
+    host.ask_with_key(9, "a", "k5");
+    host.check(&["answer 9: `far more than ten`"]);
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn a_full_mailbox_is_busy_at_once() {
         &[("outside", 900), out, ("far", 100)],
         &["answer 11: Busy"],
     );
-    let too_heavy = "answer 10: Malformed(\"it weighs 1001 bytes, the mailbox takes 1000: send it in \
+    let too_heavy = "answer 10: Malformed(\"it weighs 1001 bytes, the process takes 1000: send it in \
                      parts\")";
     check_bound(half, &[("outside", 1_001)], &[too_heavy]);
 }

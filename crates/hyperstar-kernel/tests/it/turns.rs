@@ -221,6 +221,7 @@ fn an_action_that_makes_no_sense_crashes_the_process() {
             vec![Action::Respond {
                 task: TaskId(77),
                 result: Ok("?".to_owned()),
+                weight_bytes: 1,
             }]
         },
         "task 77 is unknown: it was responded to, was cancelled in an earlier turn, or never was",

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -12,6 +14,7 @@ use hyperstar::Visitor;
 use hyperstar_interface::route::{Routed, Router};
 use hyperstar_interface::{AskError, Interface, Trigger};
 use hyperstar_process::abi::{self, HttpHead, Origin};
+use sha2::{Digest, Sha256};
 
 use super::{ANSWER_MS, session_name, status, status_of, ws};
 use crate::host::{Ask, Host, Process};
@@ -55,18 +58,14 @@ pub(super) async fn answer(
     });
     let program = process.program();
     let interface = program.interface();
-    let triggers = || {
-        interface
-            .handlers
-            .iter()
-            .flat_map(|handler| &handler.triggers)
-    };
-    if ws::is_upgrade(&parts)
-        && triggers().any(|trigger| matches!(trigger, Trigger::Ws(at) if *at == path))
-    {
+    if ws::is_upgrade(&parts) && Router::new(interface).ws(&path).is_some() {
         return ws::accept(host, process, path, viewer, &mut parts);
     }
-    let handles_http = triggers().any(|trigger| matches!(trigger, Trigger::Http(_)));
+    let mut triggers = interface
+        .handlers
+        .iter()
+        .flat_map(|handler| &handler.triggers);
+    let handles_http = triggers.any(|trigger| matches!(trigger, Trigger::Http(_)));
     if !handles_http || (is_by_person(&parts) && leads_nowhere(interface, &path)) {
         return hyperstar::not_found(Request::from_parts(parts, body)).await;
     }
@@ -84,11 +83,8 @@ pub(super) async fn answer(
         headers: headers_for(&parts.headers),
         viewer,
     };
-    let key = parts
-        .headers
-        .get("idempotency-key")
-        .and_then(|key| key.to_str().ok())
-        .map(|key| format!("http-{key}"));
+    let key = parts.headers.get("idempotency-key");
+    let key = key.map(|key| own_key(key.as_bytes(), &head));
     let ask = Ask {
         origin: Origin::Http(head),
         handler: String::new(),
@@ -104,6 +100,18 @@ pub(super) async fn answer(
             (status_of(&error), kind, body).into_response()
         }
     }
+}
+
+/// What a process knows a request by that may be sent again: a key is its browser's, for one thing to do.
+fn own_key(key: &[u8], head: &HttpHead) -> String {
+    let session = head.viewer.as_ref().map(|viewer| &*viewer.session);
+    let mut hasher = Sha256::new();
+    for part in [session.unwrap_or(""), &head.method, &head.path, &head.query] {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.update(key);
+    format!("http-{}", URL_SAFE_NO_PAD.encode(hasher.finalize()))
 }
 
 /// Whether a browser wants to show the answer, so that a page says more than JSON.

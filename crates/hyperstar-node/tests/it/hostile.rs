@@ -145,7 +145,7 @@ async fn memory_that_grows_and_grows_is_stopped() {
         turn: "(loop $more (drop (memory.grow (i32.const 10))) (br $more)) (i32.const 64)",
         ..Handmade::default()
     });
-    let bytes_max = 16 << 20;
+    let bytes_max = Limits::default().memory_bytes_max;
     assert_eq!(crash.await, Crash::OutOfMemory { bytes_max });
 }
 

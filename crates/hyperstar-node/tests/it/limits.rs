@@ -53,13 +53,10 @@ async fn an_endless_loop_runs_out_of_time() {
 
 #[tokio::test]
 async fn an_allocation_bomb_runs_out_of_memory() {
-    let crash = crash_of("allocate", "", Limits::default()).await;
-    assert_eq!(
-        crash,
-        Crash::OutOfMemory {
-            bytes_max: 16 << 20
-        }
-    );
+    let limits = Limits::default();
+    let bytes_max = limits.memory_bytes_max;
+    let crash = crash_of("allocate", "", limits).await;
+    assert_eq!(crash, Crash::OutOfMemory { bytes_max });
 }
 
 #[tokio::test]

@@ -316,6 +316,7 @@ impl App {
         Action::Respond {
             task,
             result: Ok(said),
+            weight_bytes: 1,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hyperstar_kernel::{CallError, Key, Memory, Name, OutboxEntry, Record};
+use hyperstar_kernel::{CallError, Key, KeyEntry, Memory, Name, OutboxEntry, Record};
 
 use super::script::{Msg, Said};
 
@@ -38,7 +38,15 @@ impl Durable {
     pub(super) fn memory(&self) -> Memory<Msg, Said> {
         Memory {
             seen: self.seen.clone().into_iter().collect(),
-            keys: self.keys.clone(),
+            keys: self
+                .keys
+                .iter()
+                .map(|(key, outcome)| KeyEntry {
+                    key: Key::clone(key),
+                    outcome: outcome.clone(),
+                    weight_bytes: 1,
+                })
+                .collect(),
             outbox: self.outbox.values().cloned().collect(),
         }
     }

@@ -63,6 +63,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     host.start_process(name).await?;
     let server = Server::bind("127.0.0.1:8080").await?;
     println!("http://{}", server.local_addr()?);
+    host.hang_up_when(server.draining());
     server.serve(host.app(name)?).await?;
     host.stop().await;
     Ok(())

@@ -51,8 +51,11 @@ pub(crate) fn weight_of(outcome: &Result<Response, kernel::CallError>) -> u64 {
     bytes as u64 + abi::NOTICE_HEAD_BYTES
 }
 
-/// What a process is told of an event; nothing of what it need not know.
-pub(crate) fn event(event: kernel::Event<Payload, Response>) -> Option<Event> {
+/// What a process is told of an event, by its own clock; nothing of what it need not know.
+pub(crate) fn event(
+    event: kernel::Event<Payload, Response>,
+    system_ms: impl Fn(u64) -> u64,
+) -> Option<Event> {
     Some(match event {
         kernel::Event::Message {
             task,
@@ -68,7 +71,7 @@ pub(crate) fn event(event: kernel::Event<Payload, Response>) -> Option<Event> {
                 (_, None) => Origin::Owner,
             },
             handler: handler.to_string(),
-            deadline_ms,
+            deadline_ms: system_ms(deadline_ms),
             body: payload.body,
         }),
         kernel::Event::Reply { call, result } => Event::Reply {

@@ -295,7 +295,9 @@ impl Host {
         let (notices, bytes) = (room.messages as u64, room.weight_bytes);
         let is_short = notices < abi::NOTICES_UNSAID || bytes < abi::NOTICE_BYTES_UNSAID;
         let told = is_short.then_some(abi::Event::Room { notices, bytes });
-        let events = events.into_iter().filter_map(convert::event);
+        let events = events.into_iter().filter_map(|event| {
+            convert::event(event, |kernel_ms| self.core().system_ms(kernel_ms))
+        });
         let events: Vec<abi::Event> = told.into_iter().chain(events).collect();
         let outcome = match self.run(process, incarnation, events).await {
             Ok(outcome) => outcome,
@@ -443,7 +445,7 @@ impl Host {
                 Level::Error,
                 Status::Restarting {
                     reason: text.clone(),
-                    at_ms,
+                    at_ms: self.core().system_ms(at_ms),
                 },
             ),
             (ExitReason::Crashed(_), _) => (

@@ -24,12 +24,16 @@ const ANSWER_MS: u64 = 30_000;
 
 /// The app through which browsers reach a process.
 pub(crate) fn app(host: &Host, process: &Arc<Process>) -> App {
+    pages(host, process).sessions_in(host.store(), &process.place().sessions())
+}
+
+/// The same, but that it knows no session any longer than it runs.
+pub(crate) fn pages(host: &Host, process: &Arc<Process>) -> App {
     let program = process.program();
     let interface = program.interface();
     let mut app = App::new(host.hub())
         .name(&process.id().replace(':', "-"))
-        .title(&interface.name)
-        .sessions_in(host.store(), &process.place().sessions());
+        .title(&interface.name);
     app = files(app, &*program);
     for (number, view) in interface.views.iter().enumerate() {
         let page = page(host, process, number as u32, view.audience);
@@ -89,8 +93,8 @@ fn files(mut app: App, program: &dyn Program) -> App {
 
 /// Tells a process who comes and goes, if it wants to know. What it answers to who comes, that tab is sent.
 fn hooks(host: &Host, process: &Arc<Process>, page: View) -> View {
-    let interface = process.program().interface().clone();
-    let handles = |trigger: &Trigger| handler_of(&interface, trigger).is_some();
+    let program = process.program();
+    let handles = |trigger: &Trigger| handler_of(program.interface(), trigger).is_some();
     if !handles(&Trigger::Join) && !handles(&Trigger::Leave) {
         return page;
     }

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use hyperstar::{App, Hub, Platform};
+use hyperstar::{App, AppError, Hub, Platform};
 use hyperstar_interface::{Access, Interface, Save};
 use hyperstar_kernel::{
     Acknowledge, ExitPolicy, Grant, GrantId, Handlers, Input, Name, Restart, Spec, Target, Ticket,
@@ -57,6 +57,8 @@ struct Inner {
     channels: Channels,
     tasks: TaskTracker,
     stopping: CancellationToken,
+    /// WebSockets end.
+    hanging_up: CancellationToken,
 }
 
 /// How a process is run.
@@ -148,6 +150,7 @@ impl Host {
                 channels: Channels::default(),
                 tasks: TaskTracker::new(),
                 stopping: CancellationToken::new(),
+                hanging_up: CancellationToken::new(),
             }),
         };
         host.watch_time();
@@ -372,6 +375,26 @@ impl Host {
         Ok(gateway::app(self, &self.known(name)?))
     }
 
+    /// Whether an app of this program could be served under this name. Nothing changes.
+    ///
+    /// # Errors
+    /// [`AppError`] says what is wrong with its pages, its actions or its files.
+    pub fn check_app(&self, name: &str, program: &Arc<dyn Program>) -> Result<(), AppError> {
+        let name: Arc<str> = name.into();
+        let place = Place::of(&name);
+        let reach = Reach::new(
+            self.store().clone(),
+            place.clone(),
+            self.inner.platform.clone(),
+            Arc::new(Logs::new(&name)),
+        );
+        let (limits, reach) = (Limits::default(), Arc::new(reach));
+        let process = Process::new(&name, place, program.clone(), limits, reach);
+        gateway::pages(self, &Arc::new(process))
+            .into_router()
+            .map(drop)
+    }
+
     /// How it is with a process.
     ///
     /// # Errors
@@ -425,9 +448,21 @@ impl Host {
             // It may have been removed meanwhile.
             let _ = self.stop_process(&name);
         }
+        self.inner.hanging_up.cancel();
         self.inner.stopping.cancel();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
+    }
+
+    /// Ends all WebSockets once a server [is ending](hyperstar::Server::draining), which would wait for them.
+    pub fn hang_up_when(&self, draining: CancellationToken) {
+        let hanging_up = self.inner.hanging_up.clone();
+        self.tasks().spawn(async move {
+            tokio::select! {
+                () = draining.cancelled() => hanging_up.cancel(),
+                () = hanging_up.cancelled() => {}
+            }
+        });
     }
 
     /// The node's name.
@@ -457,8 +492,8 @@ impl Host {
         &self.inner.tasks
     }
 
-    pub(crate) fn stopping(&self) -> &CancellationToken {
-        &self.inner.stopping
+    pub(crate) fn hanging_up(&self) -> &CancellationToken {
+        &self.inner.hanging_up
     }
 
     pub(crate) fn now_ms(&self) -> u64 {

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use hyperstar::Viewer;
 use hyperstar_interface::Interface;
+use hyperstar_interface::route::Router;
 use hyperstar_kernel::Incarnation;
 use hyperstar_process::abi::Change;
-use tokio::sync::{Mutex as Slot, OwnedMutexGuard, watch};
+use tokio::sync::{Mutex as Slot, OwnedMutexGuard, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::convert::Frame;
@@ -15,18 +16,23 @@ use crate::instance::{Instance, Limits, Program};
 use crate::log::Logs;
 use crate::place::{Place, Reach};
 
+/// So many renders may be ahead of a turn.
+const RENDERS_MAX: usize = 4;
+
 /// A process of a host.
 pub(crate) struct Process {
     name: Arc<str>,
     place: Place,
     topic: String,
-    program: RwLock<Arc<dyn Program>>,
+    program: RwLock<(Arc<dyn Program>, Arc<Router>)>,
     pub(crate) limits: Limits,
     pub(crate) reach: Arc<Reach>,
     pub(crate) logs: Arc<Logs>,
     /// The instance, while there is one. Whoever has a turn or a render holds the lock; a turn that changed
     /// something holds it until that is durable, so that nobody sees what a crash could take back.
     pub(crate) slot: Arc<Slot<Option<Living>>>,
+    /// Renders that wait for the slot or have it: turns are not to wait behind all who look.
+    pub(crate) renders: Arc<Semaphore>,
     /// A turn between its end and its commit.
     flight: Mutex<Option<Flight>>,
     /// The last instance that was asked for, and what ends whatever it is doing.
@@ -76,6 +82,11 @@ pub enum Status {
     },
 }
 
+fn with_router(program: Arc<dyn Program>) -> (Arc<dyn Program>, Arc<Router>) {
+    let router = Arc::new(Router::new(program.interface()));
+    (program, router)
+}
+
 impl Process {
     pub(crate) fn new(
         name: &Arc<str>,
@@ -88,11 +99,12 @@ impl Process {
             name: name.clone(),
             topic: format!("process:{name}"),
             place,
-            program: RwLock::new(program),
+            program: RwLock::new(with_router(program)),
             limits,
             logs: reach.logs.clone(),
             reach,
             slot: Arc::default(),
+            renders: Arc::new(Semaphore::new(RENDERS_MAX)),
             flight: Mutex::new(None),
             life: Mutex::new(None),
             status: watch::Sender::new(Status::Stopped),
@@ -119,13 +131,18 @@ impl Process {
     }
 
     pub(crate) fn program(&self) -> Arc<dyn Program> {
-        self.program
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let program = self.program.read();
+        program.unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    /// Where its requests go.
+    pub(crate) fn router(&self) -> Arc<Router> {
+        let program = self.program.read();
+        program.unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
     pub(crate) fn set_program(&self, program: Arc<dyn Program>) {
+        let program = with_router(program);
         *self.program.write().unwrap_or_else(PoisonError::into_inner) = program;
     }
 

@@ -279,6 +279,7 @@ impl Running {
 async fn serve(host: &Host, name: &str, server: Server) -> Result<(), RunError> {
     // A page that another build has made loads itself anew: its files may be other ones.
     let app = host.app(name)?.version(&build());
+    host.hang_up_when(server.draining());
     let served = server.serve(app).await;
     host.stop().await;
     Ok(served?)

@@ -17,6 +17,12 @@ use hyperstar_native::instance::{BoxFuture, HostSys, Instance, Limits, Program, 
 
 /// A description is read whole, and so are the files of the pages.
 const DESCRIPTION_BYTES_MAX: usize = 32 << 20;
+/// The description alone. It is gone through wherever somebody looks at the node.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+const VIEWS_MAX: usize = 256;
+const HANDLERS_MAX: usize = 1_000;
+const TYPES_MAX: usize = 1_000;
+const FILES_MAX: usize = 1_000;
 
 /// A compiled component. Clones share the code.
 #[derive(Clone)]
@@ -62,8 +68,19 @@ pub(crate) async fn describe(
     let store = process::store(engine, Arc::new(Nothing), limits);
     let described = process::describe(engine, store, pre.clone()).await;
     let (text, assets) = described.map_err(|crash| LoadError::Describe(crash.to_string()))?;
-    let interface =
+    let at_most = |what: &str, count: usize, most: usize| match count <= most {
+        true => Ok(()),
+        false => Err(LoadError::Describe(format!(
+            "it has {count} {what}, and an app may have {most}"
+        ))),
+    };
+    at_most("bytes of description", text.len(), TEXT_BYTES_MAX)?;
+    let interface: Interface =
         serde_json::from_str(&text).map_err(|error| LoadError::Describe(error.to_string()))?;
+    at_most("views", interface.views.len(), VIEWS_MAX)?;
+    at_most("handlers", interface.handlers.len(), HANDLERS_MAX)?;
+    at_most("types", interface.types.len(), TYPES_MAX)?;
+    at_most("files", assets.len(), FILES_MAX)?;
     Ok((interface, assets))
 }
 

@@ -11,10 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hyperstar::{App, AppError, Hosts, ServeError, Server};
-use hyperstar_interface::Interface;
+use hyperstar::{AppError, Hosts, ServeError, Server};
 use hyperstar_interface::route::{Router, Source};
-use hyperstar_native::instance::Limits;
+use hyperstar_native::instance::{Limits, Program};
 use hyperstar_native::{Host, HostError, Options, Status};
 use hyperstar_store::{Key, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -206,10 +205,14 @@ impl Node {
             address,
             names: HashMap::new(),
         });
-        for name in self.inner.host.processes() {
-            self.show(&name)?;
-        }
+        // Whatever is wrong with an app, the command line is there to remove it.
         let control = crate::serve_control::listen(self)?;
+        for name in self.inner.host.processes() {
+            if let Err(error) = self.show(&name) {
+                tracing::error!(name, %error, "an app is not shown");
+            }
+        }
+        self.inner.host.hang_up_when(server.draining());
         let served = server.serve_hosts(hosts).await;
         control.abort();
         // The pages hold the node that holds them.
@@ -245,7 +248,7 @@ impl Node {
         let _changing = self.inner.changing.lock().await;
         let program = self.load(name, bytes, stub_wasi).await?;
         // Refused before anything is kept.
-        self.check_pages(name, program.interface())?;
+        self.check_pages(name, &program)?;
         let component = self
             .inner
             .home
@@ -625,21 +628,13 @@ impl Node {
         }))
     }
 
-    /// Whether the pages that an app says it has can be served.
-    fn check_pages(&self, name: &str, interface: &Interface) -> Result<(), NodeError> {
-        let app = interface
-            .views
-            .iter()
-            .fold(App::new(self.inner.host.hub()), |app, view| {
-                app.view(&view.path, |_cx| "")
-            });
-        match app.into_router() {
-            Ok(_) => Ok(()),
-            Err(source) => Err(NodeError::Pages {
-                name: name.to_owned(),
-                source,
-            }),
-        }
+    /// Whether the pages and files of an app can be served.
+    fn check_pages(&self, name: &str, program: &Arc<dyn Program>) -> Result<(), NodeError> {
+        let checked = self.inner.host.check_app(name, program);
+        checked.map_err(|source| NodeError::Pages {
+            name: name.to_owned(),
+            source,
+        })
     }
 
     fn sweep(&self) -> Result<(), NodeError> {

@@ -63,7 +63,10 @@ pub(crate) fn build(
     shared: &Arc<Shared>,
     routes: BTreeMap<String, Route>,
 ) -> Result<Router, AppError> {
+    let files = format!("{}/_hs/f/{{hash}}/{{*name}}", shared.base);
     let mut taken = matchit::Router::new();
+    // The first one there, so that it is not refused.
+    let _ = taken.insert(files.clone(), ());
     let mut router = Router::new();
     for (path, route) in routes {
         let full = format!("{}{path}", shared.base);
@@ -95,7 +98,6 @@ pub(crate) fn build(
         router = router.route(&full, any(handler));
     }
     let shared = shared.clone();
-    let files = format!("{}/_hs/f/{{hash}}/{{*name}}", shared.base);
     Ok(router.route(
         &files,
         any(move |params: RawPathParams, request: Request| {

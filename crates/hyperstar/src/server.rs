@@ -92,6 +92,7 @@ pub struct Server {
     shutdown: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     drain_ms: u64,
     connections_max: usize,
+    draining: CancellationToken,
     #[cfg(feature = "tls")]
     tls: Option<tokio_rustls::TlsAcceptor>,
 }
@@ -125,6 +126,7 @@ impl Server {
             shutdown: None,
             drain_ms: 10_000,
             connections_max: 50_000,
+            draining: CancellationToken::new(),
             #[cfg(feature = "tls")]
             tls: None,
         })
@@ -169,6 +171,12 @@ impl Server {
         self
     }
 
+    /// Cancelled once the shutdown has begun: whatever holds a connection for itself, such as a WebSocket, ends it
+    /// then, or it is waited for.
+    pub fn draining(&self) -> CancellationToken {
+        self.draining.clone()
+    }
+
     /// Serves an app until the shutdown.
     ///
     /// # Errors
@@ -189,7 +197,7 @@ impl Server {
         };
         let host = Arc::new(Host {
             hosts,
-            draining: CancellationToken::new(),
+            draining: self.draining,
             connections: TaskTracker::new(),
             lanes: Lanes::new(),
             #[cfg(feature = "tls")]

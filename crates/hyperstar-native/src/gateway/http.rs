@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use hyperstar::Visitor;
 use hyperstar_interface::route::{Routed, Router};
-use hyperstar_interface::{AskError, Interface, Trigger};
+use hyperstar_interface::{AskError, Handler, Http, Mode, Trigger};
 use hyperstar_process::abi::{self, HttpHead, Origin};
 use sha2::{Digest, Sha256};
 
@@ -56,18 +56,22 @@ pub(super) async fn answer(
         session: session_name("", session.id()),
         tab: String::new(),
     });
-    let program = process.program();
-    let interface = program.interface();
-    if ws::is_upgrade(&parts) && Router::new(interface).ws(&path).is_some() {
+    let router = process.router();
+    if ws::is_upgrade(&parts) && router.ws(&path).is_some() {
         return ws::accept(host, process, path, viewer, &mut parts);
     }
-    let mut triggers = interface
-        .handlers
+    let program = process.program();
+    let handlers = &program.interface().handlers;
+    let handles_http = handlers
         .iter()
-        .flat_map(|handler| &handler.triggers);
-    let handles_http = triggers.any(|trigger| matches!(trigger, Trigger::Http(_)));
-    if !handles_http || (is_by_person(&parts) && leads_nowhere(interface, &path)) {
+        .any(|handler| http_rules(handler).count() > 0);
+    if !handles_http || (is_by_person(&parts) && leads_nowhere(&router, &path)) {
         return hyperstar::not_found(Request::from_parts(parts, body)).await;
+    }
+    if is_of_another_site(&parts) && !is_for_all(&router, handlers, &parts.method, &path) {
+        let reason = "this was asked for by a page of another site, and may change something, so it was refused; \
+                      `#[http(GET)]` says that it may be asked for from anywhere";
+        return text(StatusCode::FORBIDDEN, reason);
     }
     let body = match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
         Ok(body) => body.to_vec(),
@@ -84,7 +88,7 @@ pub(super) async fn answer(
         viewer,
     };
     let key = parts.headers.get("idempotency-key");
-    let key = key.map(|key| own_key(key.as_bytes(), &head));
+    let key = key.map(|key| own_key(key.as_bytes(), &head, &body));
     let ask = Ask {
         origin: Origin::Http(head),
         handler: String::new(),
@@ -103,14 +107,16 @@ pub(super) async fn answer(
 }
 
 /// What a process knows a request by that may be sent again: a key is its browser's, for one thing to do.
-fn own_key(key: &[u8], head: &HttpHead) -> String {
+fn own_key(key: &[u8], head: &HttpHead, body: &[u8]) -> String {
     let session = head.viewer.as_ref().map(|viewer| &*viewer.session);
     let mut hasher = Sha256::new();
     for part in [session.unwrap_or(""), &head.method, &head.path, &head.query] {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }
+    hasher.update((key.len() as u64).to_be_bytes());
     hasher.update(key);
+    hasher.update(body);
     format!("http-{}", URL_SAFE_NO_PAD.encode(hasher.finalize()))
 }
 
@@ -121,8 +127,44 @@ fn is_by_person(request: &Parts) -> bool {
     request.method == Method::GET && accepts.is_some_and(|accepts| accepts.contains("text/html"))
 }
 
-fn leads_nowhere(interface: &Interface, path: &str) -> bool {
-    let router = Router::new(interface);
+/// Whether a browser says that it asks on behalf of a page of another origin. What is not a `GET` was refused
+/// before then.
+fn is_of_another_site(request: &Parts) -> bool {
+    let site = request.headers.get("sec-fetch-site");
+    site.is_some_and(|site| site != "same-origin" && site != "none")
+}
+
+/// Whether what answers is there for this method by name, or changes nothing.
+fn is_for_all(router: &Router, handlers: &[Handler], method: &Method, path: &str) -> bool {
+    let named = match *method {
+        Method::HEAD => "GET",
+        _ => method.as_str(),
+    };
+    let is_harmless = |handler: &Handler| {
+        let names_it = |rule: &Http| rule.method.as_deref() == Some(named);
+        handler.mode == Mode::Read || http_rules(handler).any(names_it)
+    };
+    match router.http(method.as_str(), path) {
+        Routed::To(place, _) => handlers.get(place).is_none_or(is_harmless),
+        Routed::ByBody => {
+            let is_loose = |handler: &&Handler| {
+                let mut rules = http_rules(handler);
+                rules.any(|rule| rule.path.is_none())
+            };
+            handlers.iter().filter(is_loose).all(is_harmless)
+        }
+        _ => true,
+    }
+}
+
+fn http_rules(handler: &Handler) -> impl Iterator<Item = &Http> {
+    handler.triggers.iter().filter_map(|trigger| match trigger {
+        Trigger::Http(rule) => Some(rule),
+        _ => None,
+    })
+}
+
+fn leads_nowhere(router: &Router, path: &str) -> bool {
     matches!(
         router.http("GET", path),
         Routed::Nowhere(AskError::NoRoute { .. })
@@ -161,7 +203,10 @@ fn own(response: abi::Response) -> Response {
         if name == SET_COOKIE && !is_own_cookie(&value) {
             continue;
         }
-        answer.headers_mut().append(name, value);
+        if answer.headers_mut().try_append(name, value).is_err() {
+            let reason = "the app answered with more headers than a response can have";
+            return text(StatusCode::BAD_GATEWAY, reason);
+        }
     }
     answer
 }

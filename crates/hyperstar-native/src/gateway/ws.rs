@@ -1,7 +1,7 @@
 //! WebSockets: from a browser to a process and back.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,12 +13,13 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
-use hyperstar_process::abi::{Origin, Viewer, WsHead, WsKind};
+use hyperstar_process::abi::{CallError, Origin, Viewer, WsHead, WsKind};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
+use tokio_util::sync::CancellationToken;
 
 use super::ANSWER_MS;
 use crate::host::{Ask, Host, Process};
@@ -27,10 +28,23 @@ use crate::host::{Ask, Host, Process};
 const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// Messages that wait for one browser; past it, its socket is closed.
 const WAITING_MAX: usize = 256;
+/// What those may have together.
+const WAITING_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
 /// The most open sockets of one process.
 const CHANNELS_MAX: usize = 10_000;
+/// Of those, the most of one session, so of one browser. All that have none count as one such, of a larger size.
+const SESSION_CHANNELS_MAX: usize = 100;
+const NO_SESSION_CHANNELS_MAX: usize = CHANNELS_MAX / 2;
 /// A quiet socket is asked this often whether it is still there.
 const PING: Duration = Duration::from_secs(30);
+/// So often without an answer.
+const PINGS_MAX: u32 = 2;
+/// A browser that takes nothing for so long is let go.
+const STALL: Duration = Duration::from_secs(30);
+/// Why sockets of a process end with it.
+const ENDED: &str = "the app has ended";
+/// How long the last words may take.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The open sockets of a host.
 #[derive(Default)]
@@ -41,7 +55,18 @@ pub(crate) struct Channels {
 
 struct Channel {
     process: Arc<str>,
+    session: Option<String>,
     out: mpsc::Sender<Out>,
+    line: Line,
+}
+
+/// What a socket's task and those who send by it share.
+#[derive(Clone, Default)]
+struct Line {
+    /// What waits, in bytes.
+    waiting: Arc<AtomicUsize>,
+    /// Too much waits.
+    gone: CancellationToken,
 }
 
 enum Out {
@@ -57,12 +82,18 @@ impl Channels {
             (_, Ok(text)) => Message::binary(text.into_bytes()),
             (_, Err(error)) => Message::binary(error.into_bytes()),
         };
+        let bytes = message.len();
         let mut open = self.lock();
-        if let Some(found) = open.get(&channel)
-            && *found.process == *process
-            && found.out.try_send(Out::Message(message)).is_err()
-        {
-            // The task notices that nobody can send any longer, and closes.
+        let Some(found) = open.get(&channel) else {
+            return;
+        };
+        if *found.process != *process {
+            return;
+        }
+        let waited = found.line.waiting.fetch_add(bytes, Ordering::Relaxed);
+        let fits = waited == 0 || waited + bytes <= WAITING_BYTES_MAX;
+        if !fits || found.out.try_send(Out::Message(message)).is_err() {
+            found.line.gone.cancel();
             open.remove(&channel);
         }
     }
@@ -86,27 +117,42 @@ impl Channels {
             if *found.process != *process {
                 return true;
             }
-            let _ = found
-                .out
-                .try_send(Out::Close(CloseCode::Away, "the app has ended"));
+            let _ = found.out.try_send(Out::Close(CloseCode::Away, ENDED));
             false
         });
     }
 
-    fn open(&self, process: &Arc<str>) -> Option<(u64, mpsc::Receiver<Out>)> {
+    fn open(&self, process: &Arc<str>, session: Option<String>) -> Result<Place, &'static str> {
         let mut open = self.lock();
-        let taken = open
-            .values()
-            .filter(|found| found.process == *process)
-            .count();
-        if taken >= CHANNELS_MAX {
-            return None;
+        let own = || open.values().filter(|found| found.process == *process);
+        if own().count() >= CHANNELS_MAX {
+            return Err("too many sockets of this app are open");
+        }
+        let of_session = own().filter(|found| found.session == session).count();
+        match session {
+            Some(_) if of_session >= SESSION_CHANNELS_MAX => {
+                return Err("this browser has too many sockets of this app open");
+            }
+            None if of_session >= NO_SESSION_CHANNELS_MAX => {
+                return Err("too many sockets without a session are open; ask for a page first");
+            }
+            _ => {}
         }
         let channel = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         let (out, queue) = mpsc::channel(WAITING_MAX);
-        let process = process.clone();
-        open.insert(channel, Channel { process, out });
-        Some((channel, queue))
+        let line = Line::default();
+        let found = Channel {
+            process: process.clone(),
+            session,
+            out,
+            line: line.clone(),
+        };
+        open.insert(channel, found);
+        Ok(Place {
+            channel,
+            queue,
+            line,
+        })
     }
 
     fn forget(&self, channel: u64) {
@@ -116,6 +162,13 @@ impl Channels {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Channel>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a socket is served with.
+struct Place {
+    channel: u64,
+    queue: mpsc::Receiver<Out>,
+    line: Line,
 }
 
 /// Whether a request asks for a WebSocket.
@@ -171,12 +224,14 @@ pub(super) fn accept(
                 .into_response();
         }
     };
-    let Some((channel, queue)) = host.channels().open(process.name()) else {
-        return (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too many sockets of this app are open",
-        )
-            .into_response();
+    let session = viewer.as_ref().map(|viewer| viewer.session.clone());
+    let Place {
+        channel,
+        queue,
+        line,
+    } = match host.channels().open(process.name(), session) {
+        Ok(place) => place,
+        Err(reason) => return (StatusCode::SERVICE_UNAVAILABLE, reason).into_response(),
     };
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -200,7 +255,7 @@ pub(super) fn accept(
                 .max_message_size(Some(MESSAGE_BYTES_MAX))
                 .max_frame_size(Some(MESSAGE_BYTES_MAX));
             let socket = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
-            open.serve(socket, queue).await;
+            open.serve(socket, queue, line).await;
         });
     });
     answer
@@ -228,66 +283,91 @@ impl Open {
         self,
         socket: WebSocketStream<hyperstar::sse::Upgraded>,
         mut queue: mpsc::Receiver<Out>,
+        line: Line,
     ) {
         let (mut sink, mut stream) = socket.split();
         let (pongs, mut pong) = mpsc::channel(1);
-        let stopping = self.host.stopping().clone();
+        let ending = self.host.hanging_up().clone();
+        // Pings that nothing was heard after.
+        let unheard = AtomicU32::new(0);
         let writing = async {
             let mut pings = tokio::time::interval(PING);
             pings.tick().await;
+            // The last words.
             let last = loop {
-                let sent = tokio::select! {
-                    () = stopping.cancelled() => break (CloseCode::Restart, "the node is stopping"),
+                let (message, bytes) = tokio::select! {
+                    () = ending.cancelled() => break (CloseCode::Restart, "the node is stopping"),
+                    () = line.gone.cancelled() => {
+                        break (CloseCode::Again, "too much waits for this socket");
+                    }
                     out = queue.recv() => match out {
-                        Some(Out::Message(message)) => sink.send(message).await,
+                        Some(Out::Message(message)) => {
+                            let bytes = message.len();
+                            (message, bytes)
+                        }
                         Some(Out::Close(code, reason)) => break (code, reason),
                         None => break (CloseCode::Again, "too much waits for this socket"),
                     },
-                    Some(body) = pong.recv() => sink.send(Message::Pong(body)).await,
-                    _ = pings.tick() => sink.send(Message::Ping(Default::default())).await,
+                    Some(body) = pong.recv() => (Message::Pong(body), 0),
+                    _ = pings.tick() => {
+                        if unheard.fetch_add(1, Ordering::Relaxed) >= PINGS_MAX {
+                            return None;
+                        }
+                        (Message::Ping(Default::default()), 0)
+                    }
                 };
-                if sent.is_err() {
-                    return;
+                // Who takes nothing holds up his own socket, and not its end.
+                tokio::select! {
+                    sent = sink.send(message) => if sent.is_err() {
+                        return None;
+                    },
+                    () = line.gone.cancelled() => return None,
+                    () = ending.cancelled() => return None,
+                    () = tokio::time::sleep(STALL) => return None,
                 }
+                line.waiting.fetch_sub(bytes, Ordering::Relaxed);
             };
-            let (code, reason) = last;
+            Some(last)
+        };
+        let reading = async {
+            self.tell(WsKind::Opened, Vec::new()).await?;
+            while let Some(Ok(message)) = stream.next().await {
+                match message {
+                    Message::Text(text) => {
+                        self.tell(WsKind::Text, text.as_bytes().to_vec()).await?;
+                    }
+                    Message::Binary(bytes) => self.tell(WsKind::Binary, bytes.to_vec()).await?,
+                    Message::Ping(body) => {
+                        // One answer is enough for pings that come faster than they are answered.
+                        let _ = pongs.try_send(body);
+                    }
+                    Message::Close(_) => break,
+                    _ => {}
+                }
+                unheard.store(0, Ordering::Relaxed);
+            }
+            Ok(())
+        };
+        let last = tokio::select! {
+            last = writing => last,
+            ended = reading => ended.err(),
+        };
+        if let Some((code, reason)) = last {
             let frame = CloseFrame {
                 code,
                 reason: reason.into(),
             };
-            let _ = sink.send(Message::Close(Some(frame))).await;
-        };
-        let reading = async {
-            if !self.tell(WsKind::Opened, Vec::new()).await {
-                return;
-            }
-            while let Some(Ok(message)) = stream.next().await {
-                let taken = match message {
-                    Message::Text(text) => self.tell(WsKind::Text, text.as_bytes().to_vec()).await,
-                    Message::Binary(bytes) => self.tell(WsKind::Binary, bytes.to_vec()).await,
-                    Message::Ping(body) => {
-                        // One answer is enough for pings that come faster than they are answered.
-                        let _ = pongs.try_send(body);
-                        true
-                    }
-                    Message::Close(_) => break,
-                    _ => true,
-                };
-                if !taken {
-                    return;
-                }
-            }
-        };
-        tokio::select! {
-            () = writing => {}
-            () = reading => {}
+            let closing = sink.send(Message::Close(Some(frame)));
+            // It may be gone, or take nothing.
+            let _ = tokio::time::timeout(FAREWELL, closing).await;
         }
         self.host.channels().forget(self.channel);
-        self.tell(WsKind::Closed, Vec::new()).await;
+        // Whoever has ended need not know.
+        let _ = self.tell(WsKind::Closed, Vec::new()).await;
     }
 
-    /// Tells the process. False if it could not be told, so that the socket is of no use.
-    async fn tell(&self, kind: WsKind, body: Vec<u8>) -> bool {
+    /// Tells the process. An error says what its browser is told: the socket is of no use then.
+    async fn tell(&self, kind: WsKind, body: Vec<u8>) -> Result<(), (CloseCode, &'static str)> {
         let origin = Origin::Ws(WsHead {
             channel: self.channel,
             kind,
@@ -301,12 +381,15 @@ impl Open {
             timeout_ms: ANSWER_MS,
             key: None,
         };
-        match self.host.ask(self.process.id(), ask).await {
-            Ok(_) => true,
-            Err(error) => {
-                tracing::debug!(process = self.process.id(), %error, "a WebSocket ends");
-                false
+        let told = self.host.ask(self.process.id(), ask).await;
+        told.map(drop).map_err(|error| {
+            tracing::debug!(process = self.process.id(), %error, "a WebSocket ends");
+            match error {
+                CallError::Crashed | CallError::Stopped | CallError::NoProcess(_) => {
+                    (CloseCode::Away, ENDED)
+                }
+                _ => (CloseCode::Error, "the app does not take what was sent"),
             }
-        }
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! The kernel under its lock, and what it is still to be told.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use hyperstar::Platform;
@@ -30,6 +30,9 @@ pub(crate) struct Core {
     is_expected: AtomicBool,
     /// The last who were answered were several.
     has_crowd: AtomicBool,
+    /// How far the kernel's clock is ahead of the system's: that may be set back, and what waits for a time must not
+    /// wait for it twice.
+    ahead_ms: AtomicU64,
     /// The kernel waits for an earlier time than it is going to be told.
     alarm: Arc<Notify>,
 }
@@ -38,6 +41,8 @@ struct State {
     kernel: Kernel<Payload, Response>,
     /// When it is told the time at the latest.
     wakes_at_ms: u64,
+    /// The last time that the system said.
+    system_ms: u64,
 }
 
 impl Core {
@@ -48,11 +53,13 @@ impl Core {
             state: Mutex::new(State {
                 kernel: Kernel::new(KernelLimits::default(), seed),
                 wakes_at_ms: u64::MAX,
+                system_ms: 0,
             }),
             platform: platform.clone(),
             asked: Mutex::default(),
             is_expected: AtomicBool::new(false),
             has_crowd: AtomicBool::new(false),
+            ahead_ms: AtomicU64::new(0),
             alarm: Arc::default(),
         }
     }
@@ -98,7 +105,7 @@ impl Core {
     ) -> Effects {
         let mut effects = Vec::new();
         let mut state = lock_soon(&self.state);
-        let now_ms = self.platform.unix_ms();
+        let now_ms = self.now_ms(&mut state);
         // Taken under the lock of the kernel, so that nothing overtakes them.
         let asked = std::mem::take(&mut *lock(&self.asked));
         for request in asked {
@@ -125,9 +132,23 @@ impl Core {
 
     /// How long until the kernel is to be told the time.
     pub(super) fn wait_ms(&self) -> u64 {
-        let wakes_at_ms = lock(&self.state).wakes_at_ms;
-        let wait_ms = wakes_at_ms.saturating_sub(self.platform.unix_ms());
-        wait_ms.min(TICK_MS_MAX)
+        let mut state = lock(&self.state);
+        let now_ms = self.now_ms(&mut state);
+        state.wakes_at_ms.saturating_sub(now_ms).min(TICK_MS_MAX)
+    }
+
+    /// The time on the kernel's clock, which never goes back.
+    fn now_ms(&self, state: &mut State) -> u64 {
+        let system_ms = self.platform.unix_ms();
+        let back_ms = state.system_ms.saturating_sub(system_ms);
+        state.system_ms = system_ms;
+        // Written under the lock alone.
+        self.ahead_ms.fetch_add(back_ms, Ordering::Relaxed) + back_ms + system_ms
+    }
+
+    /// A time of the kernel's on the clock that everybody else has.
+    pub(crate) fn system_ms(&self, kernel_ms: u64) -> u64 {
+        kernel_ms.saturating_sub(self.ahead_ms.load(Ordering::Relaxed))
     }
 
     /// Rings when that has become shorter.
@@ -140,8 +161,8 @@ impl Core {
     pub(super) fn ticked(&self) {
         let mut state = lock(&self.state);
         let next = state.kernel.next_wake_ms().unwrap_or(u64::MAX);
-        let latest = self.platform.unix_ms().saturating_add(TICK_MS_MAX);
-        state.wakes_at_ms = next.min(latest);
+        let now_ms = self.now_ms(&mut state);
+        state.wakes_at_ms = next.min(now_ms.saturating_add(TICK_MS_MAX));
     }
 }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use hyperstar_kernel::Input;
 use hyperstar_process::abi::{Page, RenderError, RenderRequest};
+use tokio::sync::OwnedMutexGuard;
 
 use super::Host;
 use crate::instance::unwound;
-use crate::process::{Process, Status};
+use crate::process::{Living, Process, Status};
 
 /// A page, and what it depends on.
 pub(crate) struct Rendered {
@@ -17,21 +18,32 @@ pub(crate) struct Rendered {
 }
 
 impl Host {
-    /// Renders a page of a process. It goes on to its end if nobody waits any longer: an instance that is left
-    /// in the midst of something is of no use.
+    /// Renders a page of a process. Once begun it goes on to its end, also if nobody waits any longer: an instance
+    /// that is left in the midst of something is of no use.
+    ///
+    /// # Cancel safety
+    /// What has not begun is taken back.
     pub(crate) async fn render(&self, process: &Arc<Process>, request: RenderRequest) -> Rendered {
         let (host, process) = (self.clone(), process.clone());
-        let rendering = self
-            .tasks()
-            .spawn(async move { host.render_here(&process, request).await });
+        let place = process.renders.clone().acquire_owned().await;
+        let slot = process.slot.clone().lock_owned().await;
+        let rendering = self.tasks().spawn(async move {
+            let rendered = host.render_here(&process, slot, request).await;
+            drop(place);
+            rendered
+        });
         rendering.await.unwrap_or_else(|_| Rendered {
             page: Err(why_not(&Status::Stopped)),
             reads: Vec::new(),
         })
     }
 
-    async fn render_here(&self, process: &Process, request: RenderRequest) -> Rendered {
-        let mut slot = process.slot.clone().lock_owned().await;
+    async fn render_here(
+        &self,
+        process: &Process,
+        mut slot: OwnedMutexGuard<Option<Living>>,
+        request: RenderRequest,
+    ) -> Rendered {
         let end = slot
             .as_ref()
             .and_then(|living| process.end_of(living.incarnation));

@@ -1,13 +1,16 @@
 //! Pages, actions, requests and sockets of a process, over real connections.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use hyperstar::test::Browser;
 use hyperstar::{Server, action};
-use hyperstar_interface::Trigger;
-use hyperstar_native::Host;
+use hyperstar_interface::{Http, Trigger};
+use hyperstar_kernel::ExitPolicy;
 use hyperstar_native::instance::Crash;
+use hyperstar_native::{Host, Options};
 use hyperstar_process::Reply;
 use hyperstar_process::abi::{Action, Origin, WsKind};
 use hyperstar_store::Store;
@@ -15,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::scripted::{Scripted, answer, ask, start, within};
+use crate::scripted::{Scripted, answer, ask, options, start, within};
 
 const APP: &str = "app:app:me";
 
@@ -202,6 +205,20 @@ fn echo() -> Scripted {
                 WsKind::Closed => {
                     state.add(turn, "open", -1);
                 }
+                _ if message.body == b"crash" => {
+                    return Err(Crash::Trap {
+                        message: "as told".to_owned(),
+                        backtrace: String::new(),
+                    });
+                }
+                _ if message.body == b"flood" => {
+                    let push = Action::Push {
+                        channel: head.channel,
+                        binary: true,
+                        body: vec![7; 500_000],
+                    };
+                    turn.actions.extend(vec![push; 8]);
+                }
                 _ if message.body == b"close" => turn.actions.push(Action::Close(head.channel)),
                 _ => turn.actions.push(Action::Push {
                     channel: head.channel,
@@ -260,6 +277,218 @@ async fn a_socket_reaches_the_process_and_back() {
         }
     })
     .await;
+}
+
+type Socket = tokio_tungstenite::WebSocketStream<TcpStream>;
+
+async fn socket(address: std::net::SocketAddr, path: &str) -> Socket {
+    let socket = TcpStream::connect(address).await.unwrap();
+    let url = format!("ws://{address}{path}");
+    let connected = tokio_tungstenite::client_async(url, socket).await;
+    connected.unwrap().0
+}
+
+#[tokio::test]
+async fn a_socket_has_parameters_in_its_path_and_ends_with_the_process() {
+    let host = Host::new("me", &Store::memory());
+    let rooms = Trigger::Ws("/rooms/{room}".to_owned());
+    start(&host, APP, echo().handles("rooms", rooms)).await;
+    let address = served(&host).await;
+    let mut tea = socket(address, "/rooms/tea").await;
+    tea.send(Message::text("a")).await.unwrap();
+    let answer = within(tea.next()).await.unwrap().unwrap();
+    assert_eq!(answer, Message::text("a"));
+    tea.send(Message::text("crash")).await.unwrap();
+    let Message::Close(Some(frame)) = within(tea.next()).await.unwrap().unwrap() else {
+        panic!("it was not closed");
+    };
+    assert_eq!(
+        (u16::from(frame.code), frame.reason.as_str()),
+        (1001, "the app has ended")
+    );
+}
+
+#[tokio::test]
+async fn a_socket_that_takes_nothing_holds_up_nobody() {
+    let host = Host::new("me", &Store::memory());
+    start(&host, APP, echo()).await;
+    let address = served(&host).await;
+    let mut deaf = socket(address, "/ws").await;
+    // More than the system keeps for a connection, and than may wait here.
+    for _ in 0..20 {
+        deaf.send(Message::text("flood")).await.unwrap();
+    }
+    within(async {
+        while ask(&host, APP, "").await.unwrap() != "0" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    // One more, which is quiet and stays open.
+    let _quiet = socket(address, "/ws").await;
+    within(host.stop()).await;
+    drop(deaf);
+}
+
+#[tokio::test]
+async fn a_browser_has_so_many_sockets_and_no_more() {
+    let host = Host::new("me", &Store::memory());
+    start(&host, APP, echo()).await;
+    let address = served(&host).await;
+    let (_, page) = send(address, "GET / HTTP/1.1\r\n").await;
+    let cookie = page.split("set-cookie: ").nth(1).unwrap();
+    let cookie = cookie.split(';').next().unwrap();
+    let open = async |cookie: Option<&str>| {
+        let socket = TcpStream::connect(address).await.unwrap();
+        let mut request =
+            tokio_tungstenite::tungstenite::client::IntoClientRequest::into_client_request(
+                format!("ws://{address}/ws"),
+            )
+            .unwrap();
+        if let Some(cookie) = cookie {
+            request
+                .headers_mut()
+                .insert("cookie", cookie.parse().unwrap());
+        }
+        tokio_tungstenite::client_async(request, socket).await
+    };
+    let mut sockets = Vec::new();
+    for _ in 0..100 {
+        sockets.push(open(Some(cookie)).await.unwrap());
+    }
+    let refused = open(Some(cookie)).await.unwrap_err().to_string();
+    assert!(refused.contains("503"), "{refused}");
+    open(None).await.unwrap();
+    sockets.pop();
+    within(async {
+        while open(Some(cookie)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_is_its_senders_for_one_thing_to_do() {
+    let host = Host::new("me", &Store::memory());
+    start(&host, APP, Scripted::counter()).await;
+    let address = served(&host).await;
+    let post = async |path: &str, key: &str, body: &str| {
+        let length = body.len();
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\nidempotency-key: {key}\r\n\
+             content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        );
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        within(socket.read_to_string(&mut answer)).await.unwrap();
+        answer.rsplit("\r\n\r\n").next().unwrap().to_owned()
+    };
+    let long = "k".repeat(2_000);
+    for _ in 0..2 {
+        assert_eq!(post("/a", "k", "x").await, "1");
+        assert_eq!(post("/b", "k", "x").await, "2");
+        assert_eq!(post("/a?b", "k", "x").await, "3");
+        assert_eq!(post("/a", "k", "y").await, "4");
+        assert_eq!(post("/a", "l", "x").await, "5");
+        assert_eq!(post("/a", &long, "x").await, "6");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_changes_nothing() {
+    let host = Host::new("me", &Store::memory());
+    let safe = Trigger::Http(Http {
+        method: Some("GET".to_owned()),
+        path: Some("/back".to_owned()),
+    });
+    start(&host, APP, Scripted::counter().handles("back", safe)).await;
+    let address = served(&host).await;
+    let from = async |method: &str, path: &str, site: &str| {
+        let request = format!("{method} {path} HTTP/1.1\r\nsec-fetch-site: {site}\r\n");
+        send(address, &request).await.0
+    };
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        for site in ["cross-site", "same-site"] {
+            assert_eq!(from(method, "/x?by=1", site).await, 403, "{method} {site}");
+        }
+    }
+    assert_eq!(ask(&host, APP, "").await.unwrap(), "1");
+    // What says that it is for `GET` may be where another site leads to.
+    assert_eq!(from("GET", "/back", "cross-site").await, 200);
+    assert_eq!(from("GET", "/x", "same-origin").await, 200);
+    assert_eq!(from("GET", "/x", "none").await, 200);
+    assert_eq!(ask(&host, APP, "").await.unwrap(), "5");
+}
+
+#[tokio::test]
+async fn an_answer_with_too_many_headers_is_an_error() {
+    let host = Host::new("me", &Store::memory());
+    let telling = Scripted::new(|_, message, turn| {
+        let header = |n| (format!("x-{n}"), "1".to_owned());
+        turn.actions.push(Action::Respond {
+            task: message.task,
+            outcome: Ok(hyperstar_process::abi::Response {
+                status: 200,
+                headers: (0..40_000).map(header).collect(),
+                body: Vec::new(),
+            }),
+        });
+        Ok(())
+    });
+    start(&host, APP, telling).await;
+    let address = served(&host).await;
+    let (status, answer) = send(address, "GET /x HTTP/1.1\r\n").await;
+    assert!(status == 502 && answer.contains("more headers"), "{status}");
+}
+
+#[tokio::test]
+async fn pages_that_nobody_waits_for_are_not_rendered() {
+    let host = Host::new("me", &Store::memory());
+    let program = Scripted::counter();
+    let renders = program.renders.clone();
+    start(&host, APP, program).await;
+    let address = served(&host).await;
+    let mut waiting = Vec::new();
+    for n in 0..300 {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET /?slow={n} HTTP/1.1\r\nhost: {address}\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.unwrap();
+        waiting.push(socket);
+    }
+    drop(waiting);
+    assert_eq!(ask(&host, APP, "").await.unwrap(), "1");
+    let begun = renders.load(Ordering::Relaxed);
+    assert!(
+        begun < 150,
+        "{begun} of 300 pages were rendered before it was asked"
+    );
+}
+
+#[tokio::test]
+async fn why_there_is_no_page_is_said_on_it() {
+    let host = Host::new("me", &Store::memory());
+    let crashing = Scripted::new(|_, _, _| {
+        Err(Crash::Trap {
+            message: "it fell over".to_owned(),
+            backtrace: String::new(),
+        })
+    });
+    let options = Options {
+        exit: ExitPolicy::None,
+        ..options()
+    };
+    host.add(APP, Arc::new(crashing), &options).unwrap();
+    within(host.start_process(APP)).await.unwrap();
+    let address = served(&host).await;
+    ask(&host, APP, "").await.unwrap_err();
+    let (status, page) = send(address, "GET / HTTP/1.1\r\n").await;
+    assert_eq!(status, 503);
+    assert!(
+        page.contains("has crashed") && page.contains("it fell over"),
+        "{page}"
+    );
 }
 
 #[tokio::test]

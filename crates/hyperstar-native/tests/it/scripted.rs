@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hyperstar_interface::{Handler, Http, Interface, Mode, Save, Trigger, View};
@@ -24,6 +25,8 @@ pub(crate) struct Scripted {
     interface: Interface,
     on_message: Arc<OnMessage>,
     on_start: Arc<OnStart>,
+    /// How many slow pages were begun.
+    pub(crate) renders: Arc<AtomicUsize>,
 }
 
 /// What an instance has in memory: its fields.
@@ -53,6 +56,7 @@ impl Scripted {
             interface,
             on_message: Arc::new(on_message),
             on_start: Arc::new(|_| Ok(())),
+            renders: Arc::default(),
         }
     }
 
@@ -141,6 +145,7 @@ impl Program for Scripted {
                     on_reply: BTreeMap::new(),
                 },
                 on_message: self.on_message.clone(),
+                renders: self.renders.clone(),
             };
             Ok((Box::new(instance) as Box<dyn Instance>, Turn::default()))
         })
@@ -149,6 +154,7 @@ impl Program for Scripted {
 
 struct Living {
     state: State,
+    renders: Arc<AtomicUsize>,
     on_message: Arc<OnMessage>,
 }
 
@@ -186,6 +192,10 @@ impl Instance for Living {
                 request.query.iter().all(|(name, _)| name != "panic"),
                 "asked to panic"
             );
+            if request.query.iter().any(|(name, _)| name == "slow") {
+                self.renders.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
             if request.query.iter().any(|(name, _)| name == "crash") {
                 return Err(Crash::Trap {
                     message: "asked to".to_owned(),

@@ -6,6 +6,8 @@ use wit_parser::Resolve;
 
 /// A process that does nothing, but for what is given.
 pub(crate) struct Handmade<'a> {
+    /// What it says it is.
+    pub(crate) interface: Interface,
     /// The memory's limits, in pages.
     pub(crate) memory: &'a str,
     /// More items of the module.
@@ -21,6 +23,7 @@ pub(crate) struct Handmade<'a> {
 impl Default for Handmade<'_> {
     fn default() -> Self {
         Self {
+            interface: Interface::new("Handmade"),
             memory: "1",
             items: "",
             describe: "(i32.const 32)",
@@ -35,13 +38,14 @@ impl Handmade<'_> {
     /// empty list, at 128 a start that succeeded.
     pub(crate) fn component(&self) -> Vec<u8> {
         let Handmade {
+            interface,
             memory,
             items,
             describe,
             turn,
             realloc,
         } = self;
-        let interface = serde_json::to_string(&Interface::new("Handmade")).unwrap();
+        let interface = serde_json::to_string(interface).unwrap();
         let [low, high] = u16::try_from(interface.len()).unwrap().to_le_bytes();
         let interface = interface.replace('"', "\\22");
         let text = format!(

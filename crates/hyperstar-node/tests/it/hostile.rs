@@ -186,10 +186,10 @@ async fn a_description_has_limits_too() {
         (
             "it begins with too much memory",
             Handmade {
-                memory: "1000",
+                memory: "2000",
                 ..Handmade::default()
             },
-            "it asked for more than 16777216 bytes of memory",
+            "it asked for more than 67108864 bytes of memory",
         ),
         (
             "it begins with too many table elements",

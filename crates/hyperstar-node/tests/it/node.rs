@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use hyperstar::Server;
 use hyperstar_build::{BuildOptions, build};
+use hyperstar_interface::{Handler, Interface, Mode, Trigger, View};
 use hyperstar_native::{Ask, Status};
 use hyperstar_node::{Control, EngineConfig, Node, NodeConfig, NodeError, Request, Update};
 use hyperstar_process::abi::{CallError, Origin};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::handmade::Handmade;
 
 pub(crate) const ONE: &str = "one:tally:tests";
 pub(crate) const TWO: &str = "two:tally:tests";
@@ -402,6 +405,144 @@ async fn what_is_no_app_is_refused_and_leaves_nothing() {
     assert_eq!(node.host().store().list("").unwrap(), [""; 0]);
 }
 
+/// Everything is looked at before anything is kept: an app that cannot be shown is none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_shown_is_refused_and_leaves_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let node = open(home.path()).await;
+    let views = |paths: &[&str]| {
+        let mut interface = Interface::new("Handmade");
+        let views = paths.iter().map(|path| View::new("page", *path));
+        interface.views.extend(views);
+        interface
+    };
+    let mut twice = Interface::new("Handmade");
+    for _ in 0..2 {
+        let mut handler = Handler::new("go", Mode::Write);
+        handler.triggers.push(Trigger::Action);
+        twice.handlers.push(handler);
+    }
+    let many: Vec<String> = (0..300).map(|n| format!("/{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    for (interface, expected) in [
+        (views(&["no-slash"]), "it must begin with `/`"),
+        (views(&["/{a}", "/{b}"]), "conflict"),
+        (views(&["/_hs/f/{x}/{*y}"]), "conflict"),
+        (twice, "two actions `go`"),
+        (views(&many), "it has 300 views"),
+    ] {
+        let bytes = Handmade {
+            interface,
+            ..Handmade::default()
+        }
+        .component();
+        let error = node.install(ONE, &bytes, false, true).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(expected), "{expected}: {text}");
+        assert_eq!(node.host().processes(), [""; 0]);
+        assert_eq!(node.host().store().list("").unwrap(), [""; 0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_and_a_grant_are_never_another_apps() {
+    let home = tempfile::tempdir().unwrap();
+    // Their host names would be the same, and the later one is the first by its name.
+    let (first, second) = ("chat:chat:ann", "chat-chat:ann:os");
+    let third = "chat:chat-ann:os";
+    let urls = |node: &Node| [second, third].map(|name| node.url(name).unwrap());
+    let before = {
+        let served = Served::start(open(home.path()).await).await;
+        let node = &served.node;
+        for name in [first, third, second] {
+            node.install(name, tally(""), false, true).await.unwrap();
+        }
+        node.grant(first, third, &["add".to_owned()]).unwrap();
+        node.grant(third, second, &["add".to_owned()]).unwrap();
+        node.remove(first, true).await.unwrap();
+        let left = node.grants().unwrap();
+        assert_eq!(left.len(), 1);
+        assert_eq!((&*left[0].holder, &*left[0].target), (third, second));
+        let urls = urls(node);
+        served.stop().await;
+        urls
+    };
+    let port = |url: &str| url.rsplit(':').next().unwrap().to_owned();
+    let names = |urls: [String; 2]| urls.map(|url| url.replace(&port(&url), ""));
+    let served = Served::start(open(home.path()).await).await;
+    assert_eq!(names(urls(&served.node)), names(before));
+    served
+        .node
+        .install(first, tally(""), false, true)
+        .await
+        .unwrap();
+    let given = ask(&served.node, first, "give", json!({ "to": third, "by": 1 }));
+    assert!(given.await.unwrap().to_string().contains("Denied"));
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_loses_what_only_begins_like_what_was_meant() {
+    let home = tempfile::tempdir().unwrap();
+    let served = Served::start(open(home.path()).await).await;
+    let (tea, room) = ("tea:tally:tests", "tea-room:tally:tests");
+    for name in [tea, room] {
+        served
+            .node
+            .install(name, tally(""), false, true)
+            .await
+            .unwrap();
+    }
+    let remove = |name: &str| Request::Remove {
+        name: name.to_owned(),
+        forget: true,
+    };
+    let add = |name: &str| Request::Inject {
+        name: name.to_owned(),
+        handler: "add".to_owned(),
+        body: json!({ "by": 2 }),
+        timeout_ms: 1_000,
+    };
+    let tell = async |request| within(tell(home.path(), request)).await;
+    tell(add("tea")).await.unwrap();
+    tell(add("tea-r")).await.unwrap();
+    let did = tell(remove("tea")).await.unwrap();
+    assert!(
+        matches!(&did[..], [Update::Did { text }] if text.starts_with("removed tea:tally:tests,")),
+        "{did:?}"
+    );
+    for meant in ["tea", "te"] {
+        let refused = tell(remove(meant)).await.unwrap_err();
+        assert!(refused.contains("say all of its name"), "{refused}");
+    }
+    let grant = |handler: &str| Request::Grant {
+        holder: room.to_owned(),
+        target: room.to_owned(),
+        handlers: vec![handler.to_owned()],
+    };
+    let refused = tell(grant("ad")).await.unwrap_err();
+    assert!(refused.contains("`add`"), "{refused}");
+    tell(grant("add")).await.unwrap();
+    assert_eq!(
+        ask(&served.node, room, "count", json!({})).await,
+        Ok(json!(2))
+    );
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_folder_of_somebody_elses_is_left_as_it_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("letter.txt"), "dear").unwrap();
+    std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let error = Node::open(NodeConfig::new(home.path())).await.unwrap_err();
+    assert!(error.to_string().contains("is not empty"), "{error}");
+    let mode = std::fs::metadata(home.path()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o755);
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_line_reaches_a_node_through_its_folder() {
     let home = tempfile::tempdir().unwrap();
@@ -477,6 +618,7 @@ async fn the_command_line_reaches_a_node_through_its_folder() {
         "{told:?}"
     );
     assert!(matches!(&told[4].1[..], [Update::Interface(interface)] if interface.name == "Tally"));
+    assert!(matches!(&told[5].1[..], [Update::Did { .. }]), "{told:?}");
     assert_eq!((told[5].0.clone(), told[6].1.len()), (Ok(()), 0));
     served.stop().await;
 }

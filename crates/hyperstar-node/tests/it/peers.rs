@@ -18,6 +18,9 @@ const PEER: &str = "peer:peer:tests";
 /// How many calls and as many notices, in each of the rounds.
 const MESSAGES: u64 = 200;
 
+/// Asked with this, it sends what is too large, and asks for what is.
+const OVERSIZED: u64 = u64::MAX;
+
 /// A process that follows no rules of the SDK: asked with a seed, it sends whatever comes of it.
 struct Peer(Interface);
 
@@ -68,6 +71,25 @@ impl Attack {
             Event::Message(message) => {
                 self.task = message.task;
                 let seed = serde_json::from_slice(&message.body).unwrap_or(0);
+                if seed == OVERSIZED {
+                    let name = "x".repeat(7_900_000);
+                    for (handler, body) in [
+                        ("name", json!({ "name": name })),
+                        ("text", json!({ "bytes": 3_000_000 })),
+                    ] {
+                        self.last += 1;
+                        self.open.insert(self.last, handler.to_owned());
+                        turn.actions.push(Action::Call {
+                            id: self.last,
+                            task: self.task,
+                            to: ONE.to_owned(),
+                            handler: handler.to_owned(),
+                            timeout_ms: 20_000,
+                            body: body.to_string().into_bytes(),
+                        });
+                    }
+                    return;
+                }
                 let mut random = Random(seed);
                 for _ in 0..MESSAGES {
                     self.last += 1;
@@ -232,6 +254,9 @@ async fn whatever_a_peer_sends_is_answered_and_harms_nobody() {
         });
         seen = serde_json::from_value(counts).unwrap();
     }
+    let malformed = seen["malformed"];
+    let counts = ask(&node, PEER, "attack", json!(OVERSIZED)).await.unwrap();
+    assert_eq!(counts["malformed"], malformed + 2);
     assert_eq!(seen.values().sum::<u64>(), rounds * MESSAGES, "{seen:?}");
     for kind in ["ok", "no handler", "malformed"] {
         assert!(seen.contains_key(kind), "{seen:?}");

@@ -273,9 +273,9 @@ impl Host {
         incarnation: Incarnation,
     ) -> Result<Outcome<Payload, Response>, Crash> {
         let start = self.start_of(process)?;
-        let program = process.program();
-        let (reach, limits) = (process.reach.clone(), process.limits.clone());
-        let started = async { program.start(start, reach, limits).await };
+        let loaded = process.loaded();
+        let (reach, limits) = (process.reach.clone(), loaded.options.limits.clone());
+        let started = async { loaded.program.start(start, reach, limits).await };
         let (instance, turn) = unwound(started).await?;
         let mut slot = process.slot.clone().lock_owned().await;
         *slot = Some(Living {

@@ -28,6 +28,7 @@ use crate::instance::{Crash, Limits, Program};
 use crate::log::{LogLine, Logs};
 use crate::mail::{self, MailError};
 use crate::place::{Place, Reach};
+use crate::process::Loaded;
 pub(crate) use crate::process::Process;
 use crate::process::Status;
 
@@ -186,13 +187,8 @@ impl Host {
             if processes.contains_key(&name) {
                 return Err(HostError::Taken(name.to_string()));
             }
-            let process = Process::new(
-                &name,
-                place,
-                program,
-                options.limits.clone(),
-                Arc::new(reach),
-            );
+            let loaded = Loaded::new(program, options);
+            let process = Process::new(&name, place, loaded, Arc::new(reach));
             processes.insert(name.clone(), Arc::new(process));
         }
         self.tell(Input::Add { name, spec, memory });
@@ -206,10 +202,13 @@ impl Host {
     /// again.
     pub async fn start_process(&self, name: &str) -> Result<(), HostError> {
         let process = self.known(name)?;
+        self.ended(&process).await;
         if process.status() == Status::Running {
             return Ok(());
         }
         process.set_status(Status::Starting);
+        // Whoever removes it from here on says so by its status.
+        self.known(name)?;
         self.tell(Input::Start {
             name: process.name().clone(),
         });
@@ -225,8 +224,7 @@ impl Host {
     /// # Errors
     /// [`HostError::NoProcess`].
     pub fn stop_process(&self, name: &str) -> Result<(), HostError> {
-        let name = self.known(name)?.name().clone();
-        self.tell(Input::Stop { name });
+        self.end(&*self.known(name)?);
         Ok(())
     }
 
@@ -250,45 +248,59 @@ impl Host {
             reason,
         };
         let start = self.kept(&process)?;
-        let trial = program.start(start, process.reach.clone(), process.limits.clone());
+        let trial = program.start(start, process.reach.clone(), options.limits.clone());
         trial.await.map_err(|crash| refused(crash.to_string()))?;
-        let old = process.program();
-        let was_stopped = process.status() == Status::Stopped;
-        self.run_by(&process, program, options).await;
-        if was_stopped {
+        let old = process.loaded();
+        let runs = self.run_by(&process, Loaded::new(program, options)).await;
+        if !runs {
             return Ok(());
         }
         match self.settle(&process).await {
             Ok(()) => Ok(()),
             Err(reason) => {
-                self.run_by(&process, old, options).await;
+                self.run_by(&process, old).await;
                 Err(refused(reason))
             }
         }
     }
 
-    /// Stops a process, changes its program, and starts it if it ran.
-    async fn run_by(&self, process: &Arc<Process>, program: Arc<dyn Program>, options: &Options) {
+    /// Stops a process, changes what it is made of, and starts it if it ran. Says whether it did.
+    async fn run_by(&self, process: &Arc<Process>, loaded: Arc<Loaded>) -> bool {
         let name = process.name().clone();
-        let was_stopped = process.status() == Status::Stopped;
-        if !was_stopped {
-            let mut status = process.watch_status();
-            self.tell(Input::Stop { name: name.clone() });
-            // The sender lives as long as the process, which is held here.
-            let _ = status
-                .wait_for(|status| matches!(status, Status::Stopped | Status::Failed { .. }))
-                .await;
+        let runs = !matches!(process.status(), Status::Stopped | Status::Stopping);
+        if runs {
+            self.end(process);
         }
-        let spec = spec_of(program.interface(), options);
-        process.set_program(program);
+        self.ended(process).await;
+        let spec = spec_of(loaded.program.interface(), &loaded.options);
+        process.set_loaded(loaded);
         self.tell(Input::Update {
             name: name.clone(),
             spec,
         });
-        if !was_stopped {
+        if runs {
             process.set_status(Status::Starting);
             self.tell(Input::Start { name });
         }
+        runs
+    }
+
+    /// Has a process stop: it has a last turn.
+    fn end(&self, process: &Process) {
+        process.change_status(|status| match status {
+            Status::Stopped | Status::Failed { .. } => {}
+            _ => *status = Status::Stopping,
+        });
+        self.tell(Input::Stop {
+            name: process.name().clone(),
+        });
+    }
+
+    /// Waits until a process that is being stopped has.
+    async fn ended(&self, process: &Process) {
+        let mut status = process.watch_status();
+        // The sender lives as long as the process, which is held here.
+        let _ = status.wait_for(|status| *status != Status::Stopping).await;
     }
 
     /// Waits until a process that is being started runs, or says why it does not.
@@ -324,6 +336,8 @@ impl Host {
         if forget {
             self.store().remove_all(process.place().root())?;
         }
+        // Whoever waits for it.
+        process.set_status(Status::Stopped);
         self.hub().notify(process.topic());
         Ok(())
     }
@@ -388,8 +402,8 @@ impl Host {
             self.inner.platform.clone(),
             Arc::new(Logs::new(&name)),
         );
-        let (limits, reach) = (Limits::default(), Arc::new(reach));
-        let process = Process::new(&name, place, program.clone(), limits, reach);
+        let loaded = Loaded::new(program.clone(), &Options::default());
+        let process = Process::new(&name, place, loaded, Arc::new(reach));
         gateway::pages(self, &Arc::new(process))
             .into_router()
             .map(drop)

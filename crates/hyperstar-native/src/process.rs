@@ -12,7 +12,8 @@ use tokio::sync::{Mutex as Slot, OwnedMutexGuard, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::convert::Frame;
-use crate::instance::{Instance, Limits, Program};
+use crate::host::Options;
+use crate::instance::{Instance, Program};
 use crate::log::Logs;
 use crate::place::{Place, Reach};
 
@@ -24,8 +25,7 @@ pub(crate) struct Process {
     name: Arc<str>,
     place: Place,
     topic: String,
-    program: RwLock<(Arc<dyn Program>, Arc<Router>)>,
-    pub(crate) limits: Limits,
+    loaded: RwLock<Arc<Loaded>>,
     pub(crate) reach: Arc<Reach>,
     pub(crate) logs: Arc<Logs>,
     /// The instance, while there is one. Whoever has a turn or a render holds the lock; a turn that changed
@@ -68,6 +68,8 @@ pub enum Status {
     Starting,
     /// It runs.
     Running,
+    /// It is being stopped, and has its last turn.
+    Stopping,
     /// It crashed, and is started again.
     Restarting {
         /// Why.
@@ -82,25 +84,37 @@ pub enum Status {
     },
 }
 
-fn with_router(program: Arc<dyn Program>) -> (Arc<dyn Program>, Arc<Router>) {
-    let router = Arc::new(Router::new(program.interface()));
-    (program, router)
+/// What a process is made of, and how it is run.
+pub(crate) struct Loaded {
+    pub(crate) program: Arc<dyn Program>,
+    /// Where its requests go.
+    pub(crate) router: Router,
+    pub(crate) options: Options,
+}
+
+impl Loaded {
+    pub(crate) fn new(program: Arc<dyn Program>, options: &Options) -> Arc<Self> {
+        let router = Router::new(program.interface());
+        Arc::new(Self {
+            program,
+            router,
+            options: options.clone(),
+        })
+    }
 }
 
 impl Process {
     pub(crate) fn new(
         name: &Arc<str>,
         place: Place,
-        program: Arc<dyn Program>,
-        limits: Limits,
+        loaded: Arc<Loaded>,
         reach: Arc<Reach>,
     ) -> Self {
         Self {
             name: name.clone(),
             topic: format!("process:{name}"),
             place,
-            program: RwLock::new(with_router(program)),
-            limits,
+            loaded: RwLock::new(loaded),
             logs: reach.logs.clone(),
             reach,
             slot: Arc::default(),
@@ -130,20 +144,18 @@ impl Process {
         &self.topic
     }
 
+    /// What it is made of.
+    pub(crate) fn loaded(&self) -> Arc<Loaded> {
+        let loaded = self.loaded.read();
+        loaded.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_loaded(&self, loaded: Arc<Loaded>) {
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+    }
+
     pub(crate) fn program(&self) -> Arc<dyn Program> {
-        let program = self.program.read();
-        program.unwrap_or_else(PoisonError::into_inner).0.clone()
-    }
-
-    /// Where its requests go.
-    pub(crate) fn router(&self) -> Arc<Router> {
-        let program = self.program.read();
-        program.unwrap_or_else(PoisonError::into_inner).1.clone()
-    }
-
-    pub(crate) fn set_program(&self, program: Arc<dyn Program>) {
-        let program = with_router(program);
-        *self.program.write().unwrap_or_else(PoisonError::into_inner) = program;
+        self.loaded().program.clone()
     }
 
     pub(crate) fn interface(&self) -> Interface {
@@ -161,6 +173,10 @@ impl Process {
 
     pub(crate) fn set_status(&self, status: Status) {
         self.status.send_replace(status);
+    }
+
+    pub(crate) fn change_status(&self, change: impl FnOnce(&mut Status)) {
+        self.status.send_modify(change);
     }
 
     /// Who looks at its pages, by the ids of their tabs.

@@ -444,6 +444,7 @@ impl Node {
             Status::Stopped => ("stopped", None),
             Status::Starting => ("starting", None),
             Status::Running => ("running", None),
+            Status::Stopping => ("stopping", None),
             Status::Restarting { reason, .. } => ("restarting", Some(reason)),
             Status::Failed { reason } => ("failed", Some(reason)),
             _ => ("unknown", None),

@@ -56,19 +56,19 @@ pub(super) async fn answer(
         session: session_name("", session.id()),
         tab: String::new(),
     });
-    let router = process.router();
+    let loaded = process.loaded();
+    let router = &loaded.router;
     if ws::is_upgrade(&parts) && router.ws(&path).is_some() {
         return ws::accept(host, process, path, viewer, &mut parts);
     }
-    let program = process.program();
-    let handlers = &program.interface().handlers;
+    let handlers = &loaded.program.interface().handlers;
     let handles_http = handlers
         .iter()
         .any(|handler| http_rules(handler).count() > 0);
-    if !handles_http || (is_by_person(&parts) && leads_nowhere(&router, &path)) {
+    if !handles_http || (is_by_person(&parts) && leads_nowhere(router, &path)) {
         return hyperstar::not_found(Request::from_parts(parts, body)).await;
     }
-    if is_of_another_site(&parts) && !is_for_all(&router, handlers, &parts.method, &path) {
+    if is_of_another_site(&parts) && !is_for_all(router, handlers, &parts.method, &path) {
         let reason = "this was asked for by a page of another site, and may change something, so it was refused; \
                       `#[http(GET)]` says that it may be asked for from anywhere";
         return text(StatusCode::FORBIDDEN, reason);

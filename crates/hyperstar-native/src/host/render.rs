@@ -82,7 +82,7 @@ impl Host {
 /// What a browser sees where a page would be.
 fn why_not(status: &Status) -> RenderError {
     let message = match status {
-        Status::Stopped => "This app is stopped.".to_owned(),
+        Status::Stopped | Status::Stopping => "This app is stopped.".to_owned(),
         Status::Starting | Status::Running => "This app is being started.".to_owned(),
         Status::Restarting { reason, .. } => {
             format!("This app has crashed and is being started again: {reason}")

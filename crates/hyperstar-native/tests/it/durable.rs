@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyperstar_interface::Save;
-use hyperstar_native::Host;
 use hyperstar_native::instance::Crash;
+use hyperstar_native::{Host, Status};
 use hyperstar_process::abi::{Action, CallError};
 use hyperstar_store::Store;
 
@@ -182,4 +182,29 @@ async fn who_asks_what_is_not_there_is_told() {
     let host = Host::new("me", &Store::memory());
     let asked = ask(&host, COUNTER, "").await;
     assert_eq!(asked, Err(CallError::NoProcess(COUNTER.to_owned())));
+}
+
+#[tokio::test]
+async fn what_is_started_while_it_stops_runs() {
+    let host = Host::new("me", &Store::memory());
+    let slow = Scripted::new(|state, message, turn| {
+        let count = state.add(turn, "slow", 1);
+        answer(turn, message.task, &count.to_string());
+        Ok(())
+    });
+    start(&host, COUNTER, slow).await;
+    for n in 1..=3 {
+        assert_eq!(ask(&host, COUNTER, "").await.unwrap(), n.to_string());
+        host.stop_process(COUNTER).unwrap();
+        assert_eq!(host.status(COUNTER).unwrap(), Status::Stopping);
+        within(host.start_process(COUNTER)).await.unwrap();
+        assert_eq!(host.status(COUNTER).unwrap(), Status::Running);
+    }
+    assert_eq!(ask(&host, COUNTER, "").await.unwrap(), "4");
+    host.stop_process(COUNTER).unwrap();
+    let removed = host.remove(COUNTER, false);
+    let (started, removed) =
+        within(async { tokio::join!(host.start_process(COUNTER), removed) }).await;
+    removed.unwrap();
+    started.unwrap_err();
 }

@@ -176,6 +176,9 @@ impl Instance for Living {
                             answer(&mut turn, task, &text);
                         }
                     }
+                    Event::Stop if self.state.get("slow") > 0 => {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
                     _ => {}
                 }
             }

@@ -428,7 +428,7 @@ async fn what_cannot_be_shown_is_refused_and_leaves_nothing() {
         (views(&["no-slash"]), "it must begin with `/`"),
         (views(&["/{a}", "/{b}"]), "conflict"),
         (views(&["/_hs/f/{x}/{*y}"]), "conflict"),
-        (twice, "two actions `go`"),
+        (twice, "two actions called `go`"),
         (views(&many), "it has 300 views"),
     ] {
         let bytes = Handmade {

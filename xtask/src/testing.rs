@@ -8,6 +8,9 @@ use crate::{shell, soak};
 /// How much of what groups send is decoded and compared, in gigabytes: half a minute on two cores.
 const BROADCAST_GB: u64 = 1;
 
+/// How often a node of 100 apps is killed under load: eight minutes on two cores.
+const NODE_KILLS: u32 = 300;
+
 /// Runs the unit, integration, browser and documentation tests of the workspace, all of them even
 /// if some fail; and then what has to be optimised to do enough.
 pub(crate) fn run() -> Result<()> {
@@ -17,7 +20,8 @@ pub(crate) fn run() -> Result<()> {
 
 fn workspace() -> Result<()> {
     let mut sum = Sum::default();
-    let command = shell::cargo(["test", "--workspace", "--all-features", "--no-fail-fast"]);
+    let mut command = shell::cargo(["test", "--workspace", "--all-features", "--no-fail-fast"]);
+    command.env("HYPERSTAR_NODE_KILLS", NODE_KILLS.to_string());
     let succeeded = shell::run_lines(command, |line| sum.add(line))?;
     println!("{}", sum.line());
     match (succeeded, sum.failed_names.as_slice()) {

@@ -100,6 +100,28 @@ struct Installed {
     /// Where its pages are: an origin must not come to mean another app.
     #[serde(default)]
     host_name: Option<String>,
+    /// While it is being upgraded, what it is if that fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<Before>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Before {
+    component: String,
+    stub_wasi: bool,
+}
+
+impl Installed {
+    /// What it would be again.
+    fn undone(&self) -> Option<Self> {
+        let before = self.before.clone()?;
+        Some(Self {
+            component: before.component,
+            stub_wasi: before.stub_wasi,
+            before: None,
+            ..self.clone()
+        })
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -257,19 +279,32 @@ impl Node {
                 path: self.inner.home.path().display().to_string(),
                 source,
             })?;
-        let installed = Installed {
+        let mut installed = Installed {
             component,
             stub_wasi,
             runs,
             host_name: Some(self.host_name(name)?),
+            before: None,
         };
         let host = &self.inner.host;
         let options = self.options(stub_wasi);
-        let is_new = host.status(name).is_err();
-        if is_new {
+        let old: Option<Installed> = host.store().get(&registered(name))?;
+        if host.status(name).is_err() {
             host.add(name, program, &options)?;
         } else {
-            host.upgrade(name, program, &options).await?;
+            // Its state may be migrated before all is done: whoever finds it then has to know by which.
+            installed.before = old.as_ref().map(|old| Before {
+                component: old.component.clone(),
+                stub_wasi: old.stub_wasi,
+            });
+            host.store().set(&registered(name), &installed)?;
+            if let Err(error) = host.upgrade(name, program, &options).await {
+                if let Some(old) = old {
+                    host.store().set(&registered(name), &old)?;
+                }
+                return Err(error.into());
+            }
+            installed.before = None;
         }
         self.unloaded().remove(name);
         host.store().set(&registered(name), &installed)?;
@@ -289,7 +324,7 @@ impl Node {
     pub async fn start(&self, name: &str) -> Result<(), NodeError> {
         self.set_runs(name, true)?;
         self.load_again(name).await?;
-        Ok(self.inner.host.start_process(name).await?)
+        self.start_again(name).await
     }
 
     /// Stops a process, also for when the node starts again.
@@ -640,7 +675,12 @@ impl Node {
 
     fn sweep(&self) -> Result<(), NodeError> {
         let installed = self.inner.host.store().entries::<Installed>(APPS)?;
-        let is_named = |hash: &str| installed.iter().any(|(_, app)| app.component == hash);
+        let is_named = |hash: &str| {
+            installed.iter().any(|(_, app)| {
+                let before = app.before.as_ref();
+                app.component == hash || before.is_some_and(|before| before.component == hash)
+            })
+        };
         self.inner
             .home
             .sweep(is_named)

@@ -28,15 +28,38 @@ impl Node {
         // All are known before one runs: what waits for them comes back otherwise.
         let mut starting = tokio::task::JoinSet::new();
         for name in to_run {
-            let host = host.clone();
+            let node = self.clone();
             starting.spawn(async move {
-                if let Err(error) = host.start_process(&name).await {
+                if let Err(error) = node.start_again(&name).await {
                     tracing::error!(name, %error, "an app does not start");
                 }
             });
         }
         starting.join_all().await;
         Ok(())
+    }
+
+    /// Starts a process that ran before. One whose upgrade was cut short is upgraded if it can be, and otherwise is
+    /// what it was.
+    pub(super) async fn start_again(&self, name: &str) -> Result<(), NodeError> {
+        let host = &self.inner.host;
+        let started = host.start_process(name).await;
+        let installed: Option<Installed> = host.store().get(&registered(name))?;
+        let Some((mut installed, before)) =
+            installed.and_then(|installed| Some((installed.clone(), installed.undone()?)))
+        else {
+            return Ok(started?);
+        };
+        if let Err(error) = started {
+            tracing::error!(name, %error, "an upgrade was cut short, and is taken back");
+            let program = self.read(name, &before).await?;
+            let options = self.options(before.stub_wasi);
+            host.upgrade(name, program, &options).await?;
+            host.start_process(name).await?;
+            installed = before;
+        }
+        installed.before = None;
+        Ok(host.store().set(&registered(name), &installed).map(drop)?)
     }
 
     /// Loads what is installed. What calls an app by its WIT is loaded after that app. The names of those that
@@ -89,6 +112,12 @@ impl Node {
     }
 
     async fn bring(&self, name: &str, installed: &Installed) -> Result<(), NodeError> {
+        let program = self.read(name, installed).await?;
+        let options = self.options(installed.stub_wasi);
+        Ok(self.inner.host.add(name, program, &options)?)
+    }
+
+    async fn read(&self, name: &str, installed: &Installed) -> Result<Arc<dyn Program>, NodeError> {
         let bytes = self
             .inner
             .home
@@ -97,9 +126,7 @@ impl Node {
                 path: format!("the component {}", installed.component),
                 source,
             })?;
-        let program = self.load(name, &bytes, installed.stub_wasi).await?;
-        let options = self.options(installed.stub_wasi);
-        Ok(self.inner.host.add(name, program, &options)?)
+        self.load(name, &bytes, installed.stub_wasi).await
     }
 
     pub(super) async fn load(

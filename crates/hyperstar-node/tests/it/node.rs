@@ -10,7 +10,9 @@ use hyperstar_interface::{Handler, Interface, Mode, Trigger, View};
 use hyperstar_native::{Ask, Status};
 use hyperstar_node::{Control, EngineConfig, Node, NodeConfig, NodeError, Request, Update};
 use hyperstar_process::abi::{CallError, Origin};
+use hyperstar_store::Store;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -386,6 +388,50 @@ async fn an_upgrade_migrates_the_state_or_changes_nothing() {
     let error = node.install(ONE, tally(""), false, true).await.unwrap_err();
     assert!(error.to_string().contains("version 2"), "{error}");
     assert_eq!(node.host().status(ONE).unwrap(), Status::Running);
+}
+
+/// A node that was killed in the midst of an upgrade has one of the two, and all of the state.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upgrade_that_was_cut_short_is_done_or_undone() {
+    let home = tempfile::tempdir().unwrap();
+    let hash = |bytes: &[u8]| {
+        let digest = Sha256::digest(bytes);
+        digest
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    {
+        let node = open(home.path()).await;
+        node.install(ONE, tally(""), false, true).await.unwrap();
+        ask(&node, ONE, "add", json!({ "by": 4 })).await.unwrap();
+        node.host().stop().await;
+    }
+    // What it was to become, in its order: it does not start; it does.
+    for (next, becomes) in [("broken", ""), ("two", "two")] {
+        {
+            let store = Store::open(home.path().join("node.redb")).unwrap();
+            let path = &store.list("node/apps").unwrap()[0];
+            let mut record: Value = store.get(path).unwrap().unwrap();
+            record["before"] = json!({ "component": record["component"], "stub_wasi": false });
+            record["component"] = json!(hash(tally(next)));
+            store.set(path, &record).unwrap();
+            let file = home.path().join("components").join(hash(tally(next)));
+            std::fs::write(file.with_extension("wasm"), tally(next)).unwrap();
+        }
+        for _ in 0..2 {
+            let node = open(home.path()).await;
+            assert_eq!(node.host().status(ONE).unwrap(), Status::Running, "{next}");
+            assert_eq!(ask(&node, ONE, "count", json!({})).await, Ok(json!(4)));
+            node.host().stop().await;
+            drop(node);
+            let store = Store::open(home.path().join("node.redb")).unwrap();
+            let path = &store.list("node/apps").unwrap()[0];
+            let record: Value = store.get(path).unwrap().unwrap();
+            assert_eq!(record["component"], json!(hash(tally(becomes))), "{next}");
+            assert_eq!(record.get("before"), None);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

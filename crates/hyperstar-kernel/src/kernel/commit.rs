@@ -64,7 +64,8 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                     || !process.turn.returned.is_empty()
                     || !record.outbox_added.is_empty()
                     || !record.keys_started.is_empty()
-                    || !record.keys_finished.is_empty());
+                    || !record.keys_finished.is_empty()
+                    || !record.keys_forgotten.is_empty());
         if !is_needed {
             return false;
         }

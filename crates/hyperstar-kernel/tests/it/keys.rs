@@ -101,6 +101,33 @@ fn the_oldest_outcomes_are_let_go() {
     host.check(&["answer 9: `k3`"]);
 }
 
+/// An outcome that is let go in memory and not in the store would stay there for ever.
+#[test]
+fn what_crashes_leave_behind_is_let_go_by_a_commit() {
+    let mut host = Host::with(&[(
+        "a",
+        Spec {
+            keys_max: 1,
+            ..Spec::default()
+        },
+    )]);
+    for (number, key) in ["k0", "k1"].into_iter().enumerate() {
+        host.ask_with_key(number as u64, "a", key);
+        host.unchanged("a", vec![]);
+    }
+    host.ask(2, "a", "x");
+    host.skip();
+    host.traps("a");
+    assert_eq!(host.kernel.load("a").unwrap().keys, 2);
+    host.skip();
+    host.start("a");
+    host.check(&["start a", "commit a forget k0"]);
+    assert_eq!(host.kernel.load("a").unwrap().keys, 1);
+    host.ask(3, "a", "y");
+    host.unchanged("a", vec![host.respond(3, "z")]);
+    host.check(&["turn a: t3 do `y` from outside", "answer 3: `z`"]);
+}
+
 #[test]
 fn heavy_outcomes_are_let_go_sooner() {
     let spec = Spec {

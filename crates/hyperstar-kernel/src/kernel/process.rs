@@ -237,6 +237,8 @@ pub(super) enum Staged<M, R> {
         task: TaskKey,
         result: Result<R, CallError>,
         weight_bytes: u64,
+        /// What is recorded in its place.
+        too_heavy: Option<CallError>,
     },
     SetTimer {
         id: TimerId,

@@ -78,26 +78,27 @@ impl Stage {
 
 /// What is known of a request with a key once its task is gone.
 pub(super) enum Trace<R> {
-    /// It was answered, by what weighs so much.
+    /// It was answered: what is recorded, and what that weighs.
     Outcome(Result<R, CallError>, u64),
     /// It was interrupted.
     Interrupted,
 }
 
 impl<M: Clone, R: Clone> Kernel<M, R> {
-    /// Ends a task with the response of its process.
+    /// Ends a task with the response of its process, of which another outcome is recorded if it is too heavy.
     pub(super) fn respond(
         &mut self,
         key: TaskKey,
         result: Result<R, CallError>,
         weight_bytes: u64,
+        too_heavy: Option<CallError>,
         effects: &mut Effects<M, R>,
     ) {
         let has_key = self.tasks.get(key).is_some_and(|task| task.key.is_some());
-        let trace = if has_key {
-            Trace::Outcome(result.clone(), weight_bytes)
-        } else {
-            Trace::Interrupted
+        let trace = match too_heavy {
+            Some(error) => Trace::Outcome(Err(error), 0),
+            None if has_key => Trace::Outcome(result.clone(), weight_bytes),
+            None => Trace::Interrupted,
         };
         self.close(key, result, weight_bytes, trace, effects);
     }

@@ -39,6 +39,7 @@
 //!             assert_eq!((ticket, result), (Ticket(1), Ok("Hello Bob".to_owned())));
 //!             Input::Tick
 //!         }
+//!         Effect::Running { .. } => Input::Tick,
 //!         other => panic!("{other:?}"),
 //!     };
 //!     kernel.step(1, input, &mut effects);

@@ -5,7 +5,9 @@ use super::process::{Given, Phase, Staged, Stop, Turn};
 use super::send::Letter;
 use super::task::{Asker, Stage, TaskKey};
 use super::{Due, Effects, Kernel, PartyKey};
-use crate::{Acknowledge, CallError, Event, ExitReason, Incarnation, Key, Name, Record, TimerId};
+use crate::{
+    Acknowledge, CallError, Effect, Event, ExitReason, Incarnation, Key, Name, Record, TimerId,
+};
 
 impl<M: Clone, R: Clone> Kernel<M, R> {
     /// Adds to the record of a turn what the kernel knows of it. Says whether there is something to
@@ -158,6 +160,11 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         } else if let Some(reason) = process.exit.take() {
             self.end(party, ExitReason::Exited(reason), effects);
         } else {
+            if process.stop == Stop::No && std::mem::take(&mut process.is_new) {
+                let incarnation = process.incarnation;
+                let name = self.name_of(party);
+                effects.push(Effect::Running { name, incarnation });
+            }
             self.wake(party);
         }
     }

@@ -89,6 +89,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             process.phase = Phase::Starting;
             process.stop = Stop::No;
             process.incarnation = incarnation;
+            process.is_new = true;
             effects.push(Effect::Start { name, incarnation });
         }
     }

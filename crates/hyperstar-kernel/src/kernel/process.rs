@@ -33,6 +33,8 @@ pub(super) struct Process<M, R> {
     pub(super) spec: Spec,
     pub(super) phase: Phase,
     pub(super) incarnation: Incarnation,
+    /// Its first turn is not over yet.
+    pub(super) is_new: bool,
     pub(super) stop: Stop,
     /// It is known no more once it has ended.
     pub(super) is_removed: bool,
@@ -85,6 +87,7 @@ impl<M, R> Process<M, R> {
             spec,
             phase: Phase::Stopped,
             incarnation: Incarnation(0),
+            is_new: false,
             stop: Stop::No,
             is_removed: false,
             exit: None,

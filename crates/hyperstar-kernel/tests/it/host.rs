@@ -19,6 +19,8 @@ pub(crate) struct Host {
     pub(crate) starts_by_itself: bool,
     /// Commits are durable at once.
     pub(crate) commits_by_itself: bool,
+    /// Whether the lines say which processes have begun.
+    pub(crate) shows_running: bool,
     /// What was committed last.
     pub(crate) record: Record<String, String>,
 }
@@ -36,6 +38,7 @@ impl Host {
             tasks: Vec::new(),
             starts_by_itself: true,
             commits_by_itself: true,
+            shows_running: false,
             record: Record::default(),
         }
     }
@@ -182,6 +185,12 @@ impl Host {
                 });
             }
             Effect::Start { name, .. } => self.lines.push(format!("start {name}")),
+            Effect::Running { name, incarnation } => {
+                assert_eq!(incarnation, self.life(&name));
+                if self.shows_running {
+                    self.lines.push(format!("running {name}"));
+                }
+            }
             Effect::Kill { name, .. } => self.lines.push(format!("kill {name}")),
             Effect::Turn { name, events, .. } => {
                 let events: Vec<String> =

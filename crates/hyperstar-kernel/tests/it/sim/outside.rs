@@ -114,6 +114,7 @@ impl World {
         }
         self.commits.clear();
         self.apps.clear();
+        self.running.clear();
         self.standing.clear();
         self.watch.clear();
         self.queue

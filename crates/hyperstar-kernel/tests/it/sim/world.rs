@@ -29,6 +29,8 @@ pub(super) struct World {
     pub(super) specs: BTreeMap<Name, Spec>,
     pub(super) store: BTreeMap<Name, Durable>,
     pub(super) apps: BTreeMap<Name, (Incarnation, App)>,
+    /// Those that take messages.
+    pub(super) running: BTreeMap<Name, Incarnation>,
     /// What was durable of processes that were removed. Others of the same name follow them.
     pub(super) graves: BTreeMap<Name, Vec<State>>,
     /// Commits under way.
@@ -129,6 +131,7 @@ impl World {
                 .map(|name| (name.clone(), Durable::default()))
                 .collect(),
             apps: BTreeMap::new(),
+            running: BTreeMap::new(),
             graves: BTreeMap::new(),
             commits: BTreeMap::new(),
             asked: BTreeMap::new(),

@@ -202,7 +202,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                     self.stop(party, effects);
                 }
             }
-            Input::Remove { name } => self.remove(&name, effects),
+            Input::Remove { name, forget } => self.remove(&name, forget, effects),
             Input::Started {
                 name,
                 incarnation,

@@ -246,7 +246,9 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             return;
         };
         if task.is_note {
-            if let Some(mut note) = pair.taken.pop_back() {
+            if let Some(mut note) = pair.taken.pop_back()
+                && !note.is_orphan
+            {
                 note.is_deferred = false;
                 pair.queue.push_front(Item::Note(note));
             }

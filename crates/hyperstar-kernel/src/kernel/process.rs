@@ -38,6 +38,8 @@ pub(super) struct Process<M, R> {
     pub(super) stop: Stop,
     /// It is known no more once it has ended.
     pub(super) is_removed: bool,
+    /// What is durable of it goes then too.
+    pub(super) is_forgotten: bool,
     /// The turn that has ended asks for the end.
     pub(super) exit: Option<String>,
     /// The instance is gone, which counts once the commit under way is known.
@@ -90,6 +92,7 @@ impl<M, R> Process<M, R> {
             is_new: false,
             stop: Stop::No,
             is_removed: false,
+            is_forgotten: false,
             exit: None,
             lost: None,
             exclusive: Exclusive::No,

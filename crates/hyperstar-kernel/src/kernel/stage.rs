@@ -325,6 +325,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             attempts: 0,
             is_suspect: false,
             is_deferred: false,
+            is_orphan: false,
             returned: None,
         };
         if is_durable {

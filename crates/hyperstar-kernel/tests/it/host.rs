@@ -74,8 +74,16 @@ impl Host {
         self.feed(Input::Stop { name: name.into() });
     }
 
+    /// Removes a process, and what was durable of it.
     pub(crate) fn remove(&mut self, name: &str) {
-        self.feed(Input::Remove { name: name.into() });
+        let (name, forget) = (name.into(), true);
+        self.feed(Input::Remove { name, forget });
+    }
+
+    /// Removes a process that may come back.
+    pub(crate) fn remove_for_now(&mut self, name: &str) {
+        let (name, forget) = (name.into(), false);
+        self.feed(Input::Remove { name, forget });
     }
 
     /// Lets the process message everybody.

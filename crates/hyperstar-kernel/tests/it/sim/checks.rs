@@ -134,7 +134,7 @@ impl World {
         }
         self.is_over = true;
         for name in self.names.clone() {
-            self.feed(Input::Remove { name });
+            self.feed(Input::Remove { name, forget: true });
         }
         self.run_until_quiet();
         let census = self.kernel.census();

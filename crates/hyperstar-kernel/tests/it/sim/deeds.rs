@@ -40,6 +40,8 @@ deeds!(
     too_deep,
     lost,
     removals,
+    leaves,
+    forgotten_later,
     denied,
     crashed,
     stopped,

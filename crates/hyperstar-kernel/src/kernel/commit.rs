@@ -265,7 +265,6 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         let (from, handler) = (pair.from, Name::clone(&task.handler));
         task.stage = Stage::Waits;
         process.waiting.add(weight_bytes);
-        process.returning += usize::from(task.returns);
         pair.waiting.add(weight_bytes);
         pair.queue.push_front(Item::Call(given.task));
         let is_unwanted = matches!(task.asker, Asker::Nobody);

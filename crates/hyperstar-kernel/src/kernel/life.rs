@@ -261,6 +261,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         process.exit = None;
         process.lost = None;
         process.exclusive = Exclusive::No;
+        process.standing.clear();
         process.inbox.clear();
         process.replies_bytes = 0;
         process.returned.clear();

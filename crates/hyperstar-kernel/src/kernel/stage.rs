@@ -68,8 +68,9 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         };
         let is_new = process.exclusive != exclusive;
         process.exclusive = exclusive;
+        process.standing.clear();
         if is_new && exclusive != Exclusive::No {
-            self.refuse_cycles(party, effects);
+            self.refuse_circles(party, effects);
         }
     }
 

@@ -24,8 +24,6 @@ pub(super) struct Task<M> {
     pub(super) depth: u16,
     pub(super) key: Option<Key>,
     pub(super) stage: Stage,
-    /// Its receiver was in the chain of calls when it was sent.
-    pub(super) returns: bool,
     /// It is of a notification: nobody waits for it, ever.
     pub(super) is_note: bool,
     /// Its deadline is in the agenda.
@@ -140,7 +138,6 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
     fn take_from_mailbox(&mut self, task: &Task<M>) {
         if let Some(process) = self.process(task.to) {
             process.waiting.take(task.weight_bytes);
-            process.returning -= usize::from(task.returns);
         }
         if let Some(pair) = self.pairs.get_mut(task.pair) {
             pair.waiting.take(task.weight_bytes);
@@ -327,7 +324,9 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
 
     /// The deadline of somebody who waits for the outcome of another's request.
     pub(super) fn leave(&mut self, ticket: Ticket, version: u64, effects: &mut Effects<M, R>) {
-        if let Some(Asked::Joined { task, version: own }) = self.tickets.get(&ticket)
+        if let Some(Asked::Joined {
+            task, version: own, ..
+        }) = self.tickets.get(&ticket)
             && *own == version
         {
             let task = *task;

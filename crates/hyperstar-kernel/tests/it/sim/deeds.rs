@@ -51,5 +51,7 @@ deeds!(
     told,
     notified,
     cancelled,
-    settled
+    settled,
+    rests,
+    long_waits
 );

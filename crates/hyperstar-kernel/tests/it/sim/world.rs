@@ -235,6 +235,7 @@ impl World {
                     self.happen(happening);
                 }
                 (_, wake) => {
+                    self.check_circles();
                     self.now_ms = self.now_ms.max(wake.unwrap());
                     self.feed(Input::Tick);
                 }

@@ -4,7 +4,7 @@ use hyperstar_kernel::{
     Action, CallError, CallId, Exclusive, Input, KernelLimits, Origin, Request, Spec,
 };
 
-use crate::host::{Host, request};
+use crate::host::{Host, request, set_timer};
 
 /// `a` has a request and calls `b`, which has the message.
 fn calling() -> Host {
@@ -495,6 +495,34 @@ fn a_turn_that_stands_still_and_an_exclusive_handler_do_not_wait_for_each_other(
     host.check(&[]);
     host.unchanged("b", vec![]);
     host.check(&["turn b: t2 do `y` from a"]);
+}
+
+/// `a` waits for `b`, which has begun with that and stands still for `c`, which calls `a`.
+#[test]
+fn what_a_turn_that_stands_still_works_on_waits_as_well() {
+    let mut host = asked_ring(&["a", "b", "c"]);
+    host.unchanged("b", vec![]);
+    host.done(
+        "c",
+        vec![set_timer(1, 10)],
+        false,
+        Exclusive::Task(host.task(2)),
+    );
+    let call = host.call(0, 0, "b", "y");
+    host.done("a", vec![call], false, Exclusive::Process);
+    host.unchanged("b", vec![]);
+    host.ask(3, "b", "z");
+    host.skip();
+    host.ask_in_turn(10, "b", "c");
+    host.wait(10);
+    host.check(&["turn c: timer 1"]);
+    host.done(
+        "c",
+        vec![host.call(0, 2, "a", "back")],
+        false,
+        Exclusive::Task(host.task(2)),
+    );
+    host.check(&[&format!("turn c: reply 0 {}", cycle("a"))]);
 }
 
 /// `b` stands still for a request of another, which waits for `b` by then or later.

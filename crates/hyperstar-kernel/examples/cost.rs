@@ -190,6 +190,7 @@ impl Node {
                             outcome,
                         });
                     }
+                    Effect::Running { .. } => {}
                     other => panic!("unexpected: {other:?}"),
                 }
             }

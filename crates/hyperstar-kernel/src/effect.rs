@@ -16,6 +16,14 @@ pub enum Effect<M, R> {
         /// Which life of it.
         incarnation: Incarnation,
     },
+    /// The process takes messages from now on: what it did as it started was accepted and, if there was something
+    /// to commit, is durable. It comes once in a life, and not in one that ends or is to end before.
+    Running {
+        /// Which process.
+        name: Name,
+        /// Which life of it.
+        incarnation: Incarnation,
+    },
     /// Drop the instance, whatever it does. Each start is followed by one kill.
     Kill {
         /// Which process.

@@ -39,12 +39,17 @@ pub enum Input<M, R> {
         /// Which process.
         name: Name,
     },
-    /// A process is known no more, killed at once if it runs. Its outbox and all that was recorded of it
-    /// is gone; notifications to it come back to their senders. Delete what is durable of it after
-    /// [`Effect::Exited`](crate::Effect::Exited) says that it was removed.
+    /// A process is known no more, killed at once if it runs. Notifications to it come back to their senders; its
+    /// own that nobody has taken yet are not delivered while it is away. It has gone once
+    /// [`Effect::Exited`](crate::Effect::Exited) says so.
     Remove {
         /// Which process.
         name: Name,
+        /// Without it what is durable of the process stays, for an [`Input::Add`] to bring it back: each of its
+        /// notifications is then handled once, whatever became of it meanwhile. With it all that others remember
+        /// of the process goes too: delete what is durable of it. One that was removed without can be forgotten
+        /// later.
+        forget: bool,
     },
     /// An instance was made as [`Effect::Start`](crate::Effect::Start) asked, or could not be.
     Started {

@@ -1,6 +1,7 @@
 //! The state machine: one input, what is due, and the effects of both.
 
 mod authority;
+mod circle;
 mod commit;
 mod keys;
 mod life;
@@ -75,7 +76,12 @@ enum Asked {
     /// Its own task.
     Task(TaskKey),
     /// The outcome of the task of another one with the same key.
-    Joined { task: TaskKey, version: u64 },
+    Joined {
+        task: TaskKey,
+        version: u64,
+        /// The process that waits for it in the midst of its turn, if it is one.
+        caller: Option<PartyKey>,
+    },
 }
 
 /// What happens at its time.
@@ -202,7 +208,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                     self.stop(party, effects);
                 }
             }
-            Input::Remove { name } => self.remove(&name, effects),
+            Input::Remove { name, forget } => self.remove(&name, forget, effects),
             Input::Started {
                 name,
                 incarnation,

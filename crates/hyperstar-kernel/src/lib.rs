@@ -39,6 +39,7 @@
 //!             assert_eq!((ticket, result), (Ticket(1), Ok("Hello Bob".to_owned())));
 //!             Input::Tick
 //!         }
+//!         Effect::Running { .. } => Input::Tick,
 //!         other => panic!("{other:?}"),
 //!     };
 //!     kernel.step(1, input, &mut effects);
@@ -91,7 +92,8 @@
 //! - A process knows how much it may notify before a turn ([`Room`]), so an outbox that is full is an error in
 //!   the turn, before the state that goes with it is committed.
 //! - Sequence numbers are of the kernel, not of a pair: greater than all that any memory holds. A process
-//!   that was removed and comes back cannot be mistaken for what it was.
+//!   that was forgotten and has a successor cannot be mistaken for it; one that was removed and not forgotten comes
+//!   back to receivers that know what they have seen.
 //! - An exclusive handler in the midst of a batch hands back the rest of it ([`Action::Defer`]): had they
 //!   been recorded as seen, a crash would lose them. So does a turn whose answers are many or large already.
 #![forbid(unsafe_code)]

@@ -42,6 +42,9 @@ pub struct Spec {
     pub keys_max: usize,
     /// What those may weigh together, before the oldest are let go; the outcomes of the last turn stay.
     pub keys_weight_bytes_max: u64,
+    /// The heaviest outcome that is recorded. Who asks gets a heavier one too; of it is recorded that the
+    /// request was done, so that whoever sends it again gets `Malformed`, and it is not done twice.
+    pub key_weight_bytes_max: u64,
     /// How often each sender may send to the process; beyond it is `Busy`. All that comes from outside
     /// counts as one sender.
     pub rate: Option<Rate>,
@@ -67,7 +70,8 @@ impl Default for Spec {
             calls_max: 1_024,
             timers_max: 1_024,
             keys_max: 1_024,
-            keys_weight_bytes_max: 4 << 20,
+            keys_weight_bytes_max: 16 << 20,
+            key_weight_bytes_max: 64 << 10,
             rate: None,
             exit: ExitPolicy::None,
             links: Vec::new(),

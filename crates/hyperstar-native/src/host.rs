@@ -329,6 +329,7 @@ impl Host {
         let process = self.known(name)?;
         self.tell(Input::Remove {
             name: process.name().clone(),
+            forget,
         });
         // Whoever has a turn ends it first.
         *process.slot.lock().await = None;

@@ -5,7 +5,9 @@ use super::process::{Given, Phase, Staged, Stop, Turn};
 use super::send::Letter;
 use super::task::{Asker, Stage, TaskKey};
 use super::{Due, Effects, Kernel, PartyKey};
-use crate::{Acknowledge, CallError, Event, ExitReason, Incarnation, Key, Name, Record, TimerId};
+use crate::{
+    Acknowledge, CallError, Effect, Event, ExitReason, Incarnation, Key, Name, Record, TimerId,
+};
 
 impl<M: Clone, R: Clone> Kernel<M, R> {
     /// Adds to the record of a turn what the kernel knows of it. Says whether there is something to
@@ -64,7 +66,8 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                     || !process.turn.returned.is_empty()
                     || !record.outbox_added.is_empty()
                     || !record.keys_started.is_empty()
-                    || !record.keys_finished.is_empty());
+                    || !record.keys_finished.is_empty()
+                    || !record.keys_forgotten.is_empty());
         if !is_needed {
             return false;
         }
@@ -157,6 +160,11 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         } else if let Some(reason) = process.exit.take() {
             self.end(party, ExitReason::Exited(reason), effects);
         } else {
+            if process.stop == Stop::No && std::mem::take(&mut process.is_new) {
+                let incarnation = process.incarnation;
+                let name = self.name_of(party);
+                effects.push(Effect::Running { name, incarnation });
+            }
             self.wake(party);
         }
     }
@@ -238,7 +246,9 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             return;
         };
         if task.is_note {
-            if let Some(mut note) = pair.taken.pop_back() {
+            if let Some(mut note) = pair.taken.pop_back()
+                && !note.is_orphan
+            {
                 note.is_deferred = false;
                 pair.queue.push_front(Item::Note(note));
             }
@@ -255,7 +265,6 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         let (from, handler) = (pair.from, Name::clone(&task.handler));
         task.stage = Stage::Waits;
         process.waiting.add(weight_bytes);
-        process.returning += usize::from(task.returns);
         pair.waiting.add(weight_bytes);
         pair.queue.push_front(Item::Call(given.task));
         let is_unwanted = matches!(task.asker, Asker::Nobody);
@@ -305,7 +314,8 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                 task,
                 result,
                 weight_bytes,
-            } => self.respond(task, result, weight_bytes, effects),
+                too_heavy,
+            } => self.respond(task, result, weight_bytes, too_heavy, effects),
             Staged::SetTimer { id, after_ms } => self.set_timer(party, id, after_ms),
             Staged::CancelTimer { id } => self.cancel_timer(party, id),
             Staged::CancelCall { task } => self.abandon(task, effects),

@@ -63,6 +63,14 @@ impl<R> Keys<R> {
         }
     }
 
+    /// Who else waits for the outcome of a key that runs.
+    pub(super) fn joined(&self, key: &Key) -> &[Ticket] {
+        match self.table.get(key) {
+            Some(Keyed::Runs(run)) => &run.joined,
+            _ => &[],
+        }
+    }
+
     pub(super) fn begin(&mut self, key: Key, task: TaskKey) {
         let run = Run {
             task,

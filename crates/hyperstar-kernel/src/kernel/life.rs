@@ -1,7 +1,7 @@
 //! How processes come, end, come again and go.
 
 use super::pair::Item;
-use super::process::{InFlight, Party, Phase, Process, Staged, Stop};
+use super::process::{InFlight, Phase, Process, Staged, Stop};
 use super::task::Stage;
 use super::{Due, Effects, Kernel, PartyKey};
 use crate::{
@@ -89,6 +89,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             process.phase = Phase::Starting;
             process.stop = Stop::No;
             process.incarnation = incarnation;
+            process.is_new = true;
             effects.push(Effect::Start { name, incarnation });
         }
     }
@@ -143,13 +144,20 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         }
     }
 
-    pub(super) fn remove(&mut self, name: &Name, effects: &mut Effects<M, R>) {
+    pub(super) fn remove(&mut self, name: &Name, forget: bool, effects: &mut Effects<M, R>) {
+        if forget
+            && self.lookup(name).is_none()
+            && let Some(party) = self.names.get(name)
+        {
+            return self.forget_party(*party);
+        }
         let Some(party) = self.find(name, effects) else {
             return;
         };
         let Some(process) = self.process(party) else {
             return;
         };
+        process.is_forgotten |= forget;
         process.is_removed = true;
         if matches!(process.phase, Phase::Commit | Phase::Settle) {
             self.refuse_waiting(party, &CallError::NoProcess, effects);
@@ -228,7 +236,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             }
         }
         if next == Next::Gone {
-            self.forget_process(party);
+            self.let_go(party);
         }
     }
 
@@ -253,6 +261,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         process.exit = None;
         process.lost = None;
         process.exclusive = Exclusive::No;
+        process.standing.clear();
         process.inbox.clear();
         process.replies_bytes = 0;
         process.returned.clear();
@@ -373,35 +382,22 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
     }
 
     /// A removed process is known no more.
-    fn forget_process(&mut self, key: PartyKey) {
-        let Some(party) = self.parties.get(key) else {
+    fn let_go(&mut self, key: PartyKey) {
+        let Some(party) = self.parties.get_mut(key) else {
             return;
         };
-        let Party {
-            name, out, into, ..
-        } = party;
-        let (name, out, into) = (Name::clone(name), out.clone(), into.clone());
-        for pair in out {
-            let Some(one) = self.pairs.get(pair) else {
-                continue;
-            };
-            let (to, seen) = (one.to, one.seen);
-            if seen > 0
-                && let Some(process) = self.process(to)
-                && !process.forgotten.contains(&name)
-            {
-                process.forgotten.push(Name::clone(&name));
-            }
-            self.drop_pair(pair);
-        }
-        if let Some(party) = self.parties.get_mut(key) {
-            party.process = None;
-        }
+        let is_forgotten = party.process.take().is_some_and(|one| one.is_forgotten);
+        let (out, into) = (party.out.clone(), party.into.clone());
         self.processes -= 1;
+        for pair in out {
+            if let Some(one) = self.pairs.get_mut(pair) {
+                one.orphan(&self.tasks);
+                self.drop_pair_if_unused(pair);
+            }
+        }
         for pair in into {
             let mut sequences = Vec::new();
             if let Some(one) = self.pairs.get_mut(pair) {
-                one.seen = 0;
                 one.is_unrecorded = false;
                 one.is_in_ring = false;
                 sequences.extend(one.queue.iter().filter_map(|item| match item {
@@ -414,7 +410,43 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             }
             self.drop_pair_if_unused(pair);
         }
+        if is_forgotten {
+            self.forget_party(key);
+        }
         self.drop_party_if_unused(key);
+    }
+
+    /// Nothing is durable any longer of somebody who is not here: nobody need know what was seen.
+    fn forget_party(&mut self, key: PartyKey) {
+        let Some(party) = self.parties.get(key) else {
+            return;
+        };
+        let (name, out, into) = (
+            Name::clone(&party.name),
+            party.out.clone(),
+            party.into.clone(),
+        );
+        for pair in out {
+            let Some(one) = self.pairs.get_mut(pair) else {
+                continue;
+            };
+            let (to, was_seen) = (one.to, one.seen_with_taken() > 0);
+            one.seen = 0;
+            one.taken.clear();
+            if was_seen
+                && let Some(process) = self.process(to)
+                && !process.forgotten.contains(&name)
+            {
+                process.forgotten.push(Name::clone(&name));
+            }
+            self.drop_pair_if_unused(pair);
+        }
+        for pair in into {
+            if let Some(one) = self.pairs.get_mut(pair) {
+                one.seen = 0;
+                self.drop_pair_if_unused(pair);
+            }
+        }
     }
 }
 

@@ -50,25 +50,30 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         Ok(())
     }
 
-    /// Puts what was durable into the outbox again.
+    /// Puts what was durable into the outbox again, unless the receiver's turn in flight has it.
     pub(super) fn restore_note(&mut self, from: PartyKey, entry: OutboxEntry<M>) {
         self.sequence = self.sequence.max(entry.sequence);
         let to = self.intern(&entry.to);
         let key = self.pair(from, to);
         if let Some(pair) = self.pairs.get_mut(key) {
             pair.notes.add(entry.weight_bytes);
-            pair.queue.push_back(Item::Note(Note {
-                sequence: entry.sequence,
-                id: entry.id,
-                handler: entry.handler,
-                payload: entry.payload,
-                weight_bytes: entry.weight_bytes,
-                is_durable: true,
-                attempts: 0,
-                is_suspect: false,
-                is_deferred: false,
-                returned: None,
-            }));
+            let mut taken = pair.taken.iter_mut();
+            match taken.find(|note| note.sequence == entry.sequence) {
+                Some(note) => note.is_orphan = false,
+                None => pair.queue.push_back(Item::Note(Note {
+                    sequence: entry.sequence,
+                    id: entry.id,
+                    handler: entry.handler,
+                    payload: entry.payload,
+                    weight_bytes: entry.weight_bytes,
+                    is_durable: true,
+                    attempts: 0,
+                    is_suspect: false,
+                    is_deferred: false,
+                    is_orphan: false,
+                    returned: None,
+                })),
+            }
         }
         if let Some(process) = self.process(from) {
             process.outbox.add(entry.weight_bytes);
@@ -77,11 +82,17 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
 
     /// Takes out of a restored pair what its receiver had handled before.
     pub(super) fn skip_seen(&mut self, key: PairKey) {
-        while let Some(pair) = self.pairs.get_mut(key)
-            && let Some(Item::Note(note)) = pair.queue.front()
-            && note.sequence <= pair.seen
-            && let Some(Item::Note(note)) = pair.queue.pop_front()
-        {
+        let Some(pair) = self.pairs.get_mut(key) else {
+            return;
+        };
+        let mut handled = Vec::new();
+        for item in std::mem::take(&mut pair.queue) {
+            match item {
+                Item::Note(note) if note.sequence <= pair.seen => handled.push(note),
+                item => pair.queue.push_back(item),
+            }
+        }
+        for note in handled {
             self.settle(key, &note);
         }
     }
@@ -180,6 +191,9 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         let Some(from) = self.pairs.get(key).map(|pair| pair.from) else {
             return;
         };
+        if note.is_orphan {
+            return;
+        }
         self.take_from_outbox(key, from, note.weight_bytes);
         if note.is_durable
             && let Some(process) = self.process(from)
@@ -247,6 +261,9 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         };
         let mut poison = None;
         while let Some(mut note) = pair.taken.pop_back() {
+            if note.is_orphan {
+                continue;
+            }
             note.is_deferred = false;
             if is_crash {
                 note.is_suspect = true;

@@ -28,7 +28,9 @@ pub(super) struct Pair<M> {
     pub(super) waiting: Load,
     /// Notifications in the queue, taken, or on their way back.
     pub(super) notes: Load,
-    /// The last durable notification that the receiver has handled.
+    /// The last durable notification that the receiver has handled. It is known for as long as anybody has what is
+    /// durable of either: at most one pair for each number in the memory of the processes that are here, and of
+    /// those that were removed and not forgotten.
     pub(super) seen: u64,
     /// It is among the receiver's `unrecorded`.
     pub(super) is_unrecorded: bool,
@@ -62,6 +64,9 @@ pub(super) struct Note<M> {
     pub(super) is_suspect: bool,
     /// The turn that it was given to has not begun with it.
     pub(super) is_deferred: bool,
+    /// Its sender was removed while the receiver's turn in flight had it, and has not come back with it: it is not
+    /// put back, nor counted.
+    pub(super) is_orphan: bool,
     /// Why it is on its way back.
     pub(super) returned: Option<CallError>,
 }
@@ -95,6 +100,19 @@ impl<M> Pair<M> {
         }
         self.rate_us = self.rate_us.max(now_us).saturating_add(each_us);
         true
+    }
+
+    /// The sender is removed, and its notifications with it: those that are durable come back with it.
+    pub(super) fn orphan(&mut self, tasks: &Slab<super::task::OfTask, super::task::Task<M>>) {
+        self.queue.retain(|item| match item {
+            Item::Call(task) => tasks.contains(*task),
+            Item::Note(_) => false,
+        });
+        self.stale = 0;
+        self.notes = Load::default();
+        for note in &mut self.taken {
+            note.is_orphan = true;
+        }
     }
 
     /// A call in the queue has ended.

@@ -6,7 +6,7 @@ use super::keys::Keys;
 use super::pair::PairKey;
 use super::task::TaskKey;
 use crate::hash::{Seed, Table};
-use crate::{CallError, CallId, Event, Exclusive, Incarnation, Name, Room, Spec, TimerId};
+use crate::{CallError, CallId, Event, Exclusive, Incarnation, Name, Room, Spec, Ticket, TimerId};
 
 /// One end of a pair: a process here, a process at another node, one that is not known, or the outside.
 pub(super) struct Party<M, R> {
@@ -33,9 +33,13 @@ pub(super) struct Process<M, R> {
     pub(super) spec: Spec,
     pub(super) phase: Phase,
     pub(super) incarnation: Incarnation,
+    /// Its first turn is not over yet.
+    pub(super) is_new: bool,
     pub(super) stop: Stop,
     /// It is known no more once it has ended.
     pub(super) is_removed: bool,
+    /// What is durable of it goes then too.
+    pub(super) is_forgotten: bool,
     /// The turn that has ended asks for the end.
     pub(super) exit: Option<String>,
     /// The instance is gone, which counts once the commit under way is known.
@@ -51,8 +55,6 @@ pub(super) struct Process<M, R> {
     pub(super) ring: VecDeque<PairKey>,
     /// Calls and requests in the mailbox.
     pub(super) waiting: Load,
-    /// How many of those are part of a chain that this process is already in.
-    pub(super) returning: usize,
     pub(super) running: Vec<TaskKey>,
     pub(super) calls: Table<CallId, InFlight>,
     /// The version of each timer that is set; `None` once it is in the inbox.
@@ -72,6 +74,8 @@ pub(super) struct Process<M, R> {
     /// Those that the commit in flight forgets.
     pub(super) forgetting: Vec<Name>,
     pub(super) turn: Turn,
+    /// What it has asked in the midst of that; some may be answered.
+    pub(super) standing: Vec<Ticket>,
     /// What the turn that has ended asks for.
     pub(super) staged: Vec<Staged<M, R>>,
     /// When it crashed lately.
@@ -85,8 +89,10 @@ impl<M, R> Process<M, R> {
             spec,
             phase: Phase::Stopped,
             incarnation: Incarnation(0),
+            is_new: false,
             stop: Stop::No,
             is_removed: false,
+            is_forgotten: false,
             exit: None,
             lost: None,
             exclusive: Exclusive::No,
@@ -95,7 +101,6 @@ impl<M, R> Process<M, R> {
             returned: VecDeque::new(),
             ring: VecDeque::new(),
             waiting: Load::default(),
-            returning: 0,
             running: Vec::new(),
             calls: Table::with_hasher(seed),
             timers: Table::with_hasher(seed),
@@ -108,6 +113,7 @@ impl<M, R> Process<M, R> {
             forgotten: Vec::new(),
             forgetting: Vec::new(),
             turn: Turn::default(),
+            standing: Vec::new(),
             staged: Vec::new(),
             crashes: VecDeque::new(),
             is_ready: false,
@@ -123,6 +129,14 @@ impl<M, R> Process<M, R> {
                 .weight_bytes_max
                 .saturating_sub(self.outbox.weight_bytes),
         }
+    }
+
+    /// Its calls that have left.
+    pub(super) fn calls_at(&self) -> impl Iterator<Item = TaskKey> {
+        self.calls.values().filter_map(|call| match call {
+            InFlight::At(task) => Some(*task),
+            InFlight::Staged | InFlight::Replied(_) => None,
+        })
     }
 
     /// Whether messages are taken for it.
@@ -237,6 +251,8 @@ pub(super) enum Staged<M, R> {
         task: TaskKey,
         result: Result<R, CallError>,
         weight_bytes: u64,
+        /// What is recorded in its place.
+        too_heavy: Option<CallError>,
     },
     SetTimer {
         id: TimerId,

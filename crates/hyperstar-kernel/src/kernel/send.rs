@@ -5,7 +5,7 @@ use super::pair::{Item, PairKey};
 use super::process::{InFlight, Phase};
 use super::task::{Asker, Stage, Task, TaskKey};
 use super::{Asked, Due, Effects, Kernel, PartyKey};
-use crate::{CallError, CallId, Effect, Exclusive, Key, Name, Origin, Request, Ticket};
+use crate::{CallError, CallId, Effect, Key, Name, Origin, Request, Ticket};
 
 /// A message that is to be put into a mailbox.
 pub(super) struct Letter<M> {
@@ -68,8 +68,9 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         }
         self.check_sendable(depth, deadline_ms)?;
         if let Some(key) = &request.key {
-            let recorded = self.ask_key(to, key, request.ticket, deadline_ms)?;
+            let recorded = self.ask_key(to, key, request.ticket, asker, deadline_ms)?;
             if !matches!(recorded, Asking::New) {
+                self.stand(asker);
                 return Ok(recorded.outcome());
             }
         }
@@ -93,7 +94,22 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         }
         let task = posted?;
         self.tickets.insert(request.ticket, Asked::Task(task));
+        self.stand(asker);
         Ok(None)
+    }
+
+    /// A process that asks in the midst of its turn waits for the answer.
+    fn stand(&mut self, asker: Asker) {
+        let Kernel {
+            parties, tickets, ..
+        } = self;
+        if let Asker::Turn { caller, ticket } = asker
+            && let Some(party) = parties.get_mut(caller)
+            && let Some(process) = &mut party.process
+        {
+            process.standing.retain(|one| tickets.contains_key(one));
+            process.standing.push(ticket);
+        }
     }
 
     /// What a key is known for. A request that runs is joined.
@@ -102,6 +118,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         to: PartyKey,
         key: &Key,
         ticket: Ticket,
+        asker: Asker,
         deadline_ms: u64,
     ) -> Result<Asking<R>, CallError> {
         let limits = self.limits;
@@ -119,9 +136,23 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             Known::Ended(outcome) => Ok(Asking::Recorded(outcome.clone())),
             Known::Runs(run) if run.joined.len() >= limits.joiners_max => Err(CallError::Busy),
             Known::Runs(run) => {
-                run.joined.push(ticket);
                 let task = run.task;
-                self.tickets.insert(ticket, Asked::Joined { task, version });
+                self.check_joined(task, asker)?;
+                let caller = match asker {
+                    Asker::Turn { caller, .. } => Some(caller),
+                    _ => None,
+                };
+                if let Some(process) = self.process(to)
+                    && let Some(run) = process.keys.run(key)
+                {
+                    run.joined.push(ticket);
+                }
+                let joined = Asked::Joined {
+                    task,
+                    version,
+                    caller,
+                };
+                self.tickets.insert(ticket, joined);
                 self.agenda
                     .add(deadline_ms, Due::Joined { ticket, version });
                 Ok(Asking::Joined)
@@ -187,13 +218,8 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
     /// Puts a message into the mailbox, if there is room and nobody waits in a circle.
     fn post(&mut self, key: PairKey, letter: Letter<M>) -> Result<TaskKey, CallError> {
         let now_ms = self.now_ms;
-        let (to, returns) = {
-            let pair = self.pairs.get(key).ok_or(CallError::NoProcess)?;
-            (pair.to, self.returns_to(pair.to, letter.asker))
-        };
-        if returns == Returns::ToWaiting {
-            return Err(self.cycle(to));
-        }
+        let to = self.pairs.get(key).ok_or(CallError::NoProcess)?.to;
+        self.check_circle(to, letter.asker)?;
         let pair = self.pairs.get_mut(key).ok_or(CallError::NoProcess)?;
         let process = self
             .parties
@@ -220,8 +246,6 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         }
         process.waiting.add(weight_bytes);
         pair.waiting.add(weight_bytes);
-        let returns = returns == Returns::ToOther;
-        process.returning += usize::from(returns);
         let task_key = letter.key.clone();
         let task = self.add_task(Task {
             to,
@@ -234,7 +258,6 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             depth: letter.depth,
             key: letter.key,
             stage: Stage::Waits,
-            returns,
             is_note: false,
             is_due: true,
         });
@@ -248,95 +271,6 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         }
         self.offer(key);
         Ok(task)
-    }
-
-    /// Whether a call comes back to a process that waits for it.
-    fn returns_to(&self, to: PartyKey, asker: Asker) -> Returns {
-        self.follow(to, asker, &mut Vec::new())
-    }
-
-    /// Goes from one who asks to the next. Each call was checked against the longest chain when it was sent.
-    fn follow(&self, to: PartyKey, asker: Asker, stood: &mut Vec<PartyKey>) -> Returns {
-        let mut returns = Returns::No;
-        let mut next = asker;
-        loop {
-            match next {
-                Asker::Nobody | Asker::Ticket(_) => return returns,
-                Asker::Call { caller, parent, .. } => {
-                    if caller == to {
-                        returns = Returns::ToOther;
-                        if self.waits_for(to, parent) {
-                            return Returns::ToWaiting;
-                        }
-                    }
-                    let Some(task) = parent.and_then(|parent| self.tasks.get(parent)) else {
-                        return returns;
-                    };
-                    next = task.asker;
-                }
-                Asker::Turn { caller, .. } if caller == to => return Returns::ToWaiting,
-                Asker::Turn { caller, .. } => {
-                    // Whoever waits for any of its work waits for this.
-                    if stood.contains(&caller) {
-                        return returns;
-                    }
-                    stood.push(caller);
-                    let running = self.process_ref(caller).map(|one| one.running.as_slice());
-                    let running = running.unwrap_or_default().iter();
-                    for task in running.filter_map(|task| self.tasks.get(*task)) {
-                        match self.follow(to, task.asker, stood) {
-                            Returns::No => {}
-                            Returns::ToOther => returns = Returns::ToOther,
-                            Returns::ToWaiting => return Returns::ToWaiting,
-                        }
-                    }
-                    return returns;
-                }
-            }
-        }
-    }
-
-    /// Whether a process takes no messages before the end of what it called on behalf of `parent`.
-    fn waits_for(&self, party: PartyKey, parent: Option<TaskKey>) -> bool {
-        match self.process_ref(party).map(|process| process.exclusive) {
-            None | Some(Exclusive::No) => false,
-            Some(Exclusive::Process) => true,
-            Some(Exclusive::Task(task)) => parent.is_some_and(|parent| parent.number() == task.0),
-        }
-    }
-
-    /// A process waits exclusively from now on: what waits in its mailbox and would come back to it is
-    /// refused.
-    pub(super) fn refuse_cycles(&mut self, party: PartyKey, effects: &mut Effects<M, R>) {
-        if self.process_ref(party).is_none_or(|one| one.returning == 0) {
-            return;
-        }
-        let Some(pairs) = self.parties.get(party).map(|party| party.into.clone()) else {
-            return;
-        };
-        let mut refused = Vec::new();
-        for pair in pairs.into_iter().filter_map(|pair| self.pairs.get(pair)) {
-            for item in &pair.queue {
-                if let Item::Call(key) = item
-                    && let Some(task) = self.tasks.get(*key)
-                    && task.returns
-                    && self.returns_to(party, task.asker) == Returns::ToWaiting
-                {
-                    refused.push(*key);
-                }
-            }
-        }
-        for task in refused {
-            let error = self.cycle(party);
-            self.fail(task, error, effects);
-        }
-    }
-
-    fn cycle(&self, to: PartyKey) -> CallError {
-        CallError::Cycle(format!(
-            "`{}` waits for this call itself: make its handler a concurrent one, or answer first",
-            self.name_of(to)
-        ))
     }
 
     /// The time at which a message that is sent now is given up.
@@ -369,14 +303,4 @@ impl<R> Asking<R> {
             Asking::Recorded(outcome) => Some(outcome),
         }
     }
-}
-
-/// Whether a message goes to a process that is in its own chain of calls.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Returns {
-    No,
-    /// It is, and can take the message.
-    ToOther,
-    /// It is, and waits for the end of that chain.
-    ToWaiting,
 }

@@ -68,8 +68,9 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         };
         let is_new = process.exclusive != exclusive;
         process.exclusive = exclusive;
+        process.standing.clear();
         if is_new && exclusive != Exclusive::No {
-            self.refuse_cycles(party, effects);
+            self.refuse_circles(party, effects);
         }
     }
 
@@ -228,11 +229,12 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                 weight_bytes,
             } => {
                 let task = self.own_task(party, task)?;
-                self.stage_response(party, task, &result, weight_bytes, record)?;
+                let too_heavy = self.stage_response(party, task, &result, weight_bytes, record)?;
                 Staged::Respond {
                     task,
                     result,
                     weight_bytes,
+                    too_heavy,
                 }
             }
             Action::Defer { task } => {
@@ -324,6 +326,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             attempts: 0,
             is_suspect: false,
             is_deferred: false,
+            is_orphan: false,
             returned: None,
         };
         if is_durable {
@@ -339,6 +342,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         Ok(note)
     }
 
+    /// Says what is recorded in place of an answer that is too heavy.
     fn stage_response(
         &mut self,
         party: PartyKey,
@@ -346,9 +350,9 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         result: &Result<R, CallError>,
         weight_bytes: u64,
         record: &mut Record<M, R>,
-    ) -> Result<(), String> {
+    ) -> Result<Option<CallError>, String> {
         let Some(task) = self.tasks.get_mut(key) else {
-            return Ok(());
+            return Ok(None);
         };
         task.stage = match task.stage {
             Stage::Runs(place) | Stage::Cancelled(place) => Stage::Responded(place),
@@ -359,17 +363,24 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                 ));
             }
         };
-        if let Some(name) = task.key.clone()
-            && let Some(process) = self.process(party)
-        {
-            let turn = &mut process.turn;
-            turn.responded_keys += 1;
+        let Some(name) = task.key.clone() else {
+            return Ok(None);
+        };
+        let Some(process) = self.process(party) else {
+            return Ok(None);
+        };
+        let too_heavy =
+            (weight_bytes > process.spec.key_weight_bytes_max).then(|| too_heavy(weight_bytes));
+        let turn = &mut process.turn;
+        turn.responded_keys += 1;
+        if too_heavy.is_none() {
             turn.responded_bytes = turn.responded_bytes.saturating_add(weight_bytes);
-            if process.spec.acknowledge == Acknowledge::Commit {
-                record.keys_finished.push((name, result.clone()));
-            }
         }
-        Ok(())
+        if process.spec.acknowledge == Acknowledge::Commit {
+            let kept = too_heavy.clone().map_or_else(|| result.clone(), Err);
+            record.keys_finished.push((name, kept));
+        }
+        Ok(too_heavy)
     }
 
     fn stage_deferral(&mut self, party: PartyKey, key: TaskKey) -> Result<(), String> {
@@ -422,4 +433,12 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             }
         }
     }
+}
+
+/// The outcome that is recorded of a request whose answer is too heavy for that.
+fn too_heavy(weight_bytes: u64) -> CallError {
+    CallError::Malformed(format!(
+        "it was done before, and its answer of {weight_bytes} bytes was too much to keep: ask with \
+         another key, if it may be done again"
+    ))
 }

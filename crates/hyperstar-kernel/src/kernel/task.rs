@@ -24,8 +24,6 @@ pub(super) struct Task<M> {
     pub(super) depth: u16,
     pub(super) key: Option<Key>,
     pub(super) stage: Stage,
-    /// Its receiver was in the chain of calls when it was sent.
-    pub(super) returns: bool,
     /// It is of a notification: nobody waits for it, ever.
     pub(super) is_note: bool,
     /// Its deadline is in the agenda.
@@ -78,26 +76,27 @@ impl Stage {
 
 /// What is known of a request with a key once its task is gone.
 pub(super) enum Trace<R> {
-    /// It was answered, by what weighs so much.
+    /// It was answered: what is recorded, and what that weighs.
     Outcome(Result<R, CallError>, u64),
     /// It was interrupted.
     Interrupted,
 }
 
 impl<M: Clone, R: Clone> Kernel<M, R> {
-    /// Ends a task with the response of its process.
+    /// Ends a task with the response of its process, of which another outcome is recorded if it is too heavy.
     pub(super) fn respond(
         &mut self,
         key: TaskKey,
         result: Result<R, CallError>,
         weight_bytes: u64,
+        too_heavy: Option<CallError>,
         effects: &mut Effects<M, R>,
     ) {
         let has_key = self.tasks.get(key).is_some_and(|task| task.key.is_some());
-        let trace = if has_key {
-            Trace::Outcome(result.clone(), weight_bytes)
-        } else {
-            Trace::Interrupted
+        let trace = match too_heavy {
+            Some(error) => Trace::Outcome(Err(error), 0),
+            None if has_key => Trace::Outcome(result.clone(), weight_bytes),
+            None => Trace::Interrupted,
         };
         self.close(key, result, weight_bytes, trace, effects);
     }
@@ -139,7 +138,6 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
     fn take_from_mailbox(&mut self, task: &Task<M>) {
         if let Some(process) = self.process(task.to) {
             process.waiting.take(task.weight_bytes);
-            process.returning -= usize::from(task.returns);
         }
         if let Some(pair) = self.pairs.get_mut(task.pair) {
             pair.waiting.take(task.weight_bytes);
@@ -326,7 +324,9 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
 
     /// The deadline of somebody who waits for the outcome of another's request.
     pub(super) fn leave(&mut self, ticket: Ticket, version: u64, effects: &mut Effects<M, R>) {
-        if let Some(Asked::Joined { task, version: own }) = self.tickets.get(&ticket)
+        if let Some(Asked::Joined {
+            task, version: own, ..
+        }) = self.tickets.get(&ticket)
             && *own == version
         {
             let task = *task;

@@ -239,7 +239,6 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         let task = tasks.get_mut(key)?;
         let process = parties.get_mut(party)?.process.as_mut()?;
         process.waiting.take(task.weight_bytes);
-        process.returning -= usize::from(task.returns);
         task.stage = Stage::Runs(process.running.len());
         process.running.push(key);
         let (handler, deadline_ms) = (task.handler.clone(), task.deadline_ms);
@@ -280,7 +279,6 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             depth: 0,
             key: None,
             stage: Stage::Runs(place),
-            returns: false,
             is_note: true,
             is_due: true,
         });

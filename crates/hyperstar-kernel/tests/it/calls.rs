@@ -4,7 +4,7 @@ use hyperstar_kernel::{
     Action, CallError, CallId, Exclusive, Input, KernelLimits, Origin, Request, Spec,
 };
 
-use crate::host::{Host, request};
+use crate::host::{Host, request, set_timer};
 
 /// `a` has a request and calls `b`, which has the message.
 fn calling() -> Host {
@@ -226,6 +226,108 @@ fn a_process_that_calls_itself_exclusively_is_refused() {
     host.check(&[&format!("turn a: reply 7 {}", cycle("a"))]);
 }
 
+/// A ring of processes that run, each of which was asked something.
+fn asked_ring(names: &[&str]) -> Host {
+    let processes: Vec<_> = names.iter().map(|name| (*name, Spec::default())).collect();
+    let mut host = Host::with(&processes);
+    for (number, name) in names.iter().enumerate() {
+        host.ask(number as u64, name, "x");
+    }
+    host.skip();
+    host
+}
+
+/// Each calls the next one, and the last one the first.
+#[track_caller]
+fn check_ring(names: &[&str], awaits: impl Fn(&Host, usize) -> Exclusive, is_refused: bool) {
+    let mut host = asked_ring(names);
+    let last = names.len() - 1;
+    for (number, name) in names.iter().enumerate() {
+        let next = names[(number + 1) % names.len()];
+        let call = host.call(number as u64, number, next, "y");
+        let exclusive = awaits(&host, number);
+        if number == last {
+            host.skip();
+        }
+        host.done(name, vec![call], false, exclusive);
+    }
+    if is_refused {
+        let reply = format!("turn {}: reply {last} {}", names[last], cycle(names[0]));
+        host.check(&[&reply]);
+        // Then the others go on, each for the one before.
+        host.unchanged(names[last], vec![host.respond(last, "no")]);
+        assert!(host.lines().iter().any(|line| line.contains("`y`")));
+    } else {
+        assert!(host.lines().iter().all(|line| line.contains("`y`")));
+        assert_eq!(host.lines().len(), 2, "{:?}", host.lines());
+    }
+}
+
+#[test]
+fn of_exclusive_handlers_that_call_each_other_the_later_is_refused() {
+    let rings: [&[&str]; 3] = [&["a", "b"], &["a", "b", "c"], &["a", "b", "c", "d", "e"]];
+    for names in rings {
+        check_ring(names, |_, _| Exclusive::Process, true);
+        check_ring(names, |host, one| Exclusive::Task(host.task(one)), true);
+    }
+}
+
+#[test]
+fn concurrent_handlers_may_call_each_other() {
+    check_ring(&["a", "b"], |_, _| Exclusive::No, false);
+    // One of them takes messages, so it ends by itself.
+    let one = |_: &Host, number| [Exclusive::Process, Exclusive::No][number];
+    let mut host = asked_ring(&["a", "b"]);
+    host.done("a", vec![host.call(0, 0, "b", "y")], false, one(&host, 0));
+    host.done("b", vec![host.call(1, 1, "a", "y")], false, one(&host, 1));
+    host.check(&["turn b: t2 do `y` from a"]);
+    host.unchanged("b", vec![host.respond(2, "z")]);
+    host.check(&["turn a: reply 0 `z`"]);
+    host.unchanged("a", vec![]);
+    host.check(&["turn a: t3 do `y` from b"]);
+}
+
+/// Neither call is in flight when both handlers begin to wait.
+#[test]
+fn of_exclusive_handlers_that_call_each_other_in_commits_the_later_is_refused() {
+    let mut host = asked_ring(&["a", "b"]);
+    host.commits_by_itself = false;
+    let process = Exclusive::Process;
+    host.done("a", vec![host.call(0, 0, "b", "y")], true, process);
+    host.done("b", vec![host.call(1, 1, "a", "y")], true, process);
+    host.committed("b", Ok(()));
+    host.skip();
+    host.committed("a", Ok(()));
+    host.check(&[&format!("turn a: reply 0 {}", cycle("b"))]);
+}
+
+/// `b` has called `a`, and waits exclusively once `a` does so for it.
+#[test]
+fn a_call_that_waits_is_refused_when_its_receiver_closes_a_ring() {
+    let mut host = Host::with(&[("a", Spec::default()), ("b", Spec::default())]);
+    host.ask(1, "b", "x");
+    host.ask(2, "a", "x");
+    host.unchanged("b", vec![host.call(0, 0, "a", "y")]);
+    host.ask(3, "b", "more");
+    host.done(
+        "a",
+        vec![host.call(1, 1, "b", "z")],
+        false,
+        Exclusive::Process,
+    );
+    host.skip();
+    host.done("b", vec![], false, Exclusive::Task(host.task(0)));
+    host.check(&[&format!("turn a: reply 1 {}", cycle("b"))]);
+}
+
+/// A ring of which nobody knows how long it is takes no longer to be found than others do to be refused.
+#[test]
+fn a_long_ring_is_found() {
+    let names: Vec<String> = (0..500).map(|number| format!("p{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    check_ring(&names, |_, _| Exclusive::Process, true);
+}
+
 #[test]
 fn a_chain_has_a_longest_length() {
     let limits = KernelLimits {
@@ -337,4 +439,117 @@ fn a_turn_that_stands_still_is_part_of_the_chain_of_all_that_it_works_on() {
     host.skip();
     host.ask_in_turn(3, "b", "a");
     host.check(&[&format!("answer 3: {}", cycle("a"))]);
+}
+
+/// Two processes ask each other in the midst of their turns.
+#[test]
+fn of_turns_that_stand_still_for_each_other_the_later_is_refused() {
+    for names in [&["a", "b"][..], &["a", "b", "c"]] {
+        let mut host = asked_ring(names);
+        let last = names.len() - 1;
+        for (number, name) in names.iter().enumerate() {
+            let ticket = 10 + number as u64;
+            host.ask_in_turn(ticket, name, names[(number + 1) % names.len()]);
+        }
+        host.check(&[&format!("answer {}: {}", 10 + last, cycle(names[0]))]);
+        host.unchanged(names[last], vec![]);
+        let before = names[last - 1];
+        let task = names.len();
+        host.check(&[&format!(
+            "turn {}: t{task} do `now` from {before}",
+            names[last]
+        )]);
+    }
+}
+
+#[test]
+fn a_turn_that_stands_still_and_an_exclusive_handler_do_not_wait_for_each_other() {
+    let mut host = asked_ring(&["a", "b"]);
+    host.done(
+        "a",
+        vec![host.call(0, 0, "b", "y")],
+        false,
+        Exclusive::Process,
+    );
+    host.ask_in_turn(10, "b", "a");
+    host.check(&[&format!("answer 10: {}", cycle("a"))]);
+    let mut host = asked_ring(&["a", "b"]);
+    host.ask_in_turn(10, "b", "a");
+    host.done(
+        "a",
+        vec![host.call(0, 0, "b", "y")],
+        false,
+        Exclusive::Process,
+    );
+    host.check(&[&format!("turn a: reply 0 {}", cycle("b"))]);
+    // Once it has its answer it stands no longer.
+    let mut host = asked_ring(&["a", "b"]);
+    host.ask_in_turn(10, "b", "a");
+    host.cancel(10);
+    host.done(
+        "a",
+        vec![host.call(0, 0, "b", "y")],
+        false,
+        Exclusive::Process,
+    );
+    host.check(&[]);
+    host.unchanged("b", vec![]);
+    host.check(&["turn b: t2 do `y` from a"]);
+}
+
+/// `a` waits for `b`, which has begun with that and stands still for `c`, which calls `a`.
+#[test]
+fn what_a_turn_that_stands_still_works_on_waits_as_well() {
+    let mut host = asked_ring(&["a", "b", "c"]);
+    host.unchanged("b", vec![]);
+    host.done(
+        "c",
+        vec![set_timer(1, 10)],
+        false,
+        Exclusive::Task(host.task(2)),
+    );
+    let call = host.call(0, 0, "b", "y");
+    host.done("a", vec![call], false, Exclusive::Process);
+    host.unchanged("b", vec![]);
+    host.ask(3, "b", "z");
+    host.skip();
+    host.ask_in_turn(10, "b", "c");
+    host.wait(10);
+    host.check(&["turn c: timer 1"]);
+    host.done(
+        "c",
+        vec![host.call(0, 2, "a", "back")],
+        false,
+        Exclusive::Task(host.task(2)),
+    );
+    host.check(&[&format!("turn c: reply 0 {}", cycle("a"))]);
+}
+
+/// `b` stands still for a request of another, which waits for `b` by then or later.
+#[test]
+fn what_was_joined_in_the_midst_of_a_turn_is_part_of_the_chain() {
+    let join = |host: &mut Host| {
+        host.feed(Input::Request(Request {
+            origin: Origin::Turn("b".into()),
+            key: Some("k".into()),
+            ..request(10, "a", "now")
+        }));
+    };
+    let begin = || {
+        let mut host = Host::with(&[("a", Spec::default()), ("b", Spec::default())]);
+        host.ask_with_key(0, "a", "k");
+        host.ask(1, "b", "x");
+        host.skip();
+        host
+    };
+    let mut host = begin();
+    host.unchanged("a", vec![host.call(0, 0, "b", "y")]);
+    host.skip();
+    join(&mut host);
+    host.check(&[&format!("answer 10: {}", cycle("a"))]);
+    let mut host = begin();
+    join(&mut host);
+    host.unchanged("a", vec![host.call(0, 0, "b", "y")]);
+    let reply = format!("turn a: reply 0 {}", cycle("b"));
+    assert_eq!(host.lines().last(), Some(&reply), "{:?}", host.lines());
 }

@@ -19,6 +19,8 @@ pub(crate) struct Host {
     pub(crate) starts_by_itself: bool,
     /// Commits are durable at once.
     pub(crate) commits_by_itself: bool,
+    /// Whether the lines say which processes have begun.
+    pub(crate) shows_running: bool,
     /// What was committed last.
     pub(crate) record: Record<String, String>,
 }
@@ -36,6 +38,7 @@ impl Host {
             tasks: Vec::new(),
             starts_by_itself: true,
             commits_by_itself: true,
+            shows_running: false,
             record: Record::default(),
         }
     }
@@ -71,8 +74,16 @@ impl Host {
         self.feed(Input::Stop { name: name.into() });
     }
 
+    /// Removes a process, and what was durable of it.
     pub(crate) fn remove(&mut self, name: &str) {
-        self.feed(Input::Remove { name: name.into() });
+        let (name, forget) = (name.into(), true);
+        self.feed(Input::Remove { name, forget });
+    }
+
+    /// Removes a process that may come back.
+    pub(crate) fn remove_for_now(&mut self, name: &str) {
+        let (name, forget) = (name.into(), false);
+        self.feed(Input::Remove { name, forget });
     }
 
     /// Lets the process message everybody.
@@ -182,6 +193,12 @@ impl Host {
                 });
             }
             Effect::Start { name, .. } => self.lines.push(format!("start {name}")),
+            Effect::Running { name, incarnation } => {
+                assert_eq!(incarnation, self.life(&name));
+                if self.shows_running {
+                    self.lines.push(format!("running {name}"));
+                }
+            }
             Effect::Kill { name, .. } => self.lines.push(format!("kill {name}")),
             Effect::Turn { name, events, .. } => {
                 let events: Vec<String> =

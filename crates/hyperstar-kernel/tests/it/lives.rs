@@ -1,10 +1,10 @@
 //! How processes start, stop, crash, come again and go.
 
 use hyperstar_kernel::{
-    Action, Exclusive, ExitPolicy, Input, Link, OnEnd, Outcome, Restart, Spec, TimerId,
+    Action, Exclusive, ExitPolicy, Input, Link, OnEnd, Outcome, Restart, Spec, TaskId, TimerId,
 };
 
-use crate::host::{Host, notify};
+use crate::host::{Does, Host, notify};
 
 fn restarting(restart: Restart) -> Spec {
     Spec {
@@ -72,6 +72,115 @@ fn what_a_start_does_is_a_turn_and_leaves_once_it_is_durable() {
     });
     assert_eq!(host.kernel.next_wake_ms(), Some(5));
     host.check(&["turn a: t0 do `x` from outside"]);
+}
+
+/// A host by hand whose process `a` has been started: the first turn comes to this.
+fn started(outcome: Outcome<String, String>) -> Host {
+    let mut host = Host::new();
+    host.starts_by_itself = false;
+    host.commits_by_itself = false;
+    host.shows_running = true;
+    host.add("a", Spec::default());
+    host.start("a");
+    host.ask(1, "a", "x");
+    host.skip();
+    let incarnation = host.kernel.load("a").unwrap().incarnation;
+    host.feed(Input::Started {
+        name: "a".into(),
+        incarnation,
+        result: Ok(outcome),
+    });
+    host
+}
+
+fn first(actions: Vec<Does>) -> Outcome<String, String> {
+    Outcome::Done {
+        actions,
+        is_changed: true,
+        exclusive: Exclusive::No,
+    }
+}
+
+#[test]
+fn a_process_runs_once_its_first_turn_is_durable() {
+    let mut host = started(first(vec![]));
+    host.check(&["commit a"]);
+    host.committed("a", Ok(()));
+    host.check(&["running a", "turn a: t0 do `x` from outside"]);
+    host.changed("a", vec![host.respond(0, "y")]);
+    host.committed("a", Ok(()));
+    host.check(&["commit a", "answer 1: `y`"]);
+    // Each life begins anew.
+    host.stop("a");
+    host.stop("a");
+    host.start("a");
+    host.skip();
+    let incarnation = host.kernel.load("a").unwrap().incarnation;
+    let (name, result) = ("a".into(), Ok(Outcome::nothing()));
+    host.feed(Input::Started {
+        name,
+        incarnation,
+        result,
+    });
+    host.check(&["running a"]);
+}
+
+#[test]
+fn a_process_whose_first_turn_comes_to_nothing_has_never_run() {
+    let mut host = started(first(vec![]));
+    host.committed("a", Err("disk full"));
+    host.check(&[
+        "commit a",
+        "kill a",
+        "exited a: crashed (the commit failed: disk full), stopped",
+        "answer 1: Crashed",
+    ]);
+    let defer = Action::Defer { task: TaskId(99) };
+    let host = started(first(vec![defer]));
+    let lines = host.lines().join("\n");
+    assert!(lines.contains("crashed (task 99 is unknown"), "{lines}");
+    assert!(!lines.contains("running"), "{lines}");
+    let reason = "enough".to_owned();
+    let mut host = started(first(vec![Action::Exit { reason }]));
+    host.committed("a", Ok(()));
+    host.check(&[
+        "commit a",
+        "kill a",
+        "exited a: exited (enough), stopped",
+        "answer 1: Crashed",
+    ]);
+}
+
+#[test]
+fn a_process_that_is_stopped_before_it_runs_has_never_run() {
+    for stops in [1, 2] {
+        let mut host = started(first(vec![]));
+        for _ in 0..stops {
+            host.stop("a");
+        }
+        host.committed("a", Ok(()));
+        if stops == 1 {
+            host.check(&["commit a", "answer 1: Stopped", "turn a: stop"]);
+            host.unchanged("a", vec![]);
+            host.check(&["kill a", "exited a: stopped, stopped"]);
+        } else {
+            host.check(&[
+                "commit a",
+                "answer 1: Stopped",
+                "kill a",
+                "exited a: stopped, stopped",
+            ]);
+        }
+    }
+    let mut host = started(first(vec![]));
+    host.remove("a");
+    host.committed("a", Ok(()));
+    host.check(&[
+        "commit a",
+        "answer 1: NoProcess",
+        "kill a",
+        "exited a: removed, gone",
+    ]);
 }
 
 #[test]

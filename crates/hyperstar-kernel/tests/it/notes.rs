@@ -1,6 +1,6 @@
 //! Notifications: durable, in order, once, or back.
 
-use hyperstar_kernel::{GrantId, Input, Memory, OutboxLimits, Record, Spec};
+use hyperstar_kernel::{Action, Exclusive, GrantId, Input, Memory, OutboxLimits, Record, Spec};
 
 use crate::host::{Host, notify};
 
@@ -237,6 +237,162 @@ fn more_than_the_room_crashes_the_sender() {
     host.changed("a", vec![notify(1, "b", "x"), notify(2, "b", "y")]);
     assert!(host.lines()[2].contains("keep to the room that a turn is given"));
     assert_eq!(host.record, Record::default());
+}
+
+/// What is durable of `a`, which was removed and comes back.
+fn come_back(host: &mut Host, memory: Memory<String, String>) {
+    host.restore("a", Spec::default(), memory);
+    host.start("a");
+}
+
+#[test]
+fn what_was_handled_before_its_sender_was_removed_is_not_handled_again() {
+    let mut host = notified(&["x"]);
+    let memory = outbox(&host);
+    host.stop("a");
+    host.unchanged("a", vec![]);
+    host.changed("b", vec![host.respond(1, "")]);
+    host.remove_for_now("a");
+    host.skip();
+    come_back(&mut host, memory);
+    host.wait(1_000);
+    host.check(&["start a", "commit a -1"]);
+    assert_eq!(host.kernel.load("a").unwrap().outbox, 0);
+    // The next one is handled.
+    host.ask(2, "a", "go");
+    host.changed("a", vec![notify(2, "b", "y")]);
+    host.check(&[
+        "turn a: t2 do `go` from outside",
+        "commit a +2 b `y`",
+        "turn b: t3 do `y` from a",
+    ]);
+}
+
+#[test]
+fn what_is_handled_while_its_sender_is_away_is_not_handled_again() {
+    let mut host = notified(&["x"]);
+    let memory = outbox(&host);
+    host.remove_for_now("a");
+    host.skip();
+    host.changed("b", vec![host.respond(1, "")]);
+    host.check(&["commit b seen a 1"]);
+    come_back(&mut host, memory);
+    host.wait(1_000);
+    host.check(&["start a", "commit a -1"]);
+}
+
+#[test]
+fn what_is_handled_once_its_sender_is_back_is_not_handled_again() {
+    let mut host = notified(&["x"]);
+    let memory = outbox(&host);
+    host.commits_by_itself = false;
+    host.changed("b", vec![host.respond(1, "")]);
+    host.remove_for_now("a");
+    host.skip();
+    come_back(&mut host, memory);
+    assert_eq!(host.kernel.load("a").unwrap().outbox, 1);
+    host.committed("b", Ok(()));
+    assert_eq!(host.kernel.load("a").unwrap().outbox, 0);
+    host.wait(1_000);
+    host.check(&["start a", "commit a -1"]);
+}
+
+/// The turn that had it comes to nothing, before or after its sender is back.
+#[test]
+fn what_was_under_way_when_its_sender_was_removed_is_handled_once_that_is_back() {
+    for is_back in [false, true] {
+        let mut host = notified(&["x"]);
+        let memory = outbox(&host);
+        host.remove_for_now("a");
+        if is_back {
+            come_back(&mut host, memory.clone());
+        }
+        host.traps("b");
+        host.start("b");
+        let turn = "turn b: t2 do `x` from a".to_owned();
+        assert_eq!(host.lines().contains(&turn), is_back);
+        if !is_back {
+            come_back(&mut host, memory);
+        }
+        assert!(host.lines().contains(&turn), "{:?}", host.lines());
+        host.skip();
+        host.unchanged("b", vec![host.respond(2, "")]);
+        host.wait(1_000);
+        host.check(&["commit b seen a 1", "commit a -1"]);
+    }
+}
+
+#[test]
+fn what_was_deferred_while_its_sender_was_away_is_handled_once_that_is_back() {
+    let mut host = notified(&["x"]);
+    let memory = outbox(&host);
+    host.remove_for_now("a");
+    host.skip();
+    let defer = Action::Defer { task: host.task(1) };
+    host.done("b", vec![defer], false, Exclusive::Process);
+    come_back(&mut host, memory);
+    host.ask(2, "b", "waits");
+    host.check(&["start a"]);
+    assert_eq!(host.kernel.load("a").unwrap().outbox, 1);
+}
+
+#[test]
+fn what_waits_is_not_delivered_while_its_sender_is_away_and_comes_back_with_it() {
+    let mut host = Host::with(&[("a", Spec::default()), ("b", Spec::default())]);
+    host.stop("b");
+    host.unchanged("b", vec![]);
+    send(&mut host, &["x", "y"]);
+    let memory = outbox(&host);
+    host.remove_for_now("a");
+    host.start("b");
+    host.check(&["kill a", "exited a: removed, gone", "start b"]);
+    come_back(&mut host, memory);
+    host.check(&["turn b: t1 do `x` from a, t2 do `y` from a", "start a"]);
+}
+
+#[test]
+fn what_was_handled_does_not_come_back_to_a_sender_whose_receiver_is_away_too() {
+    let mut host = notified(&["x"]);
+    let memory = outbox(&host);
+    host.changed("b", vec![host.respond(1, "")]);
+    host.remove_for_now("a");
+    host.remove_for_now("b");
+    host.skip();
+    come_back(&mut host, memory);
+    host.wait(1_000);
+    host.check(&["start a", "commit a -1"]);
+}
+
+#[test]
+fn what_waits_for_a_process_that_is_away_comes_back_as_well() {
+    let mut host = notified(&["x"]);
+    host.remove_for_now("b");
+    host.check(&[
+        "kill b",
+        "exited b: removed, gone",
+        "turn a: note 1 to b back: NoProcess",
+    ]);
+    let memory = Memory::default();
+    host.restore("b", Spec::default(), memory);
+    host.start("b");
+    host.changed("a", vec![]);
+    host.check(&["start b", "commit a -1"]);
+}
+
+#[test]
+fn one_that_was_removed_can_be_forgotten_later() {
+    let mut host = notified(&["x"]);
+    host.changed("b", vec![host.respond(1, "")]);
+    host.remove_for_now("a");
+    host.skip();
+    host.changed("b", vec![]);
+    host.remove("a");
+    host.ask(2, "b", "y");
+    host.changed("b", vec![]);
+    host.check(&["turn b: t2 do `y` from outside", "commit b forget a"]);
+    host.remove_for_now("b");
+    host.cancel(2);
+    assert_eq!(host.kernel.census().pairs, 0);
 }
 
 #[test]

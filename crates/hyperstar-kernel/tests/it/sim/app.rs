@@ -30,15 +30,30 @@ pub(super) struct App {
     pub(super) state: State,
     /// What it works on, and what each piece awaits.
     jobs: BTreeMap<TaskId, Job>,
-    /// Calls without a reply, and who awaits it.
-    calls: BTreeMap<CallId, Option<TaskId>>,
+    /// Calls without a reply.
+    calls: BTreeMap<CallId, Sent>,
     sleeps: BTreeMap<TimerId, TaskId>,
     exclusive: Option<TaskId>,
+}
+
+/// A call without a reply.
+struct Sent {
+    to: Name,
+    msg: u64,
+    /// What awaits the reply.
+    waiting: Option<TaskId>,
+    /// On whose behalf it is, as far as the kernel knows.
+    parent: Option<TaskId>,
 }
 
 struct Job {
     msg: Msg,
     at: usize,
+}
+
+/// Some hosts cannot say which handler is exclusive.
+fn is_said(task: TaskId) -> bool {
+    !task.0.is_multiple_of(3)
 }
 
 /// What a turn came to.
@@ -72,6 +87,29 @@ impl App {
         self.calls.is_empty()
     }
 
+    /// The call that its exclusive handler awaits, if the kernel knows: to whom, and of which message.
+    pub(super) fn awaited(&self) -> Option<(Name, u64)> {
+        let task = self.exclusive?;
+        let call = self.call_of(task)?;
+        let is_known = !is_said(task) || call.parent == Some(task);
+        is_known.then(|| (call.to.clone(), call.msg))
+    }
+
+    /// The one that the work on a message awaits; `None` if it has not begun with that.
+    pub(super) fn awaited_for(&self, msg: u64) -> Option<Option<(Name, u64)>> {
+        let Some((task, _)) = self.jobs.iter().find(|(_, job)| job.msg.id == msg) else {
+            // One that never responds, or was cancelled, awaits nothing.
+            return self.state.applied.contains_key(&msg).then_some(None);
+        };
+        let call = self.call_of(*task);
+        let call = call.filter(|call| call.parent == Some(*task));
+        Some(call.map(|call| (call.to.clone(), call.msg)))
+    }
+
+    fn call_of(&self, task: TaskId) -> Option<&Sent> {
+        self.calls.values().find(|sent| sent.waiting == Some(task))
+    }
+
     pub(super) fn turn(
         &mut self,
         events: Vec<Event<Msg, Said>>,
@@ -89,11 +127,10 @@ impl App {
             done.is_full |= cx.random.percent(5);
         }
         if let Some(task) = self.exclusive {
-            // Some hosts cannot say which.
-            done.exclusive = if task.0.is_multiple_of(3) {
-                Exclusive::Process
-            } else {
+            done.exclusive = if is_said(task) {
                 Exclusive::Task(task)
+            } else {
+                Exclusive::Process
             };
         }
         Ok(done)
@@ -128,7 +165,7 @@ impl App {
             }
             Event::Reply { call, .. } => {
                 let is_cancelled = |action: &Action<Msg, Said>| matches!(action, Action::CancelCall { id } if *id == call);
-                let Some(waiting) = self.calls.remove(&call) else {
+                let Some(Sent { waiting, .. }) = self.calls.remove(&call) else {
                     let is_cancelled = done.actions.iter().any(is_cancelled);
                     assert!(
                         is_cancelled,
@@ -227,10 +264,17 @@ impl App {
             } => {
                 let id = CallId(cx.fresh());
                 let payload = self.message(work, done, cx);
-                self.calls.insert(id, awaits.then_some(task));
+                let parent = (!cx.random.percent(10)).then_some(task);
+                let sent = Sent {
+                    to: to.clone(),
+                    msg: payload.id,
+                    waiting: awaits.then_some(task),
+                    parent,
+                };
+                self.calls.insert(id, sent);
                 done.actions.push(Action::Call {
                     id,
-                    task: (!cx.random.percent(10)).then_some(task),
+                    task: parent,
                     to: to.clone(),
                     handler: "do".into(),
                     weight_bytes: cx.random.range(1, 40),
@@ -260,7 +304,7 @@ impl App {
                 Ok(false)
             }
             Step::CancelCall => {
-                let call = self.calls.iter().find(|(_, awaits)| awaits.is_none());
+                let call = self.calls.iter().find(|(_, sent)| sent.waiting.is_none());
                 if let Some(id) = call.map(|(id, _)| *id) {
                     self.calls.remove(&id);
                     done.actions.push(Action::CancelCall { id });

@@ -1,10 +1,12 @@
 //! What has to hold, while a world runs and at its end.
 
+use std::collections::BTreeMap;
+
 use hyperstar_kernel::{Acknowledge, CallError, Event, Input, Name, Sender};
 
 use super::script::{Msg, Said};
 use super::store::State;
-use super::world::World;
+use super::world::{Happening, World};
 
 impl World {
     pub(super) fn is_durable(&self, name: &Name) -> bool {
@@ -97,6 +99,39 @@ impl World {
         }
     }
 
+    /// Nobody waits for itself: where nothing happens but that time passes, whatever an exclusive handler or a turn
+    /// waits for ends by something else than a deadline.
+    pub(super) fn check_circles(&mut self) {
+        let mut planned = self.queue.values();
+        if !planned.all(|happening| matches!(happening, Happening::Outside(_))) {
+            return;
+        }
+        self.deeds.rests += 1;
+        let standing = self.standing.iter().filter_map(|(ticket, turn)| {
+            let ask = self.asked.get(ticket)?;
+            Some((&turn.name, (ask.to.clone(), ask.msg.id)))
+        });
+        let standing: BTreeMap<&Name, (Name, u64)> = standing.collect();
+        let exclusive = self.apps.values().filter_map(|(_, app)| app.awaited());
+        for first in exclusive.chain(standing.values().cloned()) {
+            let mut path = vec![first];
+            while let Some((name, msg)) = path.last()
+                && let Some((_, app)) = self.apps.get(name)
+            {
+                let next = match standing.get(name) {
+                    Some(asked) => Some(asked.clone()),
+                    None => app.awaited_for(*msg).unwrap_or_else(|| app.awaited()),
+                };
+                let Some(next) = next else {
+                    break;
+                };
+                assert!(!path.contains(&next), "a circle: {path:?}");
+                path.push(next);
+            }
+            self.deeds.long_waits += u64::from(path.len() > 2);
+        }
+    }
+
     pub(super) fn check_end(&mut self) {
         assert!(self.asked.is_empty(), "requests without an answer");
         for (name, (_, app)) in &self.apps {
@@ -134,7 +169,7 @@ impl World {
         }
         self.is_over = true;
         for name in self.names.clone() {
-            self.feed(Input::Remove { name });
+            self.feed(Input::Remove { name, forget: true });
         }
         self.run_until_quiet();
         let census = self.kernel.census();

@@ -40,6 +40,8 @@ deeds!(
     too_deep,
     lost,
     removals,
+    leaves,
+    forgotten_later,
     denied,
     crashed,
     stopped,
@@ -49,5 +51,7 @@ deeds!(
     told,
     notified,
     cancelled,
-    settled
+    settled,
+    rests,
+    long_waits
 );

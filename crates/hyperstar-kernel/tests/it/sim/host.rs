@@ -190,6 +190,12 @@ impl World {
                 let after_ms = self.a_while();
                 self.later(after_ms, Happening::Started(name, incarnation));
             }
+            Effect::Running { name, incarnation } => {
+                let (life, _) = self.apps[&name];
+                assert_eq!(life, incarnation, "`{name}` runs without an instance");
+                assert!(!self.commits.contains_key(&name), "it runs in a commit");
+                assert!(self.running.insert(name, incarnation) < Some(incarnation));
+            }
             Effect::Kill { name, .. } => {
                 self.apps.remove(&name);
                 self.unask(&name);
@@ -205,6 +211,10 @@ impl World {
                 self.deeds.turns += 1;
                 self.deeds.batches += u64::from(events.len() > 1);
                 assert!(!events.is_empty() && events.len() <= self.specs[&name].turn_events_max);
+                assert!(
+                    self.running.get(&name) == Some(&incarnation) || events == [Event::Stop],
+                    "`{name}` has a turn before it runs"
+                );
                 for event in &events {
                     self.check_event(&name, event);
                 }

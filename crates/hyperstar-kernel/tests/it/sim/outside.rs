@@ -1,6 +1,6 @@
 //! What happens outside of the node, and to it.
 
-use hyperstar_kernel::{Input, Kernel, Origin, Request, Target, Ticket};
+use hyperstar_kernel::{Input, Kernel, Name, Origin, Request, Target, Ticket};
 
 use super::world::{Ask, Happening, Outside, World, sender};
 
@@ -36,7 +36,7 @@ impl World {
                     self.feed(Input::GrantRevoke(id));
                 }
             }
-            Outside::Remove(name) => self.feed(Input::Remove { name }),
+            Outside::Remove(name, forget) => self.remove(name, forget),
             Outside::Add(name) => {
                 self.add(&name);
                 self.feed(Input::Start { name });
@@ -53,6 +53,16 @@ impl World {
             }
             Outside::Die => self.die(),
         }
+    }
+
+    pub(super) fn remove(&mut self, name: Name, forget: bool) {
+        if self.kernel.load(&name).is_some() {
+            *self.removing.entry(name.clone()).or_default() |= forget;
+        } else if forget {
+            self.deeds.forgotten_later += 1;
+            self.forget(&name);
+        }
+        self.feed(Input::Remove { name, forget });
     }
 
     /// A new grant, or a part of one.
@@ -114,6 +124,8 @@ impl World {
         }
         self.commits.clear();
         self.apps.clear();
+        self.running.clear();
+        self.removing.clear();
         self.standing.clear();
         self.watch.clear();
         self.queue

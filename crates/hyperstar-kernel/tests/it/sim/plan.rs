@@ -57,7 +57,7 @@ impl World {
                 4..6 => Outside::Start(name),
                 6..8 => Outside::Grant,
                 8 => Outside::Lose(name),
-                9 => Outside::Remove(name),
+                9 => Outside::Remove(name, self.random.percent(40)),
                 _ => Outside::Revoke,
             };
             self.later_at(at_ms, Happening::Outside(outside));

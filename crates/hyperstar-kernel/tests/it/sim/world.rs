@@ -29,8 +29,12 @@ pub(super) struct World {
     pub(super) specs: BTreeMap<Name, Spec>,
     pub(super) store: BTreeMap<Name, Durable>,
     pub(super) apps: BTreeMap<Name, (Incarnation, App)>,
+    /// Those that take messages.
+    pub(super) running: BTreeMap<Name, Incarnation>,
     /// What was durable of processes that were removed. Others of the same name follow them.
     pub(super) graves: BTreeMap<Name, Vec<State>>,
+    /// Those that are being removed, and whether they are forgotten.
+    pub(super) removing: BTreeMap<Name, bool>,
     /// Commits under way.
     pub(super) commits: BTreeMap<Name, Commit>,
     pub(super) asked: BTreeMap<Ticket, Ask>,
@@ -95,7 +99,8 @@ pub(super) enum Outside {
     Start(Name),
     Grant,
     Revoke,
-    Remove(Name),
+    /// And whether what is durable of it goes too.
+    Remove(Name, bool),
     Add(Name),
     /// An instance is lost without a turn.
     Lose(Name),
@@ -129,7 +134,9 @@ impl World {
                 .map(|name| (name.clone(), Durable::default()))
                 .collect(),
             apps: BTreeMap::new(),
+            running: BTreeMap::new(),
             graves: BTreeMap::new(),
+            removing: BTreeMap::new(),
             commits: BTreeMap::new(),
             asked: BTreeMap::new(),
             standing: BTreeMap::new(),
@@ -190,16 +197,30 @@ impl World {
         self.feed(Input::Add { name, spec, memory });
     }
 
-    /// A process is known no more, and soon another one has its name.
+    /// A process is known no more. Soon it comes back, or another one has its name.
     pub(super) fn bury(&mut self, name: Name) {
-        self.deeds.removals += 1;
-        let durable = self.store.insert(name.clone(), Durable::default()).unwrap();
-        self.graves
-            .entry(name.clone())
-            .or_default()
-            .push(durable.state);
+        self.running.remove(&name);
+        match self.removing.remove(&name) {
+            Some(true) => self.forget(&name),
+            _ => {
+                self.deeds.leaves += 1;
+                if self.random.percent(20) {
+                    let after_ms = self.random.range(0, 200);
+                    let forget = Outside::Remove(name.clone(), true);
+                    self.later(after_ms, Happening::Outside(forget));
+                }
+            }
+        }
         let after_ms = self.random.range(0, 200);
         self.later(after_ms, Happening::Outside(Outside::Add(name)));
+    }
+
+    /// What is durable of a process goes.
+    pub(super) fn forget(&mut self, name: &Name) {
+        self.deeds.removals += 1;
+        let durable = self.store.insert(name.clone(), Durable::default()).unwrap();
+        let graves = self.graves.entry(name.clone()).or_default();
+        graves.push(durable.state);
     }
 
     pub(super) fn run_until_quiet(&mut self) {
@@ -214,6 +235,7 @@ impl World {
                     self.happen(happening);
                 }
                 (_, wake) => {
+                    self.check_circles();
                     self.now_ms = self.now_ms.max(wake.unwrap());
                     self.feed(Input::Tick);
                 }

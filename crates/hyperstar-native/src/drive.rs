@@ -13,6 +13,7 @@ use hyperstar_kernel::{
 };
 use hyperstar_process::abi::{self, Response, Turn};
 use hyperstar_process::sys::Level;
+use tokio_util::sync::CancellationToken;
 
 use crate::convert::{self, Frame, Payload};
 use crate::gateway;
@@ -212,6 +213,10 @@ impl Host {
                 incarnation,
                 Box::new(record),
             )),
+            Effect::Running { name, incarnation } => {
+                self.runs(&self.process(&name)?, incarnation);
+                None
+            }
             Effect::Kill { name, incarnation } => {
                 self.kill(&self.process(&name)?, incarnation);
                 None
@@ -250,20 +255,24 @@ impl Host {
             started = self.make(process, incarnation) => started,
             () = end.cancelled() => Err(Crash::Host("it was stopped while it started".to_owned())),
         };
-        let result = match started {
-            Ok(done) => {
-                process.set_status(Status::Running);
-                self.hub().notify(process.topic());
-                gateway::introduce(self, process);
-                Ok(done)
-            }
-            Err(crash) => Err(crash.to_string()),
-        };
         Input::Started {
             name: process.name().clone(),
             incarnation,
-            result,
+            result: started.map_err(|crash| crash.to_string()),
         }
+    }
+
+    /// A process takes messages, unless it has been ended meanwhile.
+    fn runs(&self, process: &Arc<Process>, incarnation: Incarnation) {
+        let is_current = |end: CancellationToken| !end.is_cancelled();
+        process.change_status(|status| {
+            let is_coming = matches!(status, Status::Starting | Status::Restarting { .. });
+            if is_coming && process.end_of(incarnation).is_some_and(is_current) {
+                *status = Status::Running;
+            }
+        });
+        self.hub().notify(process.topic());
+        gateway::introduce(self, process);
     }
 
     /// Makes an instance from what is durable. What its first turn wants kept waits for the kernel's record.

@@ -25,6 +25,8 @@ pub(crate) struct Scripted {
     interface: Interface,
     on_message: Arc<OnMessage>,
     on_start: Arc<OnStart>,
+    /// How many it sets as it starts.
+    pub(crate) timers: u64,
     /// How many slow pages were begun.
     pub(crate) renders: Arc<AtomicUsize>,
 }
@@ -56,6 +58,7 @@ impl Scripted {
             interface,
             on_message: Arc::new(on_message),
             on_start: Arc::new(|_| Ok(())),
+            timers: 0,
             renders: Arc::default(),
         }
     }
@@ -147,7 +150,15 @@ impl Program for Scripted {
                 on_message: self.on_message.clone(),
                 renders: self.renders.clone(),
             };
-            Ok((Box::new(instance) as Box<dyn Instance>, Turn::default()))
+            let set = |id| Action::SetTimer {
+                id,
+                after_ms: 60_000,
+            };
+            let turn = Turn {
+                actions: (1..=self.timers).map(set).collect(),
+                ..Turn::default()
+            };
+            Ok((Box::new(instance) as Box<dyn Instance>, turn))
         })
     }
 }

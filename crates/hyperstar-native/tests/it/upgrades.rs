@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyperstar_native::instance::Crash;
-use hyperstar_native::{Host, HostError};
+use hyperstar_native::{Host, HostError, Status};
 use hyperstar_store::Store;
 
 use crate::scripted::{Scripted, answer, ask, options, start, within};
@@ -72,4 +72,37 @@ async fn what_was_removed_is_gone_and_its_state_only_if_told() {
         within(host.remove(APP, forget)).await.unwrap();
         assert!(host.status(APP).is_err());
     }
+}
+
+/// What a program does as it starts counts like any turn: the next one runs once that is accepted and durable.
+#[tokio::test]
+async fn one_whose_first_turn_is_refused_is_rolled_back() {
+    let host = Host::new("me", &Store::memory());
+    start(&host, APP, Scripted::counter()).await;
+    assert_eq!(ask(&host, APP, "").await.unwrap(), "1");
+    let mut setting = Scripted::counter();
+    setting.timers = 2_000;
+    let upgraded = within(host.upgrade(APP, Arc::new(setting), &options())).await;
+    let error = upgraded.unwrap_err().to_string();
+    assert!(error.contains("timers"), "{error}");
+    assert_eq!(ask(&host, APP, "").await.unwrap(), "2");
+    assert_eq!(host.status(APP).unwrap(), Status::Running);
+}
+
+#[tokio::test]
+async fn one_that_is_stopped_while_it_starts_is_stopped() {
+    let host = Host::new("me", &Store::memory());
+    let own = host.clone();
+    let stopping = Scripted::counter().on_start(move |_| {
+        own.stop_process(APP).unwrap();
+        Ok(())
+    });
+    host.add(APP, Arc::new(stopping), &options()).unwrap();
+    within(host.start_process(APP)).await.unwrap_err();
+    assert_eq!(host.status(APP).unwrap(), Status::Stopped);
+    within(host.upgrade(APP, Arc::new(Scripted::counter()), &options()))
+        .await
+        .unwrap();
+    within(host.start_process(APP)).await.unwrap();
+    assert_eq!(ask(&host, APP, "").await.unwrap(), "1");
 }

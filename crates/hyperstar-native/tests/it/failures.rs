@@ -1,11 +1,13 @@
 //! What a process does wrong ends that process, with its reason, and nothing else.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
+use hyperstar::{Hub, Platform};
 use hyperstar_kernel::ExitPolicy;
 use hyperstar_native::instance::Crash;
-use hyperstar_native::{Host, HostError, Options, Status};
+use hyperstar_native::{Ask, Host, HostError, Options, Status};
 use hyperstar_process::abi::{Action, CallError, Change};
 use hyperstar_store::Store;
 
@@ -188,4 +190,57 @@ async fn who_asks_and_does_not_wait_holds_up_nobody() {
     assert_eq!(ask(&host, GOOD, "").await.unwrap(), "2");
     drop(host.ask(GOOD, question("")));
     assert_eq!(within(first).await.unwrap().body, b"1");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_holds_up_nothing() {
+    let now_ms = Arc::new(AtomicU64::new(10_000_000));
+    let clock = now_ms.clone();
+    let began = Instant::now();
+    let platform = Platform::new(
+        |bytes| {
+            bytes.fill(7);
+            Ok(())
+        },
+        move || clock.load(Ordering::Relaxed) + began.elapsed().as_millis() as u64,
+    );
+    let store = Store::memory();
+    let host = Host::with("me", &store, &Hub::new(), platform);
+    let deadlines = Arc::new(Mutex::new(Vec::new()));
+    let seen = deadlines.clone();
+    let mute = Scripted::new(move |_, message, turn| {
+        seen.lock().unwrap().push(message.deadline_ms);
+        match &*message.body {
+            b"trap" => Err(Crash::Trap {
+                message: "as told".to_owned(),
+                backtrace: String::new(),
+            }),
+            b"answer" => {
+                answer(turn, message.task, "here");
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    });
+    start(&host, BAD, mute).await;
+    let hurried = || {
+        let question = Ask {
+            timeout_ms: 30,
+            ..question("")
+        };
+        within(host.ask(BAD, question))
+    };
+    assert_eq!(hurried().await.unwrap_err(), CallError::Timeout);
+    now_ms.store(1_000_000, Ordering::Relaxed);
+    assert_eq!(hurried().await.unwrap_err(), CallError::Timeout);
+    // What a process is told is by the clock that it reads itself.
+    let last = *deadlines.lock().unwrap().last().unwrap();
+    assert!((1_000_030..1_100_000).contains(&last), "{last}");
+    ask(&host, BAD, "trap").await.unwrap_err();
+    within(async {
+        while ask(&host, BAD, "answer").await != Ok("here".to_owned()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
 }

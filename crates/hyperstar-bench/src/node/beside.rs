@@ -68,7 +68,7 @@ pub(crate) fn report(plan: &Plan, apps: &Apps, goals: &mut Vec<Goal>) -> Result<
         }
     }
     println!(
-        "## Beside an app that misbehaves\n\nCalls from component to component, as above, while a third one computes without an end, takes and touches 8 MiB again and again, or has 64 calls of a fourth one in flight all the time. Medians over {} rounds of {} calls.\n\n{table}",
+        "## Beside an app that misbehaves\n\nCalls from component to component, as above, while a third one computes for half a second again and again, takes and touches 8 MiB again and again, or has 64 calls of a fourth one in flight all the time. Medians over {} rounds of {} calls.\n\n{table}",
         plan.rounds,
         plan.calls * 2
     );

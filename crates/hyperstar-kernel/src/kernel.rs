@@ -69,6 +69,8 @@ pub struct Kernel<M, R> {
     ready: VecDeque<PartyKey>,
     /// Processes that are stopped by a link.
     stopping: Vec<PartyKey>,
+    /// How many calls this input may still have looked at for circles.
+    steps_left: usize,
 }
 
 /// What a request waits for.
@@ -178,6 +180,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             version: 0,
             ready: VecDeque::new(),
             stopping: Vec::new(),
+            steps_left: circle::STEPS_MAX,
         }
     }
 
@@ -196,6 +199,7 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
     /// A step has to follow, if only with [`Input::Tick`].
     pub fn note(&mut self, now_ms: u64, input: Input<M, R>, effects: &mut Vec<Effect<M, R>>) {
         self.now_ms = self.now_ms.max(now_ms);
+        self.steps_left = circle::STEPS_MAX;
         while let Some(due) = self.agenda.take_due(self.now_ms) {
             self.fall_due(due, effects);
         }

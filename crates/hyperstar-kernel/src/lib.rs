@@ -68,7 +68,8 @@
 //!   at a bound somebody hears `Busy` at once, and nobody else notices.
 //! - Nobody messages anybody without a [`Grant`], but itself and public handlers. A revoked grant takes
 //!   with it all that came of it, and counts for messages that wait.
-//! - A call that would wait for itself is refused with `Cycle`.
+//! - A call that would wait for itself is refused with `Cycle` at once; of exclusive handlers that call each other, the
+//!   last to do so.
 //!
 //! It is atomic between awaits only: of a message that is worked on in several turns, those that were
 //! committed stay when the process crashes, and the rest is not resumed.

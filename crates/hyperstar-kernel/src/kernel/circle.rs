@@ -12,8 +12,9 @@ use super::task::{Asker, Stage, Task, TaskKey};
 use super::{Asked, Effects, Kernel, PartyKey};
 use crate::{CallError, Exclusive};
 
-/// How many calls a walk looks at. A circle that is only found beyond is left to the deadlines of its calls.
-const STEPS_MAX: usize = 4_096;
+/// How many calls are looked at because of one input. A circle that is only found beyond is left to the deadlines of its
+/// calls: so nobody who has thousands of them holds up others.
+pub(super) const STEPS_MAX: usize = 16_384;
 
 /// Who stands still until a call is answered.
 #[derive(Default)]
@@ -24,9 +25,15 @@ struct Held {
     standing: Vec<PartyKey>,
 }
 
+impl Held {
+    fn is_empty(&self) -> bool {
+        self.closed.is_empty() && self.standing.is_empty()
+    }
+}
+
 impl<M: Clone, R: Clone> Kernel<M, R> {
     /// Refuses a call to a closed process that would wait for itself there.
-    pub(super) fn check_circle(&self, to: PartyKey, asker: Asker) -> Result<(), CallError> {
+    pub(super) fn check_circle(&mut self, to: PartyKey, asker: Asker) -> Result<(), CallError> {
         let is_closed = match asker {
             Asker::Nobody | Asker::Ticket(_) => false,
             Asker::Turn { caller, .. } if caller == to => true,
@@ -35,20 +42,31 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
         if !is_closed {
             return Ok(());
         }
-        let held = self.held_by(asker);
-        let is_held = held.closed.contains(&to) || held.standing.contains(&to);
-        if is_held || !self.circle(self.awaited_by(to), &held).is_empty() {
+        let mut left = self.steps_left;
+        let held = self.held_by(asker, &mut left);
+        let mut is_circle = held.closed.contains(&to) || held.standing.contains(&to);
+        if !is_circle && !held.is_empty() {
+            let awaited = self.awaited_by(to, &mut left);
+            is_circle = !self.circle(awaited, &held, &mut left).is_empty();
+        }
+        self.steps_left = left;
+        if is_circle {
             return Err(self.cycle(to));
         }
         Ok(())
     }
 
     /// Refuses a process that would wait in its turn for a task which waits for the process.
-    pub(super) fn check_joined(&self, task: TaskKey, asker: Asker) -> Result<(), CallError> {
-        if let Asker::Turn { .. } = asker
-            && let Some(to) = self.tasks.get(task).map(|task| task.to)
-            && !self.circle(vec![task], &self.held_by(asker)).is_empty()
-        {
+    pub(super) fn check_joined(&mut self, task: TaskKey, asker: Asker) -> Result<(), CallError> {
+        let to = self.tasks.get(task).map(|task| task.to);
+        let (Asker::Turn { .. }, Some(to)) = (asker, to) else {
+            return Ok(());
+        };
+        let mut left = self.steps_left;
+        let held = self.held_by(asker, &mut left);
+        let found = self.circle(vec![task], &held, &mut left);
+        self.steps_left = left;
+        if !found.is_empty() {
             return Err(self.cycle(to));
         }
         Ok(())
@@ -61,7 +79,11 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
             closed: vec![party],
             standing: Vec::new(),
         };
-        for task in self.circle(self.awaited_by(party), &held) {
+        let mut left = self.steps_left;
+        let awaited = self.awaited_by(party, &mut left);
+        let found = self.circle(awaited, &held, &mut left);
+        self.steps_left = left;
+        for task in found {
             let error = self.cycle(party);
             self.fail(task, error, effects);
         }
@@ -92,15 +114,13 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
     }
 
     /// Goes from one who asks to the next. Each chain was checked against the longest when it was sent.
-    fn held_by(&self, asker: Asker) -> Held {
+    fn held_by(&self, asker: Asker, left: &mut usize) -> Held {
         let mut held = Held::default();
         let mut next = vec![asker];
-        let mut steps = 0;
-        while let Some(asker) = next.pop() {
-            steps += 1;
-            if steps > STEPS_MAX {
-                break;
-            }
+        while let Some(asker) = next.pop()
+            && *left > 0
+        {
+            *left -= 1;
             match asker {
                 Asker::Nobody | Asker::Ticket(_) => {}
                 Asker::Call { caller, parent, .. } => {
@@ -141,9 +161,10 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
     }
 
     /// What has to end before a closed process takes messages.
-    fn awaited_by(&self, party: PartyKey) -> Vec<TaskKey> {
+    fn awaited_by(&self, party: PartyKey, left: &mut usize) -> Vec<TaskKey> {
         let mut awaited: Vec<TaskKey> = self.asked_in_turn(party).collect();
         if let Some(process) = self.process_ref(party) {
+            *left = left.saturating_sub(process.calls.len());
             awaited.extend(process.calls_at().filter(|call| {
                 let asker = self.tasks.get(*call).map(|task| task.asker);
                 matches!(asker, Some(Asker::Call { parent, .. }) if self.waits_for(party, parent))
@@ -166,17 +187,14 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
     }
 
     /// Goes from tasks to all that they wait for, each once. Gives those that wait for who is held.
-    fn circle(&self, mut next: Vec<TaskKey>, held: &Held) -> Vec<TaskKey> {
+    fn circle(&self, mut next: Vec<TaskKey>, held: &Held, left: &mut usize) -> Vec<TaskKey> {
         let mut found = Vec::new();
-        if next.is_empty() || held.closed.is_empty() && held.standing.is_empty() {
-            return found;
-        }
         let mut reached = HashSet::with_hasher(self.seed);
         let mut entered = HashSet::with_hasher(self.seed);
-        let mut steps = next.len();
         while let Some(key) = next.pop()
-            && steps <= STEPS_MAX
+            && *left > 0
         {
+            *left -= 1;
             let Some(task) = self.tasks.get(key).filter(|_| reached.insert(key)) else {
                 continue;
             };
@@ -197,12 +215,10 @@ impl<M: Clone, R: Clone> Kernel<M, R> {
                     let asker = self.tasks.get(*call).map(|task| task.asker);
                     matches!(asker, Some(Asker::Call { parent, .. }) if parent == Some(key))
                 }));
-                steps += process.calls.len();
+                *left = left.saturating_sub(process.calls.len());
             } else if entered.insert(to) && self.is_closed(to) {
-                next.extend(self.awaited_by(to));
-                steps += process.calls.len();
+                next.extend(self.awaited_by(to, left));
             }
-            steps += 1;
         }
         found
     }

@@ -76,6 +76,17 @@ impl Maps {
         Ok(self.rounds)
     }
 
+    #[local]
+    fn same(&self, number: f64) -> f64 {
+        number
+    }
+
+    #[local]
+    async fn ask_same(cx: Cx<Self>, of: Address, bits: u64) -> Result<u64, CallError> {
+        let number = MapsClient::at(&cx, &of).same(f64::from_bits(bits)).await?;
+        Ok(number.to_bits())
+    }
+
     #[ws("/ws/{room}")]
     fn ws(&mut self, channel: Channel, message: WsMessage, room: String) {
         match message {
@@ -165,6 +176,24 @@ fn calls_run_beside_each_other() {
     });
     assert!(first.is_empty(), "{first:?}");
     assert_eq!(reply(&mut maps, *a, Ok(r#"{"x":1,"y":0}"#)), r#"{"Ok":3}"#);
+}
+
+#[test]
+fn numbers_cross_to_the_last_bit() {
+    let mut maps = Driver::<Maps>::new();
+    let mut bits = 0x3fd5_5555_5555_5555_u64;
+    for _ in 0..2_000 {
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        if !f64::from_bits(bits).is_finite() {
+            continue;
+        }
+        let asked = format!(r#"{{"of": "a:b:c", "bits": {bits}}}"#);
+        let actions = maps.ask(local(), "ask_same", asked.as_bytes());
+        let (id, _, _, _, body) = call(&actions);
+        let answer = maps.local("same", body);
+        let said = reply(&mut maps, id, Ok(&answer));
+        assert_eq!(said, format!(r#"{{"Ok":{bits}}}"#), "{body} {answer}");
+    }
 }
 
 #[test]

@@ -425,7 +425,10 @@ impl<A: Hyperapp> Life<A> {
     /// Drops a task. If it has the state, that is read as it was at the task's last await: what came after
     /// an await that did not end was never seen by anybody.
     fn abandon(&mut self, key: Key) -> Option<Cause> {
-        let Running { job, cause, .. } = *self.tasks.remove(&key)?;
+        let Running {
+            job, asked, cause, ..
+        } = *self.tasks.remove(&key)?;
+        asked.abandon();
         if matches!(job, Job::Own(_)) {
             self.forget_spawned();
         }

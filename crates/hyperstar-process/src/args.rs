@@ -23,7 +23,9 @@
 //!
 //! Names that no argument has are errors in JSON, and ignored in forms, queries and signals.
 //!
-//! Bounds: [`FIELDS_MAX`] names or values, serde_json's depth of 128.
+//! Numbers are finite: `NaN`, `inf`, and what the type cannot hold, are refused.
+//!
+//! Bounds: [`FIELDS_MAX`] names or values; [`DEPTH_MAX`] levels of JSON.
 
 mod body;
 mod multipart;
@@ -41,8 +43,23 @@ pub use multipart::File;
 use text::{Bytes, Missing, Texts};
 pub use view::{view_param, view_session, view_viewer};
 
+use crate::json;
+
 /// The most names or values that a body or a query may have.
 pub const FIELDS_MAX: usize = 1_000;
+
+/// How deep the JSON of one argument may be nested: less than what a state may hold, so that what came can be
+/// kept in a list or a map of one.
+pub const DEPTH_MAX: usize = 100;
+
+/// Why JSON is refused, if it is nested too deep.
+pub(crate) fn too_deep(json: &[u8]) -> Option<String> {
+    // Each level takes two bytes.
+    let is_too_deep = json.len() > 2 * DEPTH_MAX && json::depth(json) > DEPTH_MAX;
+    is_too_deep.then(|| {
+        format!("it is nested deeper than {DEPTH_MAX} levels; send its parts side by side")
+    })
+}
 
 /// Where the value of one argument is.
 #[derive(Debug)]
@@ -76,6 +93,11 @@ impl Found<'_> {
             argument: argument.to_owned(),
             near: near.map(str::to_owned),
         };
+        if let Found::Json { json, .. } | Found::Whole { json, .. } = self
+            && let Some(reason) = too_deep(json.as_bytes())
+        {
+            return Err(bad(reason));
+        }
         match self {
             Found::Json { json, is_signal } => {
                 let error = match serde_json::from_str(json) {

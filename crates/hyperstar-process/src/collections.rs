@@ -24,7 +24,8 @@ pub use self::entries::Entries;
 pub use self::list::List;
 pub use self::log::Log;
 pub use self::map::Map;
-use crate::fields::{self, Fields, Saver};
+use crate::fields::{Fields, Saver};
+use crate::json;
 use crate::memory::Memory;
 use crate::state::StateError;
 
@@ -172,8 +173,9 @@ impl Shelf {
         value: &T,
     ) -> Result<Option<Vec<u8>>, StateError> {
         check_path(path)?;
-        let bytes = fields::lasting(path, value)?;
-        Ok(self.memory.replace(path, Some(bytes)))
+        let json = json::write(path, value)?;
+        json.check::<T>(path)?;
+        Ok(self.memory.replace(path, Some(json.bytes)))
     }
 
     /// All paths of a range, which costs all of them.

@@ -107,10 +107,21 @@ pub enum StateError {
         /// What serde says.
         source: serde_json::Error,
     },
+    /// A value is nested deeper than JSON is read again.
+    #[error(
+        "`{name}` is nested deeper than {most} levels, which cannot be read again; keep its parts side by side, \
+         by keys that name each other"
+    )]
+    TooDeep {
+        /// The field or path.
+        name: String,
+        /// How deep it may be.
+        most: usize,
+    },
     /// A value could not be read back from its JSON.
     #[error(
-        "`{name}` could not be read back from its JSON: {source}; JSON has no NaN and no infinity, keep an \
-         `Option` of numbers that are finite"
+        "`{name}` could not be read back from its JSON: {source}; JSON has no NaN and no infinity, and serde has to \
+         read what it writes: `skip_serializing_if` needs `default`"
     )]
     Unreadable {
         /// The field or path.

@@ -29,6 +29,12 @@ enum Color {
 #[derive(Debug, Serialize, Deserialize, Wire)]
 struct Id(u64);
 
+#[derive(Debug, Serialize, Deserialize, Wire)]
+struct Point {
+    x: f32,
+    y: f64,
+}
+
 /// Each says what it was given.
 #[hyperapp(name = "Users")]
 impl Users {
@@ -103,6 +109,13 @@ impl Users {
         id: Option<Id>,
     ) -> String {
         format!("{on} {number} {share:?} {letter:?} {color:?} {tags:?} {user:?} {id:?}")
+    }
+
+    #[http(GET, "/point")]
+    #[http(POST, "/point")]
+    #[action]
+    fn point(&self, point: Option<Point>, x: Option<f32>, y: Option<f64>) -> String {
+        format!("{point:?} {x:?} {y:?}")
     }
 
     #[http(POST, "/upload")]
@@ -289,6 +302,58 @@ fn text_is_read_as_its_type() {
             "",
             r#"400 {"error":"the argument `number` of `kinds` cannot be read: 2 values came, and it takes one; send it once"}"#,
         ),
+    ]);
+}
+
+#[test]
+fn numbers_are_finite() {
+    let mut users = Driver::<Users>::new();
+    let refused = [
+        ("GET /point?x=NaN", ""),
+        ("GET /point?x=inf", ""),
+        ("GET /point?x=-infinity", ""),
+        ("GET /point?x=1e39", ""),
+        ("GET /point?y=nan", ""),
+        ("GET /point?y=1e999", ""),
+        (r#"GET /point?point={"x":1e39,"y":1}"#, ""),
+        (r#"GET /point?point={"x":1,"y":1e999}"#, ""),
+        ("POST /point application/x-www-form-urlencoded", "y=inf"),
+        ("POST /point", r#"{"x": 1e39}"#),
+        ("POST /point", r#"{"x": -1e39}"#),
+        ("POST /point", r#"{"y": 1e999}"#),
+        ("POST /point", r#"{"point": {"x": 1e39, "y": 1}}"#),
+        ("POST /point", r#"[null, 1e39]"#),
+    ];
+    for (line, body) in refused {
+        let response = users.http(line, body.as_bytes());
+        let said = String::from_utf8_lossy(&response.body);
+        assert_eq!(response.status, 400, "{line} {body} {said}");
+    }
+    for (arguments, signals) in [
+        ("x=inf", ""),
+        ("", r#"{"x": "NaN"}"#),
+        ("", r#"{"x": 1e39}"#),
+    ] {
+        let said = users.action("point", arguments, signals);
+        assert!(said.starts_with("400 "), "{arguments} {signals} {said}");
+    }
+    check(&[
+        (
+            "GET /point?x=1e38&y=1e300",
+            "",
+            "None Some(1e38) Some(1e300)",
+        ),
+        (
+            "GET /point?x=nan",
+            "",
+            r#"400 {"error":"the argument `x` of `point` cannot be read: `nan` is no finite number"}"#,
+        ),
+        (
+            r#"GET /point?point={"x":1,"y":1e300}"#,
+            "",
+            "Some(Point { x: 1.0, y: 1e300 }) None None",
+        ),
+        ("POST /point", r#"{"y": 1e300}"#, "None None Some(1e300)"),
     ]);
 }
 

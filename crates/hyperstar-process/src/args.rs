@@ -122,13 +122,15 @@ impl Found<'_> {
                         let only = serde_json::from_str(values[0].get());
                         only.map_err(|_| bad(without_place(&error)))
                     }
+                    Body::Object(members) if members.is_empty() => {
+                        let absent = T::deserialize(Missing { is_form: false });
+                        absent.map_err(|_| bad(without_place(&error)))
+                    }
                     Body::Object(members) => {
-                        T::deserialize(Missing { is_form: false }).map_err(|_| {
-                            let sent = members.iter().map(|(name, _)| name.as_ref());
-                            match near(argument, sent) {
-                                Some(name) => missing(Some(name)),
-                                None => bad(without_place(&error)),
-                            }
+                        let sent = members.iter().map(|(name, _)| name.as_ref());
+                        Err(match near(argument, sent) {
+                            Some(name) => missing(Some(name)),
+                            None => bad(without_place(&error)),
                         })
                     }
                     _ => Err(bad(without_place(&error))),

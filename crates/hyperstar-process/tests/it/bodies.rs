@@ -134,6 +134,11 @@ impl Users {
         format!("created {name} {age}")
     }
 
+    #[http(POST)]
+    fn subscribe(&self, topic: String, loud: bool, tags: Vec<String>) -> String {
+        format!("{topic} {loud} {tags:?}")
+    }
+
     #[http]
     fn rename(&self, name: String) -> String {
         format!("renamed {name}")
@@ -229,6 +234,7 @@ fn path_before_body_before_query() {
         ("GET /user/7", "", "Id(7) None None"),
         ("GET /user/7?dry=yes", "", "Id(7) None Some(true)"),
         ("GET /user/7?id=8&dry=off", "", "Id(7) None Some(false)"),
+        ("POST /user/7?dry=1", "{}", "Id(7) None Some(true)"),
         (
             "POST /user/7?dry=1",
             r#"{"name": "Ann", "age": 7}"#,
@@ -417,6 +423,13 @@ fn handlers_without_a_path_are_found_by_the_body() {
         ("POST /x", r#"{"name": "Ann"}"#, "renamed Ann"),
         ("GET /x?name=Ann", "", "renamed Ann"),
         (&format!("PUT /x {FORM}"), "name=Ann", "renamed Ann"),
+        // A form leaves out what is not ticked.
+        (&format!("POST /x {FORM}"), "topic=tea", "tea false []"),
+        (
+            &format!("POST /x {FORM}"),
+            "topic=tea&loud=on&tags=a&tags=b",
+            r#"tea true ["a", "b"]"#,
+        ),
     ]);
 }
 
@@ -442,6 +455,12 @@ fn what_is_wrong_is_said() {
         ("POST /nothing", "[1]"),
         ("POST /nothing", r#"{"Nothing": [1]}"#),
         ("POST /user/x", ""),
+        ("POST /user/7?dry=1", r#"{"name": "Ann"}"#),
+        ("POST /user/7?dry=1", r#"{"Name": "Ann", "age": 7}"#),
+        (
+            "POST /user/7?dry=1",
+            r#"{"usr": {"name": "Ann", "age": 7}}"#,
+        ),
         ("GET /two?name=%ff", ""),
         ("POST /upload multipart/form-data", "--b"),
         ("POST /upload multipart/form-data; boundary=b", "--b"),

@@ -181,6 +181,11 @@ impl Memory {
         let mut overlay = self.overlay.borrow_mut();
         if let Some(written) = overlay.get_mut(path) {
             let before = mem::replace(&mut written.value, value);
+            // What came and went before it was kept leaves no trace: there is no end of that in a process that
+            // keeps nothing.
+            if written.value.is_none() && !written.was_kept {
+                overlay.remove(path);
+            }
             self.is_touched.set(true);
             return before;
         }
@@ -300,10 +305,7 @@ impl Memory {
             }
         }
         let overlay = mem::take(&mut *self.overlay.borrow_mut());
-        let written = overlay.into_iter();
-        // What came and went in between leaves no trace.
-        let written = written.filter(|(_, one)| one.value.is_some() || one.was_kept);
-        changes.extend(written.map(|(path, one)| Change {
+        changes.extend(overlay.into_iter().map(|(path, one)| Change {
             path,
             value: one.value,
         }));
@@ -314,5 +316,24 @@ impl Memory {
             });
         }
         changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_never_kept_leaves_nothing_behind() {
+        let memory = Memory::default();
+        for number in 0..10_000 {
+            memory.replace(&format!("c/log/{number}"), Some(vec![1]));
+            if number >= 3 {
+                let before = memory.replace(&format!("c/log/{}", number - 3), None);
+                assert_eq!(before, Some(vec![1]));
+            }
+        }
+        assert_eq!(memory.count("c/log"), 3);
+        assert_eq!(memory.overlay.borrow().len(), 3);
     }
 }

@@ -138,6 +138,15 @@ pub(crate) fn rename(memory: &Rc<Memory>, from: &str, to: &str) -> Result<bool, 
     Ok(true)
 }
 
+/// Whether anything is below the field `name`.
+pub(crate) fn is_there(memory: &Rc<Memory>, name: &str) -> bool {
+    let shelf = Shelf {
+        memory: memory.clone(),
+        path: path_of(name).into(),
+    };
+    !shelf.is_empty()
+}
+
 /// Removes what is below the field `name`, and tells whether there was anything.
 pub(crate) fn remove(memory: &Rc<Memory>, name: &str) -> bool {
     let mut shelf = Shelf {
@@ -321,6 +330,9 @@ macro_rules! stored {
                 fields: &mut Fields,
                 _default: Self,
             ) -> Result<Self, StateError> {
+                if fields.memory.field(name).is_some() {
+                    return Err(StateError::WasField(name.to_owned()));
+                }
                 Ok(Self::from_handle(Handle::load(name, fields)))
             }
 

@@ -25,6 +25,8 @@ pub(crate) struct Memory {
     overlay: RefCell<BTreeMap<String, Written>>,
     /// There is a host that has what was kept.
     is_hosted: bool,
+    /// Something was kept before this life.
+    has_past: bool,
     /// The fields' bytes are behind the state.
     is_stale: Cell<bool>,
     /// Something was written since [`Memory::take_touched`].
@@ -82,8 +84,9 @@ pub(crate) fn current() -> Option<Rc<Memory>> {
 }
 
 impl Memory {
-    /// The memory of a life that begins with these fields: paths below `f/`.
-    pub(crate) fn of(fields: Vec<(String, Vec<u8>)>) -> Self {
+    /// The memory of a life that begins with these fields, paths below `f/`, and this version; 0: nothing was
+    /// ever kept.
+    pub(crate) fn of(fields: Vec<(String, Vec<u8>)>, version: u32) -> Self {
         let fields = fields.into_iter().map(|(path, bytes)| Field {
             name: path.strip_prefix("f/").unwrap_or(&path).to_owned(),
             bytes: Rc::new(bytes),
@@ -93,8 +96,14 @@ impl Memory {
         Self {
             fields: RefCell::new(fields.collect()),
             is_hosted: true,
+            has_past: version != 0,
             ..Self::default()
         }
+    }
+
+    /// Whether there may be more than what this life wrote.
+    pub(crate) fn has_past(&self) -> bool {
+        self.has_past
     }
 
     /// A field's bytes.

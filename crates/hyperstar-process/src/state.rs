@@ -5,6 +5,7 @@ use hyperstar_interface::{Type, Types, Wire};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::collections;
 use crate::fields::{Fields, Saver};
 use crate::memory;
 
@@ -49,7 +50,13 @@ pub trait Stored: Sized {
 
 impl<T: Serialize + DeserializeOwned> Stored for T {
     fn load(name: &'static str, fields: &mut Fields, default: Self) -> Result<Self, StateError> {
-        Ok(fields.get(name)?.unwrap_or(default))
+        match fields.get(name)? {
+            Some(value) => Ok(value),
+            None if fields.memory.has_past() && collections::is_there(&fields.memory, name) => {
+                Err(StateError::WasCollection(name.to_owned()))
+            }
+            None => Ok(default),
+        }
     }
 
     fn save(&self, name: &'static str, saver: &mut Saver) {
@@ -132,6 +139,18 @@ pub enum StateError {
     /// A migration gave a field a name that another has.
     #[error("there is a field `{0}` already; remove it first, or choose another name")]
     Taken(String),
+    /// A field was a plain one before and is a collection now.
+    #[error(
+        "`{0}` is kept as a plain field, and is a collection in this version; raise `#[state(version = ..)]` and \
+         add a migration that reads it, removes it, and fills the collection"
+    )]
+    WasField(String),
+    /// A field was a collection before and is a plain one now.
+    #[error(
+        "`{0}` is kept as a collection, and is a plain field in this version; raise `#[state(version = ..)]` and \
+         add a migration that reads it, removes it, and sets the field"
+    )]
+    WasCollection(String),
     /// What is stored was written by a newer version of the app.
     #[error(
         "the stored state has version {kept}, and this app reads versions up to {own}; install the newer \

@@ -80,7 +80,7 @@ struct Every {
 impl<A: Hyperapp> Life<A> {
     /// Reads the state, migrates it if it is of an older version, and runs `#[init]`.
     pub(super) fn start(interface: Rc<Interface>, start: Start) -> Result<(Self, Turn), String> {
-        let memory = Rc::new(Memory::of(start.fields));
+        let memory = Rc::new(Memory::of(start.fields, start.version));
         let is_migrated = start.version != 0 && start.version < A::VERSION;
         let app = read_state::<A>(&memory, start.version).map_err(|error| error.to_string())?;
         let place = Rc::new(Place(RefCell::new(Some(Box::new(app)))));

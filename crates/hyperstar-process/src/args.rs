@@ -23,7 +23,8 @@
 //!
 //! Names that no argument has are errors in JSON, and ignored in forms, queries and signals.
 //!
-//! Numbers are finite: `NaN`, `inf`, and what the type cannot hold, are refused.
+//! Numbers are finite: `NaN`, `inf`, and what the type cannot hold, are refused. Where serde buffers a type, as
+//! with `untagged` and `flatten`, it makes an infinite `f32` of what is too large for one: take an `f64` there.
 //!
 //! Bounds: [`FIELDS_MAX`] names or values; [`DEPTH_MAX`] levels of JSON.
 

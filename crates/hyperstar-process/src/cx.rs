@@ -224,7 +224,7 @@ impl<S> Cx<S> {
     /// turn, and delivered also if the other node is away.
     ///
     /// While too much that was told before is on its way, or with more than 256 notices in one turn, it is
-    /// not told, and the log says so.
+    /// not told, and the log says which handler of whom. Ask where each must arrive.
     pub fn notify_raw(&self, to: &Address, handler: &str, body: Vec<u8>) {
         self.asked.process.notify(to.to_string(), handler, body);
     }

@@ -65,10 +65,11 @@ impl<T: Serialize + DeserializeOwned> Stored for T {
 }
 
 /// Hands the changes of an exclusive handler's state to the running turn: what it does before an await is
-/// kept with what that turn sends. `#[hyperapp]` writes it before each await.
+/// kept with what that turn sends. `#[hyperapp]` writes it before each await of its block's `async` methods.
+/// An `async` function elsewhere that is given the state calls it itself, before each of its awaits.
 ///
 /// # Panics
-/// If a field cannot be JSON: the turn could not be kept, so the process ends.
+/// If a field cannot be JSON, or not be read again: the turn could not be kept, so the process ends.
 pub fn checkpoint<A: State>(state: &A) {
     if let Some(memory) = memory::current() {
         memory.note_touch();

@@ -89,7 +89,9 @@ use proc_macro::TokenStream;
 ///
 /// What an `async` handler with `self` changed is kept with the turn that ends at its next await. Awaits of
 /// `async` functions outside of the block, and those inside of another macro's call, are not seen: such a
-/// function calls `hyperstar_process::checkpoint` before it awaits; await into a variable before the macro.
+/// function calls `hyperstar_process::checkpoint` before it awaits; await into a variable before the macro. In
+/// `self.a().b().await`, `a` may take something out of the state, or lend it by `&`. If it lends it by `&mut`, its
+/// name ends in `_mut`, and what it changes is kept a turn later.
 #[proc_macro_attribute]
 pub fn hyperapp(settings: TokenStream, item: TokenStream) -> TokenStream {
     hyperapp::run(settings.into(), item.into()).into()

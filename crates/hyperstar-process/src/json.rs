@@ -22,7 +22,7 @@ pub(crate) struct Written {
 /// Up to so many bytes are read back before they are kept. A type that serde writes otherwise than it reads,
 /// as with `skip_serializing_if` but no `default`, is found while there is little of it; to read all that is
 /// written would cost more than to write it.
-const READ_BACK_BYTES: usize = 512;
+const READ_BACK_BYTES: usize = 256;
 
 /// Writes a value that is to be kept.
 ///

@@ -20,7 +20,7 @@
 //! | | body | handler |
 //! |---|---|---|
 //! | a | `{"CreateUser": ..}`, `{"create_user": ..}`, `"CreateUser"` | the one of this name |
-//! | b | an object or a form, or else the query | the first that has all these arguments and needs no others; of a form or query else the one that needs most of what came |
+//! | b | an object or a form, or else the query | the first that has all these arguments and needs no others; of a form or query else the one that needs most of what came. Those leave out what is not ticked, so there a `bool` or a list is not needed |
 //! | c | none | the only one that needs no arguments |
 //!
 //! Processes name the handler. One for `#[local]` does not answer other nodes, one for `#[remote]` not its
@@ -182,6 +182,7 @@ impl Router {
             router.handlers.push(Known { handler, wrapper });
         }
         router.patterns.sort_by_key(|(path, _)| path.rank());
+        router.sockets.sort_by_key(|(path, _)| path.rank());
         router.loose.sort_by_key(|rule| rule.method.is_none());
         router
     }
@@ -383,19 +384,24 @@ impl Router {
         }
         let names = asked.names.as_deref();
         if let Some(names) = names.filter(|names| !names.is_empty()) {
-            let fits = |place: &&usize| takes(&self.handlers[**place].handler, names);
+            let is_loose = asked.is_loose;
+            let fits = |place: &&usize| takes(&self.handlers[**place].handler, names, is_loose);
             if let Some(place) = among.iter().find(fits) {
                 return Ok(*place);
             }
-            let enough = |place: &&usize| has_needed(&self.handlers[**place].handler, names);
-            let needs = |place: &&usize| needed(&self.handlers[**place].handler).count();
+            let enough =
+                |place: &&usize| has_needed(&self.handlers[**place].handler, names, is_loose);
+            let needs = |place: &&usize| {
+                let needed = needed(&self.handlers[**place].handler, false);
+                needed.filter(|name| names.contains(name)).count()
+            };
             // The first of those that need most.
             let best = among.iter().rev().filter(enough).max_by_key(needs);
             if let Some(place) = best.filter(|_| asked.is_loose) {
                 return Ok(*place);
             }
         } else if asked.wrapper.is_none() {
-            let free = |place: &&usize| takes(&self.handlers[**place].handler, &[]);
+            let free = |place: &&usize| takes(&self.handlers[**place].handler, &[], false);
             let mut free = among.iter().filter(free);
             if let (Some(place), None) = (free.next(), free.next()) {
                 return Ok(*place);
@@ -437,18 +443,24 @@ impl Router {
 }
 
 /// Whether a handler has all these arguments and needs no others.
-fn takes(handler: &Handler, names: &[&str]) -> bool {
+fn takes(handler: &Handler, names: &[&str], is_loose: bool) -> bool {
     let known = |name: &&str| handler.params.iter().any(|param| param.name == *name);
-    names.iter().all(known) && has_needed(handler, names)
+    names.iter().all(known) && has_needed(handler, names, is_loose)
 }
 
-fn has_needed(handler: &Handler, names: &[&str]) -> bool {
-    needed(handler).all(|name| names.contains(&name))
+fn has_needed(handler: &Handler, names: &[&str], is_loose: bool) -> bool {
+    needed(handler, is_loose).all(|name| names.contains(&name))
 }
 
-fn needed(handler: &Handler) -> impl Iterator<Item = &str> {
+/// The arguments that have to come. A form leaves out what is not ticked.
+fn needed(handler: &Handler, is_loose: bool) -> impl Iterator<Item = &str> {
+    let may_lack = move |ty: &Type| match ty {
+        Type::Option(_) => true,
+        Type::Bool | Type::List(_) => is_loose,
+        _ => false,
+    };
     let params = handler.params.iter();
-    let needed = params.filter(|param| !matches!(param.ty, Type::Option(_)));
+    let needed = params.filter(move |param| !may_lack(&param.ty));
     needed.map(|param| param.name.as_str())
 }
 

@@ -56,7 +56,9 @@ fn awaits() {
                     fill(&mut self.count).await;
                     let later = async { self.other().await };
                     later.await;
-                    answer
+                    self.queue.remove(0).deliver(self.next()).await;
+                    self.queue.last_mut()?.deliver(cx).await;
+                    self.count(cx).await + Ask { by: 1 }.count(cx).await
                 }
             }
         },
@@ -71,7 +73,8 @@ fn everything_else() {
             features,
             endpoints = ["/api"],
             ui = "tests/ui",
-            widget = true
+            widget = true,
+            wit_world = "room"
         ),
         quote! {
             impl Room {
@@ -82,6 +85,9 @@ fn everything_else() {
                 fn say(&mut self, cx: &Cx, text: &str, to: &[String]) -> Result<Reply, Failed> { todo!() }
                 #[http(POST)] fn mine(&self, who: &Session, r#type: Kind) -> Response { todo!() }
                 #[ws("/ws/{room}")] fn ws(&mut self, channel: Channel, message: WsMessage, room: u32) {}
+                #[ws_client] fn heard(&mut self, channel: Channel, message: WsMessage) {}
+                #[eth] fn seen(&mut self, event: Json) {}
+                #[join] #[leave] fn here(&mut self, who: &Viewer) {}
                 #[every("5s")] #[cfg(feature = "ticks")] async fn tick(cx: Cx<Self>) {}
                 #[stop] fn end(&mut self) {}
             }

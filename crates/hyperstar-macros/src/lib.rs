@@ -68,10 +68,12 @@ use proc_macro::TokenStream;
 /// | `#[http(GET, "/api/x")]` | HTTP; method and path may be left out |
 /// | `#[local]`, `#[remote]` | a process of this node, of another |
 /// | `#[public]` | beside `#[local]`: processes need no grant |
-/// | `#[ws("/ws")]`, `#[ws_client]` | what comes on a WebSocket |
+/// | `#[ws("/ws")]` | what comes on a WebSocket |
+/// | `#[ws_client]` | what comes on a WebSocket that the process opened; nothing opens one yet |
+/// | `#[join]`, `#[leave]` | a tab that opens a page of the app, one that has left |
 /// | `#[every(500)]`, `#[every("5s")]` | time, in milliseconds, or as `ms`, `s`, `min`, `h` |
 /// | `#[init]`, `#[stop]` | the beginning and the end of the process |
-/// | `#[eth]` | an event of a chain |
+/// | `#[eth]` | an event of a chain; nothing brings one yet |
 ///
 /// # What a handler may look like
 /// | | |
@@ -85,8 +87,11 @@ use proc_macro::TokenStream;
 /// them: `&Cx` (in views `&ViewCx`), `&Session` and `&Viewer`, which in a view say whom it is
 /// rendered for, and for WebSockets `Channel` and `WsMessage`.
 ///
-/// What an `async` handler with `self` changed is kept with the turn that ends at its next await. An await
-/// inside of another macro's call is not seen: await before, into a variable.
+/// What an `async` handler with `self` changed is kept with the turn that ends at its next await. Awaits of
+/// `async` functions outside of the block, and those inside of another macro's call, are not seen: such a
+/// function calls `hyperstar_process::checkpoint` before it awaits; await into a variable before the macro. In
+/// `self.a().b().await`, `a` may take something out of the state, or lend it by `&`. If it lends it by `&mut`, its
+/// name ends in `_mut`, and what it changes is kept a turn later.
 #[proc_macro_attribute]
 pub fn hyperapp(settings: TokenStream, item: TokenStream) -> TokenStream {
     hyperapp::run(settings.into(), item.into()).into()

@@ -23,7 +23,10 @@
 //!
 //! Names that no argument has are errors in JSON, and ignored in forms, queries and signals.
 //!
-//! Bounds: [`FIELDS_MAX`] names or values, serde_json's depth of 128.
+//! Numbers are finite: `NaN`, `inf`, and what the type cannot hold, are refused. Where serde buffers a type, as
+//! with `untagged` and `flatten`, it makes an infinite `f32` of what is too large for one: take an `f64` there.
+//!
+//! Bounds: [`FIELDS_MAX`] names or values; [`DEPTH_MAX`] levels of JSON.
 
 mod body;
 mod multipart;
@@ -41,8 +44,23 @@ pub use multipart::File;
 use text::{Bytes, Missing, Texts};
 pub use view::{view_param, view_session, view_viewer};
 
+use crate::json;
+
 /// The most names or values that a body or a query may have.
 pub const FIELDS_MAX: usize = 1_000;
+
+/// How deep the JSON of one argument may be nested: less than what a state may hold, so that what came can be
+/// kept in a list or a map of one.
+pub const DEPTH_MAX: usize = 100;
+
+/// Why JSON is refused, if it is nested too deep.
+pub(crate) fn too_deep(json: &[u8]) -> Option<String> {
+    // Each level takes two bytes.
+    let is_too_deep = json.len() > 2 * DEPTH_MAX && json::depth(json) > DEPTH_MAX;
+    is_too_deep.then(|| {
+        format!("it is nested deeper than {DEPTH_MAX} levels; send its parts side by side")
+    })
+}
 
 /// Where the value of one argument is.
 #[derive(Debug)]
@@ -76,6 +94,11 @@ impl Found<'_> {
             argument: argument.to_owned(),
             near: near.map(str::to_owned),
         };
+        if let Found::Json { json, .. } | Found::Whole { json, .. } = self
+            && let Some(reason) = too_deep(json.as_bytes())
+        {
+            return Err(bad(reason));
+        }
         match self {
             Found::Json { json, is_signal } => {
                 let error = match serde_json::from_str(json) {
@@ -100,13 +123,15 @@ impl Found<'_> {
                         let only = serde_json::from_str(values[0].get());
                         only.map_err(|_| bad(without_place(&error)))
                     }
+                    Body::Object(members) if members.is_empty() => {
+                        let absent = T::deserialize(Missing { is_form: false });
+                        absent.map_err(|_| bad(without_place(&error)))
+                    }
                     Body::Object(members) => {
-                        T::deserialize(Missing { is_form: false }).map_err(|_| {
-                            let sent = members.iter().map(|(name, _)| name.as_ref());
-                            match near(argument, sent) {
-                                Some(name) => missing(Some(name)),
-                                None => bad(without_place(&error)),
-                            }
+                        let sent = members.iter().map(|(name, _)| name.as_ref());
+                        Err(match near(argument, sent) {
+                            Some(name) => missing(Some(name)),
+                            None => bad(without_place(&error)),
                         })
                     }
                     _ => Err(bad(without_place(&error))),

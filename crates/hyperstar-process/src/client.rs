@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::abi::CallError;
 use crate::address::Address;
+use crate::args;
 use crate::cx::Cx;
 use crate::rpc::{RawCall, TIMEOUT_MS};
 use crate::sys::Level;
@@ -141,6 +142,11 @@ impl<T: DeserializeOwned> Future for Asking<T> {
 }
 
 fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, CallError> {
+    if let Some(reason) = args::too_deep(answer) {
+        return Err(CallError::Malformed(format!(
+            "the answer cannot be read: {reason}"
+        )));
+    }
     serde_json::from_slice(answer).map_err(|error| {
         CallError::Malformed(format!(
             "the answer is no `{}`: {error}; is it the same version of the app?",

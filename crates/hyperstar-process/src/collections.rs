@@ -24,7 +24,8 @@ pub use self::entries::Entries;
 pub use self::list::List;
 pub use self::log::Log;
 pub use self::map::Map;
-use crate::fields::{self, Fields, Saver};
+use crate::fields::{Fields, Saver};
+use crate::json;
 use crate::memory::Memory;
 use crate::state::StateError;
 
@@ -137,6 +138,15 @@ pub(crate) fn rename(memory: &Rc<Memory>, from: &str, to: &str) -> Result<bool, 
     Ok(true)
 }
 
+/// Whether anything is below the field `name`.
+pub(crate) fn is_there(memory: &Rc<Memory>, name: &str) -> bool {
+    let shelf = Shelf {
+        memory: memory.clone(),
+        path: path_of(name).into(),
+    };
+    !shelf.is_empty()
+}
+
 /// Removes what is below the field `name`, and tells whether there was anything.
 pub(crate) fn remove(memory: &Rc<Memory>, name: &str) -> bool {
     let mut shelf = Shelf {
@@ -172,8 +182,9 @@ impl Shelf {
         value: &T,
     ) -> Result<Option<Vec<u8>>, StateError> {
         check_path(path)?;
-        let bytes = fields::lasting(path, value)?;
-        Ok(self.memory.replace(path, Some(bytes)))
+        let json = json::write(path, value)?;
+        json.check::<T>(path)?;
+        Ok(self.memory.replace(path, Some(json.bytes)))
     }
 
     /// All paths of a range, which costs all of them.
@@ -319,6 +330,9 @@ macro_rules! stored {
                 fields: &mut Fields,
                 _default: Self,
             ) -> Result<Self, StateError> {
+                if fields.memory.field(name).is_some() {
+                    return Err(StateError::WasField(name.to_owned()));
+                }
                 Ok(Self::from_handle(Handle::load(name, fields)))
             }
 

@@ -34,7 +34,7 @@ pub(crate) struct Asked {
     /// 0: the process's own doing.
     task: u64,
     deadline_ms: u64,
-    /// It was answered; who still has it acts for the process itself.
+    /// It was answered, or will never be; who still has it acts for the process itself.
     has_ended: Cell<bool>,
     sender: OnceCell<Option<Address>>,
     viewer: Option<Viewer>,
@@ -78,6 +78,11 @@ impl Asked {
         }
         let left_ms = self.deadline_ms.saturating_sub(crate::now_ms());
         (self.task, timeout_ms.min(left_ms))
+    }
+
+    /// Nobody waits for it any longer: who still has it acts for the process itself.
+    pub(crate) fn abandon(&self) {
+        self.has_ended.set(true);
     }
 
     /// Ends it. An answer gets what the handler set for it.
@@ -219,7 +224,7 @@ impl<S> Cx<S> {
     /// turn, and delivered also if the other node is away.
     ///
     /// While too much that was told before is on its way, or with more than 256 notices in one turn, it is
-    /// not told, and the log says so.
+    /// not told, and the log says which handler of whom. Ask where each must arrive.
     pub fn notify_raw(&self, to: &Address, handler: &str, body: Vec<u8>) {
         self.asked.process.notify(to.to_string(), handler, body);
     }

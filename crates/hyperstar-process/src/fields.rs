@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::collections;
+use crate::json;
 use crate::memory::Memory;
 use crate::state::StateError;
 
@@ -42,7 +43,7 @@ impl Fields {
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StateError> {
         match self.memory.field(name) {
             None => Ok(None),
-            Some(bytes) => match parse(&bytes) {
+            Some(bytes) => match json::read(&bytes) {
                 Ok(value) => Ok(Some(value)),
                 Err(source) => Err(StateError::Field {
                     name: name.to_owned(),
@@ -56,10 +57,10 @@ impl Fields {
     /// Sets a field.
     ///
     /// # Errors
-    /// [`StateError::Encode`] if the value cannot be JSON.
+    /// [`StateError::Encode`] if the value cannot be JSON; [`StateError::TooDeep`] if it could not be read again.
     pub fn set<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), StateError> {
-        let bytes = encode(name, value)?;
-        self.memory.set_field(0, name, bytes.into());
+        let json = json::write(name, value)?;
+        self.memory.set_field(0, name, json.bytes.into());
         Ok(())
     }
 
@@ -116,8 +117,10 @@ impl Saver {
 
     /// Takes a field.
     pub fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
-        match encode(name, value) {
-            Ok(bytes) => self.place = self.memory.set_field(self.place, name, bytes.into()) + 1,
+        match json::write(name, value) {
+            Ok(json) => {
+                self.place = self.memory.set_field(self.place, name, json.bytes.into()) + 1;
+            }
             Err(error) => self.fail(error),
         }
     }
@@ -125,11 +128,11 @@ impl Saver {
     /// Takes a field that is to be read again: what JSON cannot carry is an error now, and not when the process
     /// starts the next time.
     pub(crate) fn lasting<T: Serialize + DeserializeOwned>(&mut self, name: &str, value: &T) {
-        let encoded = encode(name, value).and_then(|bytes| {
-            if self.memory.differs(self.place, name, &bytes) {
-                check::<T>(name, &bytes)?;
+        let encoded = json::write(name, value).and_then(|json| {
+            if self.memory.differs(self.place, name, &json.bytes) {
+                json.check::<T>(name)?;
             }
-            Ok(bytes)
+            Ok(json.bytes)
         });
         match encoded {
             Ok(bytes) => self.place = self.memory.set_field(self.place, name, bytes.into()) + 1,
@@ -145,45 +148,4 @@ impl Saver {
     pub(crate) fn finish(self) -> Result<(), StateError> {
         self.error.map_or(Ok(()), Err)
     }
-}
-
-/// Reads JSON. That all of it is text is checked at once: of each string by itself it takes longer.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => serde_json::from_str(text),
-        // It says where.
-        Err(_) => serde_json::from_slice(bytes),
-    }
-}
-
-/// Whether a value is one that can be read back. Only what is written as `null`, as numbers are that are not
-/// finite, may not be.
-fn check<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<(), StateError> {
-    if !bytes.windows(4).any(|part| part == b"null") {
-        return Ok(());
-    }
-    match parse::<T>(bytes) {
-        Ok(_) => Ok(()),
-        Err(source) => Err(StateError::Unreadable {
-            name: name.to_owned(),
-            source,
-        }),
-    }
-}
-
-/// The JSON of a value that is to be read again.
-pub(crate) fn lasting<T: Serialize + DeserializeOwned>(
-    name: &str,
-    value: &T,
-) -> Result<Vec<u8>, StateError> {
-    let bytes = encode(name, value)?;
-    check::<T>(name, &bytes)?;
-    Ok(bytes)
-}
-
-fn encode<T: Serialize + ?Sized>(name: &str, value: &T) -> Result<Vec<u8>, StateError> {
-    serde_json::to_vec(value).map_err(|source| StateError::Encode {
-        name: name.to_owned(),
-        source,
-    })
 }

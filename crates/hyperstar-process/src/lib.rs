@@ -39,6 +39,7 @@ mod export;
 mod fields;
 mod hosted;
 pub mod html;
+mod json;
 mod memory;
 mod process;
 pub mod record;

@@ -25,6 +25,8 @@ pub(crate) struct Memory {
     overlay: RefCell<BTreeMap<String, Written>>,
     /// There is a host that has what was kept.
     is_hosted: bool,
+    /// Something was kept before this life.
+    has_past: bool,
     /// The fields' bytes are behind the state.
     is_stale: Cell<bool>,
     /// Something was written since [`Memory::take_touched`].
@@ -82,8 +84,9 @@ pub(crate) fn current() -> Option<Rc<Memory>> {
 }
 
 impl Memory {
-    /// The memory of a life that begins with these fields: paths below `f/`.
-    pub(crate) fn of(fields: Vec<(String, Vec<u8>)>) -> Self {
+    /// The memory of a life that begins with these fields, paths below `f/`, and this version; 0: nothing was
+    /// ever kept.
+    pub(crate) fn of(fields: Vec<(String, Vec<u8>)>, version: u32) -> Self {
         let fields = fields.into_iter().map(|(path, bytes)| Field {
             name: path.strip_prefix("f/").unwrap_or(&path).to_owned(),
             bytes: Rc::new(bytes),
@@ -93,8 +96,14 @@ impl Memory {
         Self {
             fields: RefCell::new(fields.collect()),
             is_hosted: true,
+            has_past: version != 0,
             ..Self::default()
         }
+    }
+
+    /// Whether there may be more than what this life wrote.
+    pub(crate) fn has_past(&self) -> bool {
+        self.has_past
     }
 
     /// A field's bytes.
@@ -181,6 +190,11 @@ impl Memory {
         let mut overlay = self.overlay.borrow_mut();
         if let Some(written) = overlay.get_mut(path) {
             let before = mem::replace(&mut written.value, value);
+            // What came and went before it was kept leaves no trace: there is no end of that in a process that
+            // keeps nothing.
+            if written.value.is_none() && !written.was_kept {
+                overlay.remove(path);
+            }
             self.is_touched.set(true);
             return before;
         }
@@ -300,10 +314,7 @@ impl Memory {
             }
         }
         let overlay = mem::take(&mut *self.overlay.borrow_mut());
-        let written = overlay.into_iter();
-        // What came and went in between leaves no trace.
-        let written = written.filter(|(_, one)| one.value.is_some() || one.was_kept);
-        changes.extend(written.map(|(path, one)| Change {
+        changes.extend(overlay.into_iter().map(|(path, one)| Change {
             path,
             value: one.value,
         }));
@@ -314,5 +325,24 @@ impl Memory {
             });
         }
         changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_never_kept_leaves_nothing_behind() {
+        let memory = Memory::default();
+        for number in 0..10_000 {
+            memory.replace(&format!("c/log/{number}"), Some(vec![1]));
+            if number >= 3 {
+                let before = memory.replace(&format!("c/log/{}", number - 3), None);
+                assert_eq!(before, Some(vec![1]));
+            }
+        }
+        assert_eq!(memory.count("c/log"), 3);
+        assert_eq!(memory.overlay.borrow().len(), 3);
     }
 }

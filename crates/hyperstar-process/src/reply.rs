@@ -372,6 +372,11 @@ impl ActionError {
         &self.message
     }
 
+    /// Whether it has a cause, which nobody who asks is told.
+    pub(crate) fn has_cause(&self) -> bool {
+        self.source.is_some()
+    }
+
     /// For the log: the message and what caused it.
     pub fn detail(&self) -> String {
         let mut text = self.message.clone();

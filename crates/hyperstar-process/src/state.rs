@@ -5,6 +5,7 @@ use hyperstar_interface::{Type, Types, Wire};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::collections;
 use crate::fields::{Fields, Saver};
 use crate::memory;
 
@@ -49,7 +50,13 @@ pub trait Stored: Sized {
 
 impl<T: Serialize + DeserializeOwned> Stored for T {
     fn load(name: &'static str, fields: &mut Fields, default: Self) -> Result<Self, StateError> {
-        Ok(fields.get(name)?.unwrap_or(default))
+        match fields.get(name)? {
+            Some(value) => Ok(value),
+            None if fields.memory.has_past() && collections::is_there(&fields.memory, name) => {
+                Err(StateError::WasCollection(name.to_owned()))
+            }
+            None => Ok(default),
+        }
     }
 
     fn save(&self, name: &'static str, saver: &mut Saver) {
@@ -58,10 +65,11 @@ impl<T: Serialize + DeserializeOwned> Stored for T {
 }
 
 /// Hands the changes of an exclusive handler's state to the running turn: what it does before an await is
-/// kept with what that turn sends. `#[hyperapp]` writes it before each await.
+/// kept with what that turn sends. `#[hyperapp]` writes it before each await of its block's `async` methods.
+/// An `async` function elsewhere that is given the state calls it itself, before each of its awaits.
 ///
 /// # Panics
-/// If a field cannot be JSON: the turn could not be kept, so the process ends.
+/// If a field cannot be JSON, or not be read again: the turn could not be kept, so the process ends.
 pub fn checkpoint<A: State>(state: &A) {
     if let Some(memory) = memory::current() {
         memory.note_touch();
@@ -107,10 +115,21 @@ pub enum StateError {
         /// What serde says.
         source: serde_json::Error,
     },
+    /// A value is nested deeper than JSON is read again.
+    #[error(
+        "`{name}` is nested deeper than {most} levels, which cannot be read again; keep its parts side by side, \
+         by keys that name each other"
+    )]
+    TooDeep {
+        /// The field or path.
+        name: String,
+        /// How deep it may be.
+        most: usize,
+    },
     /// A value could not be read back from its JSON.
     #[error(
-        "`{name}` could not be read back from its JSON: {source}; JSON has no NaN and no infinity, keep an \
-         `Option` of numbers that are finite"
+        "`{name}` could not be read back from its JSON: {source}; JSON has no NaN and no infinity, and serde has to \
+         read what it writes: `skip_serializing_if` needs `default`"
     )]
     Unreadable {
         /// The field or path.
@@ -121,6 +140,18 @@ pub enum StateError {
     /// A migration gave a field a name that another has.
     #[error("there is a field `{0}` already; remove it first, or choose another name")]
     Taken(String),
+    /// A field was a plain one before and is a collection now.
+    #[error(
+        "`{0}` is kept as a plain field, and is a collection in this version; raise `#[state(version = ..)]` and \
+         add a migration that reads it, removes it, and fills the collection"
+    )]
+    WasField(String),
+    /// A field was a collection before and is a plain one now.
+    #[error(
+        "`{0}` is kept as a collection, and is a plain field in this version; raise `#[state(version = ..)]` and \
+         add a migration that reads it, removes it, and sets the field"
+    )]
+    WasCollection(String),
     /// What is stored was written by a newer version of the app.
     #[error(
         "the stored state has version {kept}, and this app reads versions up to {own}; install the newer \

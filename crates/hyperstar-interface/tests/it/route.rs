@@ -5,7 +5,8 @@ use hyperstar_interface::{
     Type, check,
 };
 
-/// `NAME METHOD PATH`, where `*` is any method and `-` no path; `a,b?` are arguments.
+/// `NAME METHOD PATH`, where `*` is any method and `-` no path; `a,b?,c!,d*` are arguments, `!` is ticked or not,
+/// and of `*` there are several.
 fn router(handlers: &[&str]) -> Router {
     let mut interface = Interface::new("Test");
     for line in handlers {
@@ -17,10 +18,13 @@ fn router(handlers: &[&str]) -> Router {
             path: some(words[2]),
         })];
         for name in words.get(3).into_iter().flat_map(|names| names.split(',')) {
-            let (name, ty) = match name.strip_suffix('?') {
-                Some(name) => (name, Type::Option(Box::new(Type::String))),
-                None => (name, Type::String),
+            let ty = match name.chars().last() {
+                Some('?') => Type::Option(Box::new(Type::String)),
+                Some('!') => Type::Bool,
+                Some('*') => Type::List(Box::new(Type::String)),
+                _ => Type::String,
             };
+            let name = name.trim_end_matches(['?', '!', '*']);
             handler.params.push(Param {
                 name: name.to_owned(),
                 ty,
@@ -134,6 +138,33 @@ fn head_is_get_and_options_are_answered() {
 }
 
 #[test]
+fn bodies_come_before_a_path_with_another_method() {
+    check_routes(
+        &["get GET /a", "say POST - name"],
+        &[
+            ("POST", "/a", "by body"),
+            ("PUT", "/a", "405 GET, HEAD, OPTIONS"),
+            ("GET", "/a", "get"),
+        ],
+    );
+}
+
+#[test]
+fn head_is_for_get_without_a_path_too() {
+    check_routes(
+        &["say GET - name"],
+        &[("HEAD", "/a", "by body"), ("POST", "/a", "404")],
+    );
+    let router = router(&["say GET - name"]);
+    let asked = Asked {
+        names: Some(vec!["name"]),
+        is_loose: true,
+        ..Asked::default()
+    };
+    assert_eq!(router.by_body("HEAD", "/a", &asked), Ok(0));
+}
+
+#[test]
 fn bodies_are_for_endpoints() {
     let mut interface = Interface::new("Test");
     interface.endpoints = vec!["/api".into()];
@@ -204,6 +235,17 @@ fn a_body_names_its_handler_or_fits_one() {
     check_body(&handlers, &loose(&["name", "age", "more"]), "create_user");
     check_body(&handlers, &loose(&["name", "more"]), "rename");
     check_body(&handlers, &loose(&["more"]), "clear");
+    // A form leaves out what is not ticked; JSON does not.
+    let ticked = ["subscribe POST - topic,loud!,tags*", "vote POST - topic,of"];
+    check_body(&ticked, &loose(&["topic"]), "subscribe");
+    check_body(&ticked, &loose(&["topic", "loud"]), "subscribe");
+    check_body(&ticked, &loose(&["topic", "of"]), "vote");
+    check_body(&ticked, &loose(&["topic", "tags", "more"]), "subscribe");
+    check_body(&ticked, &names(&["topic"]), "which?");
+    check_body(&ticked, &names(&["topic", "loud", "tags"]), "subscribe");
+    // One with a method comes before one without, whatever the order of the source.
+    let same = ["any * - name", "post POST - name"];
+    check_body(&same, &names(&["name"]), "post");
     check_body(
         &["a POST -", "b GET /"],
         &names(&["x"]),
@@ -245,7 +287,11 @@ fn names_are_spelt_in_three_ways_and_sources_kept_apart() {
 #[test]
 fn websockets_have_paths() {
     let mut interface = Interface::new("Test");
-    for (name, path) in [("chat", "/ws/{room}"), ("all", "/ws")] {
+    for (name, path) in [
+        ("chat", "/ws/{room}"),
+        ("all", "/ws"),
+        ("lobby", "/ws/lobby"),
+    ] {
         let mut handler = Handler::new(name, Mode::Write);
         handler.triggers = vec![Trigger::Ws(path.into())];
         interface.handlers.push(handler);
@@ -253,6 +299,8 @@ fn websockets_have_paths() {
     let router = Router::new(&interface);
     assert_eq!(router.ws("/ws/tea"), Some((0, vec![("room", "tea")])));
     assert_eq!(router.ws("/ws"), Some((1, vec![])));
+    // More literal segments come first, as over HTTP.
+    assert_eq!(router.ws("/ws/lobby"), Some((2, vec![])));
     assert_eq!(router.ws("/"), None);
 }
 

@@ -63,7 +63,8 @@ pub(super) fn client(app: &App, has: impl Fn(&Method) -> bool) -> TokenStream {
                 Self { peer }
             }
             /// Tells rather than asks: it is kept with this turn and delivered once, also if the other
-            /// node is away.
+            /// node is away. Of what is told in one turn, 256 at most; more, or more than there is room for while
+            /// much is on its way, is not told, and the log says who was not. Ask where each must arrive.
             pub fn notify(&self) -> #notify {
                 let peer = ::core::clone::Clone::clone(&self.peer);
                 #notify { peer }

@@ -349,6 +349,14 @@ fn only_once(app: &App, errors: &mut Errors) {
             |mark| matches!(mark, Mark::WsClient),
             "`#[ws_client]`: the channel tells connections apart",
         ),
+        (
+            |mark| matches!(mark, Mark::Join),
+            "`#[join]`: one method hears of all tabs",
+        ),
+        (
+            |mark| matches!(mark, Mark::Leave),
+            "`#[leave]`: one method hears of all tabs",
+        ),
     ] {
         let marks = app.methods.iter().flat_map(|method| {
             let marks = method.marks.iter().filter(move |(mark, _)| is(mark));
@@ -366,6 +374,8 @@ fn only_once(app: &App, errors: &mut Errors) {
 /// Routes that no request would reach.
 fn routes(app: &App, errors: &mut Errors) {
     let mut owned: Vec<(String, Mark, Vec<String>, Span)> = Vec::new();
+    // Whether it is there whatever is configured.
+    let mut is_always: Vec<bool> = Vec::new();
     for method in &app.methods {
         let params: Vec<String> = method.values().map(Value::name).collect();
         for (mark, span) in &method.marks {
@@ -376,6 +386,7 @@ fn routes(app: &App, errors: &mut Errors) {
                 _ => continue,
             };
             owned.push((method.name(), mark.clone(), params.clone(), span));
+            is_always.push(method.cfgs.is_empty());
         }
     }
     let texts: Vec<(Option<String>, Option<String>)> = owned
@@ -408,6 +419,8 @@ fn routes(app: &App, errors: &mut Errors) {
         })
         .collect();
     for clash in check_routes(&claims) {
-        errors.push(owned[clash.claim].3, clash.message);
+        if clash.with.is_none() || is_always[clash.claim] {
+            errors.push(owned[clash.claim].3, clash.message);
+        }
     }
 }

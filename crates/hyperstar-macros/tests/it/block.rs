@@ -6,8 +6,8 @@ use hyperstar_process::abi::{
     Action, Audience, Event, HttpHead, Message, Origin, RenderRequest, Start,
 };
 use hyperstar_process::{
-    Address, CallError, Cx, Guest, Html, Response, Runtime, Session, State, ViewCx, ViewError,
-    Wire, hyperapp,
+    Address, CallError, Cx, Guest, Html, Hyperapp, Response, Runtime, Session, State, ViewCx,
+    ViewError, Wire, hyperapp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -128,16 +128,16 @@ impl Counter {
     }
 }
 
-struct Running {
-    runtime: Runtime<Counter>,
+struct Running<A: Hyperapp = Counter> {
+    runtime: Runtime<A>,
     sys: std::rc::Rc<dyn hyperstar_process::sys::Sys>,
     task: u64,
 }
 
-impl Running {
+impl<A: Hyperapp> Running<A> {
     fn new() -> Self {
         let sys: std::rc::Rc<dyn hyperstar_process::sys::Sys> = std::rc::Rc::new(Still);
-        let mut runtime = Runtime::<Counter>::new();
+        let mut runtime = Runtime::<A>::new();
         let start = Start {
             node: "n".into(),
             process: "counter:counter:me".into(),
@@ -215,7 +215,7 @@ impl Running {
             audience: Audience::Session("s1".into()),
             base: String::new(),
         };
-        let mut runtime = Runtime::<Counter>::new();
+        let mut runtime = Runtime::<A>::new();
         let start = Start::default();
         let rendered = hyperstar_process::sys::enter(&self.sys, || {
             runtime.start(start).expect("it starts");
@@ -230,7 +230,7 @@ impl Running {
 
 #[test]
 fn views_render() {
-    let process = Running::new();
+    let process = Running::<Counter>::new();
     assert_eq!(process.render(0, "/", &[]), "0 true");
     assert_eq!(
         process.render(1, "/rooms/7", &[("room", "7")]),
@@ -245,7 +245,7 @@ fn views_render() {
 
 #[test]
 fn processes_ask_by_name() {
-    let mut process = Running::new();
+    let mut process = Running::<Counter>::new();
     assert_eq!(process.local("increment", "{\"by\": 4}"), "null");
     assert_eq!(process.local("increment", ""), "null");
     assert_eq!(process.local("count", ""), "5");
@@ -261,7 +261,7 @@ fn processes_ask_by_name() {
 
 #[test]
 fn arguments_may_have_any_name() {
-    let mut process = Running::new();
+    let mut process = Running::<Counter>::new();
     assert_eq!(process.local("names", "[1, 2, 3, 4, 5, 6]"), "21");
     let body = r#"{"app": 1, "call": 2, "arguments": 3, "value": 4, "outcome": 5, "type": 6}"#;
     assert_eq!(process.http("POST", "/names", body), "200 21");
@@ -269,7 +269,6 @@ fn arguments_may_have_any_name() {
 
 #[test]
 fn an_app_describes_itself() {
-    use hyperstar_process::Hyperapp;
     let interface = Counter::interface();
     assert_eq!(interface.handlers.len(), Counter::HANDLERS.len());
     assert_eq!(interface.views.len(), Counter::VIEWS.len());
@@ -279,7 +278,7 @@ fn an_app_describes_itself() {
 
 #[test]
 fn http_finds_its_way() {
-    let mut process = Running::new();
+    let mut process = Running::<Counter>::new();
     assert_eq!(process.http("GET", "/api/count", ""), "200 0");
     assert_eq!(
         process.http(
@@ -302,7 +301,7 @@ fn http_finds_its_way() {
 
 #[test]
 fn awaiting_handlers_ask_others() {
-    let mut process = Running::new();
+    let mut process = Running::<Counter>::new();
     let actions = process.ask(
         Origin::Remote("n@a:b:c".into()),
         "pull",
@@ -347,4 +346,164 @@ fn awaiting_handlers_ask_others() {
         outcome: Ok(b"8".to_vec()),
     });
     assert_eq!(process.local("count", ""), "50");
+}
+
+/// Awaits wherever an expression may stand.
+#[derive(Default, State)]
+struct Shapes {
+    count: i64,
+    letters: Vec<Letter>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Letter {
+    worth: i64,
+}
+
+impl Letter {
+    async fn deliver(self) -> i64 {
+        self.worth
+    }
+
+    async fn read(&mut self) -> i64 {
+        self.worth += 1;
+        self.worth
+    }
+
+    fn opened_mut(&mut self) -> &mut Self {
+        self
+    }
+}
+
+async fn worth(letter: i64) -> i64 {
+    letter
+}
+
+#[hyperapp(name = "Shapes")]
+impl Shapes {
+    async fn own(&mut self, by: i64) -> i64 {
+        self.count += by;
+        self.count
+    }
+
+    fn first(&mut self) -> Letter {
+        self.letters.remove(0)
+    }
+
+    #[local]
+    #[expect(unused_must_use, reason = "an operator may begin a statement")]
+    async fn in_operators(&mut self) -> Vec<i64> {
+        self.count = 0;
+        let mut found = [
+            self.own(1).await + self.count,
+            -worth(3).await,
+            worth(3).await * 2 + worth(1).await,
+            worth(i64::from(worth(4).await > 3)).await,
+        ]
+        .to_vec();
+        if worth(4).await > 3 && !(worth(1).await == 2) {
+            found.push(worth(5).await);
+        }
+        while worth(found.len() as i64).await < 7 {
+            found.push(0);
+        }
+        found[worth(0).await as usize] += worth(10).await;
+        match worth(1).await {
+            1 => worth(6).await,
+            other => other,
+        };
+        worth(1).await + 1;
+        found
+    }
+
+    #[local]
+    async fn at_the_end(&mut self) -> i64 {
+        self.count = 4;
+        self.own(1).await + self.count
+    }
+
+    #[local]
+    fn at_once(cx: Cx<Self>, by: i64) -> i64 {
+        cx.with(|shapes| {
+            shapes.count += by;
+            shapes.count
+        })
+    }
+
+    #[local]
+    async fn looked_at(&self, cx: &Cx, user: &User, tags: Option<&[String]>) -> String {
+        let _ = (cx.now_ms(), worth(1).await);
+        format!("{} {tags:?}", user.name)
+    }
+
+    #[cfg(test)]
+    #[http(GET, "/which")]
+    fn which(&self) -> u8 {
+        1
+    }
+
+    /// At the same path, but never beside it.
+    #[cfg(not(test))]
+    #[http(GET, "/which")]
+    fn which_otherwise(&self) -> u8 {
+        2
+    }
+
+    #[local]
+    async fn compared(&self) -> bool {
+        worth(4).await > 3
+    }
+
+    #[local]
+    async fn on_what_is_made(&mut self) -> i64 {
+        Letter { worth: 7 }.deliver().await
+            + Letter {
+                worth: self.own(1).await,
+            }
+            .read()
+            .await
+    }
+
+    #[local]
+    async fn on_what_is_taken_out(&mut self) -> Result<i64, String> {
+        self.letters = (0..6).map(|worth| Letter { worth }).collect();
+        let mut sum = self.letters.remove(0).deliver().await;
+        sum += self.first().deliver().await;
+        sum += self.letters.pop().ok_or("none")?.read().await;
+        sum += std::mem::take(&mut self.letters[0]).deliver().await;
+        sum += self.letters.last_mut().ok_or("none")?.read().await;
+        sum += self.letters[1].opened_mut().read().await;
+        sum += Letter::opened_mut(&mut self.letters[1]).read().await;
+        sum += (self.letters.remove(0)).deliver().await;
+        Ok(sum)
+    }
+}
+
+#[test]
+fn awaits_may_stand_anywhere() {
+    let mut shapes = Running::<Shapes>::new();
+    for (handler, expected) in [
+        ("in_operators", "[12,-3,7,1,5,0,0]"),
+        ("at_the_end", "10"),
+        ("compared", "true"),
+        ("on_what_is_made", "14"),
+        ("on_what_is_taken_out", "{\"Ok\":23}"),
+    ] {
+        assert_eq!(shapes.local(handler, ""), expected, "{handler}");
+    }
+}
+
+#[test]
+fn handlers_have_many_forms() {
+    let mut shapes = Running::<Shapes>::new();
+    assert_eq!(shapes.local("at_once", r#"{"by": 3}"#), "3");
+    assert_eq!(shapes.local("at_once", "4"), "7");
+    let ann = r#"{"user": {"name": "Ann", "age": 7}"#;
+    assert_eq!(
+        shapes.local("looked_at", &format!("{ann}}}")),
+        r#""Ann None""#
+    );
+    let tagged = format!(r#"{ann}, "tags": ["a"]}}"#);
+    assert_eq!(shapes.local("looked_at", &tagged), r#""Ann Some([\"a\"])""#);
+    assert_eq!(shapes.http("GET", "/which", ""), "200 1");
 }

@@ -201,15 +201,26 @@ const UNSAID: &str = "the handler failed, and its error says nothing; give it `D
 
 impl IsActionError {
     pub fn http(self, error: ActionError) -> Response {
+        log_cause(&error);
         failed(error.status().as_u16(), error.message())
     }
     pub fn page(self, error: ActionError) -> Response {
+        log_cause(&error);
         notice(error.status().as_u16(), error.message())
     }
+    /// Who runs it logs it.
     pub fn quiet(self, error: ActionError) -> Response {
-        notice(500, error.message())
+        notice(500, error.detail())
     }
 }
+
+/// What is not for who asks is for the log.
+fn log_cause(error: &ActionError) {
+    if error.has_cause() {
+        crate::error!("answered {}: {}", error.status().as_u16(), error.detail());
+    }
+}
+
 impl IsText {
     pub fn http(self, error: impl Display) -> Response {
         failed(400, &error.to_string())

@@ -66,6 +66,12 @@ impl<'p> Texts<'p, '_> {
             .map_err(|_| TextError(format!("`{}` is no {what}", shortened(text))))
     }
 
+    /// What Rust reads as a number, and JSON cannot carry.
+    fn infinite(self) -> TextError {
+        let text = self.text().unwrap_or_default();
+        TextError(format!("`{}` is no finite number", shortened(text)))
+    }
+
     /// JSON, for what cannot be said otherwise.
     fn json<'de, V: Visitor<'de>>(self, what: &str, visitor: V) -> Result<V::Value, TextError>
     where
@@ -75,10 +81,26 @@ impl<'p> Texts<'p, '_> {
         if !text.trim_start().starts_with(['{', '[', '"']) {
             return Err(TextError(format!("`{}` is no {what}", shortened(text))));
         }
-        let value: serde_json::Value = serde_json::from_str(text).map_err(TextError::custom)?;
-        value.deserialize_any(visitor).map_err(TextError::custom)
+        from_json(text, |json| json.deserialize_any(visitor))
     }
 }
+
+/// Reads JSON. Not by way of a `Value`, which would give an infinite `f32` for what is too large for one; and of
+/// a reader, since nothing can be borrowed.
+fn from_json<T>(
+    text: &str,
+    read: impl FnOnce(&mut Json<'_>) -> serde_json::Result<T>,
+) -> Result<T, TextError> {
+    if let Some(reason) = super::too_deep(text.as_bytes()) {
+        return Err(TextError(reason));
+    }
+    let mut json = serde_json::Deserializer::from_reader(text.as_bytes());
+    let value = read(&mut json).map_err(TextError::custom)?;
+    json.end().map_err(TextError::custom)?;
+    Ok(value)
+}
+
+type Json<'t> = serde_json::Deserializer<serde_json::de::IoRead<&'t [u8]>>;
 
 fn shortened(text: &str) -> String {
     const CHARS_MAX: usize = 64;
@@ -114,9 +136,21 @@ impl<'de> Deserializer<'de> for Texts<'_, '_> {
         deserialize_u32 visit_u32 u32, "whole number of 32 bits without a sign";
         deserialize_u64 visit_u64 u64, "whole number of 64 bits without a sign";
         deserialize_u128 visit_u128 u128, "whole number without a sign";
-        deserialize_f32 visit_f32 f32, "number";
-        deserialize_f64 visit_f64 f64, "number";
         deserialize_char visit_char char, "single character";
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TextError> {
+        match self.parse::<f32>("number")? {
+            number if number.is_finite() => visitor.visit_f32(number),
+            _ => Err(self.infinite()),
+        }
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TextError> {
+        match self.parse::<f64>("number")? {
+            number if number.is_finite() => visitor.visit_f64(number),
+            _ => Err(self.infinite()),
+        }
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TextError> {
@@ -229,9 +263,7 @@ impl<'de> Deserializer<'de> for Texts<'_, '_> {
     ) -> Result<V::Value, TextError> {
         let text = self.text()?;
         if text.trim_start().starts_with('{') {
-            let value: serde_json::Value = serde_json::from_str(text).map_err(TextError::custom)?;
-            let read = value.deserialize_enum(name, variants, visitor);
-            return read.map_err(TextError::custom);
+            return from_json(text, |json| json.deserialize_enum(name, variants, visitor));
         }
         visitor.visit_enum(StrDeserializer::new(text))
     }

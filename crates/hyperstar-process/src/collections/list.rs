@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Handle, Shelf, counter, decode, key_of};
-use crate::fields;
+use crate::json;
 use crate::state::StateError;
 
 /// Items in an order of their own, each with an [`ItemId`] that stays: what people arrange.
@@ -60,7 +60,9 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     pub fn insert(&mut self, place: Place, item: &T) -> Result<Option<ItemId>, StateError> {
         let mut shelf = self.handle.shelf();
         let index = Index::new(&shelf.path);
-        let bytes = fields::lasting(&shelf.path, item)?;
+        let json = json::write(&shelf.path, item)?;
+        json.check::<T>(&shelf.path)?;
+        let bytes = json.bytes;
         let Some(key) = index.key_at(&mut shelf, place)? else {
             return Ok(None);
         };

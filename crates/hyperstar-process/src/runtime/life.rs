@@ -80,7 +80,7 @@ struct Every {
 impl<A: Hyperapp> Life<A> {
     /// Reads the state, migrates it if it is of an older version, and runs `#[init]`.
     pub(super) fn start(interface: Rc<Interface>, start: Start) -> Result<(Self, Turn), String> {
-        let memory = Rc::new(Memory::of(start.fields));
+        let memory = Rc::new(Memory::of(start.fields, start.version));
         let is_migrated = start.version != 0 && start.version < A::VERSION;
         let app = read_state::<A>(&memory, start.version).map_err(|error| error.to_string())?;
         let place = Rc::new(Place(RefCell::new(Some(Box::new(app)))));
@@ -425,7 +425,10 @@ impl<A: Hyperapp> Life<A> {
     /// Drops a task. If it has the state, that is read as it was at the task's last await: what came after
     /// an await that did not end was never seen by anybody.
     fn abandon(&mut self, key: Key) -> Option<Cause> {
-        let Running { job, cause, .. } = *self.tasks.remove(&key)?;
+        let Running {
+            job, asked, cause, ..
+        } = *self.tasks.remove(&key)?;
+        asked.abandon();
         if matches!(job, Job::Own(_)) {
             self.forget_spawned();
         }

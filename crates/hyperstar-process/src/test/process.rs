@@ -502,18 +502,25 @@ impl<A> Process<A> {
         match action {
             Action::Call {
                 id,
+                task,
                 to,
                 handler,
                 timeout_ms,
                 body,
-                ..
-            } => self.calls.push_back(Outgoing {
-                id,
-                to,
-                handler,
-                body,
-                deadline_ms: now_ms + timeout_ms,
-            }),
+            } => {
+                assert!(
+                    task == 0 || self.open.contains(&task),
+                    "`{handler}` of {to} is called for the task {task}, which nobody waits for; a host takes \
+                     the process for crashed then"
+                );
+                self.calls.push_back(Outgoing {
+                    id,
+                    to,
+                    handler,
+                    body,
+                    deadline_ms: now_ms + timeout_ms,
+                });
+            }
             Action::Notify { to, handler, body } => self.notices.push((to, handler, body)),
             Action::Respond { task, outcome } => {
                 let place = self.open.iter().position(|open| *open == task);

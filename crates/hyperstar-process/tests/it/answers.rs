@@ -5,8 +5,8 @@ use std::fmt;
 use hyperstar_process::abi::{Action, Event};
 use hyperstar_process::test::Process;
 use hyperstar_process::{
-    ActionError, Cx, Done, Html, Map, Reply, Response, Session, State, StateError, Viewer, Wire,
-    hyperapp,
+    ActionError, Cx, Done, Html, Level, Map, Reply, Response, Session, State, StateError, Viewer,
+    Wire, hyperapp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -158,6 +158,48 @@ impl Kinds {
     fn mine(&self, session: &Session) -> String {
         session.id().into()
     }
+}
+
+#[derive(Default, State)]
+struct Failing;
+
+#[hyperapp(name = "Failing")]
+impl Failing {
+    #[http(GET, "/parse")]
+    #[action]
+    fn parse(&self) -> Result<(), ActionError> {
+        "x".parse::<u32>()?;
+        Ok(())
+    }
+
+    #[http(GET, "/refuse")]
+    fn refuse(&self) -> Result<(), ActionError> {
+        Err(ActionError::forbidden("not for you"))
+    }
+
+    #[every("1s")]
+    fn tick(&self) -> Result<(), ActionError> {
+        "x".parse::<u32>()?;
+        Ok(())
+    }
+}
+
+#[test]
+fn the_cause_of_an_error_is_logged() {
+    let cause = "something went wrong on our side; nothing was lost that you typed: invalid digit found in string";
+    let answered = || vec![(Level::Error, format!("answered 500: {cause}"))];
+    let mut failing = Process::<Failing>::new();
+    let response = failing.http("GET", "/parse", "").unwrap();
+    assert!(!String::from_utf8_lossy(&response.body).contains("digit"));
+    assert_eq!(failing.take_log(), answered());
+    let error = failing.action("parse", &[], &()).unwrap_err();
+    assert!(!error.message().contains("digit"));
+    assert_eq!(failing.take_log(), answered());
+    failing.http("GET", "/refuse", "").unwrap();
+    assert_eq!(failing.take_log(), []);
+    failing.advance_ms(1_000);
+    let ticked = (Level::Error, format!("`tick` failed: {cause}"));
+    assert_eq!(failing.take_log(), [ticked]);
 }
 
 #[test]

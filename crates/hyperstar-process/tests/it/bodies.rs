@@ -29,6 +29,12 @@ enum Color {
 #[derive(Debug, Serialize, Deserialize, Wire)]
 struct Id(u64);
 
+#[derive(Debug, Serialize, Deserialize, Wire)]
+struct Point {
+    x: f32,
+    y: f64,
+}
+
 /// Each says what it was given.
 #[hyperapp(name = "Users")]
 impl Users {
@@ -105,6 +111,13 @@ impl Users {
         format!("{on} {number} {share:?} {letter:?} {color:?} {tags:?} {user:?} {id:?}")
     }
 
+    #[http(GET, "/point")]
+    #[http(POST, "/point")]
+    #[action]
+    fn point(&self, point: Option<Point>, x: Option<f32>, y: Option<f64>) -> String {
+        format!("{point:?} {x:?} {y:?}")
+    }
+
     #[http(POST, "/upload")]
     #[action]
     fn upload(&self, note: String, file: Option<File>, files: Vec<File>) -> String {
@@ -119,6 +132,11 @@ impl Users {
     #[http(POST)]
     fn create_user(&self, name: String, age: u32) -> String {
         format!("created {name} {age}")
+    }
+
+    #[http(POST)]
+    fn subscribe(&self, topic: String, loud: bool, tags: Vec<String>) -> String {
+        format!("{topic} {loud} {tags:?}")
     }
 
     #[http]
@@ -216,6 +234,7 @@ fn path_before_body_before_query() {
         ("GET /user/7", "", "Id(7) None None"),
         ("GET /user/7?dry=yes", "", "Id(7) None Some(true)"),
         ("GET /user/7?id=8&dry=off", "", "Id(7) None Some(false)"),
+        ("POST /user/7?dry=1", "{}", "Id(7) None Some(true)"),
         (
             "POST /user/7?dry=1",
             r#"{"name": "Ann", "age": 7}"#,
@@ -293,6 +312,58 @@ fn text_is_read_as_its_type() {
 }
 
 #[test]
+fn numbers_are_finite() {
+    let mut users = Driver::<Users>::new();
+    let refused = [
+        ("GET /point?x=NaN", ""),
+        ("GET /point?x=inf", ""),
+        ("GET /point?x=-infinity", ""),
+        ("GET /point?x=1e39", ""),
+        ("GET /point?y=nan", ""),
+        ("GET /point?y=1e999", ""),
+        (r#"GET /point?point={"x":1e39,"y":1}"#, ""),
+        (r#"GET /point?point={"x":1,"y":1e999}"#, ""),
+        ("POST /point application/x-www-form-urlencoded", "y=inf"),
+        ("POST /point", r#"{"x": 1e39}"#),
+        ("POST /point", r#"{"x": -1e39}"#),
+        ("POST /point", r#"{"y": 1e999}"#),
+        ("POST /point", r#"{"point": {"x": 1e39, "y": 1}}"#),
+        ("POST /point", r#"[null, 1e39]"#),
+    ];
+    for (line, body) in refused {
+        let response = users.http(line, body.as_bytes());
+        let said = String::from_utf8_lossy(&response.body);
+        assert_eq!(response.status, 400, "{line} {body} {said}");
+    }
+    for (arguments, signals) in [
+        ("x=inf", ""),
+        ("", r#"{"x": "NaN"}"#),
+        ("", r#"{"x": 1e39}"#),
+    ] {
+        let said = users.action("point", arguments, signals);
+        assert!(said.starts_with("400 "), "{arguments} {signals} {said}");
+    }
+    check(&[
+        (
+            "GET /point?x=1e38&y=1e300",
+            "",
+            "None Some(1e38) Some(1e300)",
+        ),
+        (
+            "GET /point?x=nan",
+            "",
+            r#"400 {"error":"the argument `x` of `point` cannot be read: `nan` is no finite number"}"#,
+        ),
+        (
+            r#"GET /point?point={"x":1,"y":1e300}"#,
+            "",
+            "Some(Point { x: 1.0, y: 1e300 }) None None",
+        ),
+        ("POST /point", r#"{"y": 1e300}"#, "None None Some(1e300)"),
+    ]);
+}
+
+#[test]
 fn other_content_types_are_bytes() {
     check(&[
         ("PUT /bytes image/png", "....", "4"),
@@ -352,6 +423,13 @@ fn handlers_without_a_path_are_found_by_the_body() {
         ("POST /x", r#"{"name": "Ann"}"#, "renamed Ann"),
         ("GET /x?name=Ann", "", "renamed Ann"),
         (&format!("PUT /x {FORM}"), "name=Ann", "renamed Ann"),
+        // A form leaves out what is not ticked.
+        (&format!("POST /x {FORM}"), "topic=tea", "tea false []"),
+        (
+            &format!("POST /x {FORM}"),
+            "topic=tea&loud=on&tags=a&tags=b",
+            r#"tea true ["a", "b"]"#,
+        ),
     ]);
 }
 
@@ -377,6 +455,12 @@ fn what_is_wrong_is_said() {
         ("POST /nothing", "[1]"),
         ("POST /nothing", r#"{"Nothing": [1]}"#),
         ("POST /user/x", ""),
+        ("POST /user/7?dry=1", r#"{"name": "Ann"}"#),
+        ("POST /user/7?dry=1", r#"{"Name": "Ann", "age": 7}"#),
+        (
+            "POST /user/7?dry=1",
+            r#"{"usr": {"name": "Ann", "age": 7}}"#,
+        ),
         ("GET /two?name=%ff", ""),
         ("POST /upload multipart/form-data", "--b"),
         ("POST /upload multipart/form-data; boundary=b", "--b"),

@@ -1,10 +1,12 @@
 //! Typed clients: what is sent, and what comes of the answer.
 
-use hyperstar_process::abi::{Action, Event};
-use hyperstar_process::{Address, CallError, Channel, Cx, State, Wire, WsMessage, hyperapp, join};
+use hyperstar_process::abi::{Action, Event, Viewer};
+use hyperstar_process::{
+    Address, CallError, Channel, Cx, Origin, Session, State, Wire, WsMessage, hyperapp, join,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::driver::{Driver, local, said};
+use crate::driver::{Driver, local, request, said};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Wire)]
 pub(crate) struct Point {
@@ -16,6 +18,18 @@ pub(crate) struct Point {
 struct Maps {
     last: Point,
     rounds: u32,
+    letters: Vec<Letter>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Letter {
+    to: Address,
+}
+
+impl Letter {
+    async fn deliver(self, cx: &Cx) -> Result<Point, CallError> {
+        MapsClient::at(cx, self.to).last().await
+    }
 }
 
 /// Asks another of its kind.
@@ -74,6 +88,43 @@ impl Maps {
             MapsClient::at(cx, &of).last().await?;
         }
         Ok(self.rounds)
+    }
+
+    /// Takes a letter out, and delivers it.
+    #[local]
+    async fn deliver(&mut self, cx: &Cx, of: Address) -> Result<Point, CallError> {
+        for _ in 0..2 {
+            self.letters.push(Letter { to: of.clone() });
+        }
+        self.letters.remove(0).deliver(cx).await
+    }
+
+    /// Still knows who asked once the other has answered.
+    #[http(GET, "/about/{of}")]
+    async fn about(cx: Cx<Self>, of: Address, status: u16) -> Result<String, CallError> {
+        MapsClient::at(&cx, &of).last().await?;
+        cx.set_status(status);
+        cx.set_header("x-path", cx.path());
+        let session = cx.session().map(Session::id).unwrap_or_default();
+        Ok(format!("{} {} {session}", cx.path(), cx.query()))
+    }
+
+    #[ws_client]
+    fn heard(&mut self, channel: Channel, message: WsMessage) {
+        if let WsMessage::Text(text) = message {
+            channel.send_text(format!("heard {text}"));
+        }
+    }
+
+    #[local]
+    fn same(&self, number: f64) -> f64 {
+        number
+    }
+
+    #[local]
+    async fn ask_same(cx: Cx<Self>, of: Address, bits: u64) -> Result<u64, CallError> {
+        let number = MapsClient::at(&cx, &of).same(f64::from_bits(bits)).await?;
+        Ok(number.to_bits())
     }
 
     #[ws("/ws/{room}")]
@@ -168,6 +219,24 @@ fn calls_run_beside_each_other() {
 }
 
 #[test]
+fn numbers_cross_to_the_last_bit() {
+    let mut maps = Driver::<Maps>::new();
+    let mut bits = 0x3fd5_5555_5555_5555_u64;
+    for _ in 0..2_000 {
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        if !f64::from_bits(bits).is_finite() {
+            continue;
+        }
+        let asked = format!(r#"{{"of": "a:b:c", "bits": {bits}}}"#);
+        let actions = maps.ask(local(), "ask_same", asked.as_bytes());
+        let (id, _, _, _, body) = call(&actions);
+        let answer = maps.local("same", body);
+        let said = reply(&mut maps, id, Ok(&answer));
+        assert_eq!(said, format!(r#"{{"Ok":{bits}}}"#), "{body} {answer}");
+    }
+}
+
+#[test]
 fn a_notice_is_sent_at_once() {
     let mut maps = Driver::<Maps>::new();
     let (outcome, others) = maps.answer(local(), "tell", br#"{"of": "a:b:c"}"#);
@@ -185,13 +254,18 @@ fn a_notice_is_sent_at_once() {
 #[test]
 fn what_changed_before_an_await_is_kept_with_that_turn() {
     let mut maps = Driver::<Maps>::new();
-    let turn = maps.whole_turn(local(), "rounds", br#"{"of": "a:b:c"}"#);
-    let kept = turn.changes.iter().find(|change| change.path == "f/rounds");
-    assert_eq!(
-        kept.and_then(|change| change.value.as_deref()),
-        Some(&b"1"[..])
-    );
-    assert!(turn.exclusive);
+    let mut check = |handler: &str, path: &str, expected: &str| {
+        let turn = maps.whole_turn(local(), handler, br#"{"of": "a:b:c"}"#);
+        let kept = turn.changes.iter().find(|change| change.path == path);
+        let kept = kept.and_then(|change| change.value.as_deref());
+        assert_eq!(kept, Some(expected.as_bytes()), "{handler}");
+        assert!(turn.exclusive);
+        let task = maps.last_task();
+        maps.turn(Event::Cancel(task));
+    };
+    check("rounds", "f/rounds", "1");
+    // What is taken out to be awaited is out.
+    check("deliver", "f/letters", r#"[{"to":"a:b:c"}]"#);
 }
 
 #[test]
@@ -207,7 +281,6 @@ fn an_address_that_is_none_is_refused() {
 
 #[test]
 fn websockets_are_heard_and_answered() {
-    use hyperstar_process::Origin;
     use hyperstar_process::abi::{WsHead, WsKind};
     let mut maps = Driver::<Maps>::new();
     let mut came = |kind: WsKind, body: &[u8], path: &str| {
@@ -230,4 +303,60 @@ fn websockets_are_heard_and_answered() {
     assert!(came(WsKind::Text, &[0xff], "/ws/tea").contains("is not UTF-8"));
     assert_eq!(came(WsKind::Closed, b"", "/ws/tea"), "204 []");
     assert!(came(WsKind::Opened, b"", "/other").starts_with("NoHandler(\"no WebSocket is served"));
+
+    let own = Origin::WsClient(WsHead {
+        channel: 5,
+        kind: WsKind::Text,
+        path: "/elsewhere".into(),
+        viewer: None,
+    });
+    let (outcome, others) = maps.answer(own, "", b"tea");
+    assert_eq!(said(outcome), "204");
+    let [
+        Action::Push {
+            channel: 5,
+            binary: false,
+            body,
+        },
+    ] = others.as_slice()
+    else {
+        panic!("{others:?}");
+    };
+    assert_eq!(body, b"heard tea");
+}
+
+#[test]
+fn a_context_is_right_after_an_await() {
+    let mut maps = Driver::<Maps>::new();
+    let mut ask = |session: &str, status: u16| {
+        let Origin::Http(mut head) = request(&format!("GET /about/{session}:b:c?status={status}"))
+        else {
+            panic!("a request comes over HTTP");
+        };
+        head.viewer = Some(Viewer {
+            session: session.into(),
+            tab: "t".into(),
+        });
+        let actions = maps.ask(Origin::Http(head), "", b"");
+        call(&actions).0
+    };
+    let calls = [("ann", 201, ask("ann", 201)), ("bob", 202, ask("bob", 202))];
+    for (session, status, id) in calls.into_iter().rev() {
+        let outcome = Ok(br#"{"x":1,"y":2}"#.to_vec());
+        let actions = maps.turn(Event::Reply { call: id, outcome });
+        let [
+            Action::Respond {
+                outcome: Ok(response),
+                ..
+            },
+        ] = actions.as_slice()
+        else {
+            panic!("{actions:?}");
+        };
+        assert_eq!(response.status, status);
+        let path = format!("/about/{session}:b:c");
+        assert!(response.headers.contains(&("x-path".into(), path.clone())));
+        let expected = format!("\"{path} status={status} {session}\"");
+        assert_eq!(String::from_utf8_lossy(&response.body), expected);
+    }
 }

@@ -102,6 +102,20 @@ impl Hyperapp for Probe {
                 answer_of(&())
             })
         }),
+        Run::Concurrent(|call| {
+            // The context of the message outlives it here, though nobody waits for the answer.
+            let cx = call.cx().of::<Self>();
+            Box::pin(async move {
+                let of_message = cx.clone();
+                let spawned = cx.spawn(|own| async move {
+                    own.sleep(7).await;
+                    let asked = of_message.call_raw(&other(), "ask", Vec::new(), TIMEOUT_MS);
+                    let _ = asked.await;
+                });
+                cx.sleep(1_000).await;
+                answer_of(&spawned.is_ok())
+            })
+        }),
         Run::Read(|_, call| {
             for _ in 0..300 {
                 call.cx().notify_raw(&other(), "told", vec![b'1'; 100]);
@@ -131,6 +145,7 @@ impl Hyperapp for Probe {
             ("tell", Mode::Read),
             ("all", Mode::Concurrent),
             ("guarded", Mode::Concurrent),
+            ("outlive", Mode::Concurrent),
             ("tell_many", Mode::Read),
         ] {
             let mut handler = Handler::new(name, mode);
@@ -201,6 +216,22 @@ fn a_context_that_outlives_its_message_acts_for_the_process() {
     probe.advance_ms(100_000);
     probe.expect_call("other:desk:tests", "ask").reply(&());
     assert_eq!(probe.kept::<u32>("count"), Some(2));
+}
+
+#[test]
+fn a_context_that_outlives_a_cancelled_message_acts_for_the_process() {
+    let mut probe = Driver::<Probe>::new();
+    let actions = probe.ask(Origin::Owner, "outlive", b"");
+    let timer = actions.iter().find_map(|action| match action {
+        Action::SetTimer { id, after_ms: 7 } => Some(*id),
+        _ => None,
+    });
+    probe.turn(Event::Cancel(1));
+    let actions = probe.turn(Event::Timer(timer.expect("a timer")));
+    assert!(
+        matches!(actions.as_slice(), [Action::Call { task: 0, .. }]),
+        "{actions:?}"
+    );
 }
 
 #[test]

@@ -85,6 +85,11 @@ impl<A: Hyperapp> Driver<A> {
         })
     }
 
+    /// The task of the last message.
+    pub(crate) fn last_task(&self) -> u64 {
+        self.task
+    }
+
     /// The answer, and what else was done.
     pub(crate) fn answer(
         &mut self,

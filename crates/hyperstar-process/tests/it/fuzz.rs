@@ -12,6 +12,10 @@ use crate::driver::{Driver, viewer};
 #[derive(Default, State)]
 struct Target {
     count: u32,
+    share: f32,
+    wide: f64,
+    point: Option<(f32, f64)>,
+    notes: Vec<serde_json::Value>,
 }
 
 #[derive(Serialize, Deserialize, Wire)]
@@ -52,6 +56,25 @@ impl Target {
         value
     }
 
+    /// Keeps what comes: numbers must be finite, and notes no deeper than can be read again.
+    #[local]
+    #[http]
+    #[http(POST, "/measure/{share}")]
+    #[http(POST, "/measure")]
+    #[action]
+    fn measure(
+        &mut self,
+        share: f32,
+        wide: Option<f64>,
+        point: Option<(f32, f64)>,
+        note: Option<serde_json::Value>,
+    ) {
+        self.share = share;
+        self.wide = wide.unwrap_or_default();
+        self.point = point;
+        self.notes.extend(note);
+    }
+
     #[http(PUT, "/bytes")]
     fn bytes(&self, body: Vec<u8>) -> usize {
         body.len()
@@ -84,6 +107,15 @@ impl Target {
 fn bodies() -> impl Strategy<Value = Vec<u8>> {
     let json = prop_oneof![
         "\\{\"(id|name|tree|tags|value|All|file)\": ?(1|\"a\"|null|\\[\\]|\\{\\}|true)(, ?\"(id|name)\": ?[0-9]{1,3})?\\}",
+        "\\{\"(share|wide)\": ?\"?-?(1e38|1e39|1e309|NaN|inf|1)\"?(, ?\"point\": ?\\[(1|1e39), ?(1|1e39|1e400)\\])?\\}",
+        "(share|wide|point)=(-?(1|1e39|nan|inf|-infinity|1e400)|\\[1e39,1\\])(&wide=(1e400|1))?",
+        (1_usize..140).prop_map(|depth| {
+            format!(
+                "{{\"share\": 1, \"note\": {}{}}}",
+                "[".repeat(depth),
+                "]".repeat(depth)
+            )
+        }),
         "[\\[\\]{}\",:0-9a-z ]{0,40}",
         "(id|name|on|tags|file)=[a-z0-9%+]{0,6}(&(id|tags)=[0-9]{0,3}){0,3}",
         "(--b\r\n|--b--|content-disposition: form-data; name=\"(file|more|id)\"|; filename=\"x\"|\r\n|\r\n\r\n|a){0,14}",
@@ -99,6 +131,7 @@ fn words() -> impl Strategy<Value = String> {
         Just("all".to_owned()),
         Just("one".to_owned()),
         Just("later".to_owned()),
+        Just("measure".to_owned()),
         Just("All".to_owned()),
         Just(String::new()),
         ".{0,12}",
@@ -107,7 +140,7 @@ fn words() -> impl Strategy<Value = String> {
 
 fn origins() -> impl Strategy<Value = Origin> {
     let paths = prop_oneof![
-        "/(all/[0-9a-z]{0,3}|one|bytes|upload|ws/[0-9]{1,3}|x)",
+        "/(all/[0-9a-z]{0,3}|measure|measure/(1e39|nan|1)|one|bytes|upload|ws/[0-9]{1,3}|x)",
         ".{0,12}"
     ];
     let types = prop_oneof![
@@ -137,15 +170,17 @@ fn origins() -> impl Strategy<Value = Origin> {
             })
         },
     );
-    let action = proptest::collection::vec(("(id|name|value|.{0,3})", ".{0,6}"), 0..4).prop_map(
-        |arguments| {
-            Origin::Action(ActionHead {
-                viewer: viewer(),
-                path: "/".into(),
-                arguments,
-            })
-        },
-    );
+    let action = proptest::collection::vec(
+        ("(id|name|value|share|wide|.{0,3})", "(inf|1e39|.{0,6})"),
+        0..4,
+    )
+    .prop_map(|arguments| {
+        Origin::Action(ActionHead {
+            viewer: viewer(),
+            path: "/".into(),
+            arguments,
+        })
+    });
     let kinds = prop_oneof![
         Just(WsKind::Opened),
         Just(WsKind::Text),

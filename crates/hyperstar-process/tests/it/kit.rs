@@ -2,11 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use hyperstar_interface::Save;
-use hyperstar_process::abi::Viewer;
+use hyperstar_interface::{Interface, Save};
+use hyperstar_process::abi::{
+    Action, Asset, Event, Page, RenderError, RenderRequest, Start, Turn, Viewer,
+};
 use hyperstar_process::record::{Output, Recording};
 use hyperstar_process::test::{Host, Process};
-use hyperstar_process::{CallError, Level, Origin};
+use hyperstar_process::{CallError, Guest, Level, Origin};
 
 use crate::app::{Desk, SAVE};
 
@@ -225,4 +227,49 @@ fn what_is_logged_can_be_read() {
     assert_eq!(desk.outcome::<i64>(sent), None);
     let text = "the host gave the number 1 to two messages".to_owned();
     assert_eq!(desk.take_log(), [(Level::Error, text)]);
+}
+
+/// Calls for a message that nobody sent.
+struct Rogue;
+
+impl Guest for Rogue {
+    fn interface(&self) -> Interface {
+        Interface::new("Rogue")
+    }
+
+    fn assets(&self) -> Vec<Asset> {
+        Vec::new()
+    }
+
+    fn start(&mut self, _: Start) -> Result<Turn, String> {
+        Ok(Turn::default())
+    }
+
+    fn turn(&mut self, _: Vec<Event>) -> Turn {
+        let call = Action::Call {
+            id: 1,
+            task: 7,
+            to: "other:desk:tests".to_owned(),
+            handler: "count".to_owned(),
+            timeout_ms: 1,
+            body: Vec::new(),
+        };
+        Turn {
+            actions: vec![call],
+            ..Turn::default()
+        }
+    }
+
+    fn render(&mut self, _: RenderRequest) -> Result<Page, RenderError> {
+        Ok(Page::default())
+    }
+}
+
+#[test]
+#[should_panic(
+    expected = "`count` of other:desk:tests is called for the task 7, which nobody waits for"
+)]
+fn a_call_is_for_a_message_that_is_open() {
+    let rogue = Process::<Desk>::run_by(Host::new(), |_| Box::new(Rogue));
+    rogue.unwrap().turn(vec![Event::Timer(1)]);
 }

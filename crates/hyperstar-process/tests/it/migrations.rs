@@ -3,8 +3,10 @@
 use std::rc::Rc;
 
 use hyperstar_interface::{Interface, Save};
-use hyperstar_process::test::Host;
-use hyperstar_process::{Fields, Hyperapp, Map, Run, Saver, State, StateError, Stored, ViewFn};
+use hyperstar_process::test::{Host, Process};
+use hyperstar_process::{
+    Fields, Hyperapp, List, Map, Run, Saver, State, StateError, Stored, ViewFn, hyperapp,
+};
 
 use crate::app::{Driver, shown};
 
@@ -139,4 +141,75 @@ fn a_field_cannot_take_the_name_of_another() {
         error.as_deref(),
         Some("there is a field `title` already; remove it first, or choose another name")
     );
+}
+
+/// The field `things`, as a plain one or as a collection.
+#[derive(Default, State)]
+struct Plain {
+    things: Vec<u32>,
+}
+
+#[derive(Default, State)]
+struct Listed {
+    things: List<u32>,
+}
+
+#[derive(Default, State)]
+#[state(version = 2, migrate(1 = list_them))]
+struct Migrated {
+    things: List<u32>,
+}
+
+fn list_them(fields: &mut Fields) -> Result<(), StateError> {
+    let things: Vec<u32> = fields.get("things")?.unwrap_or_default();
+    fields.remove("things");
+    let mut list = fields.list("things");
+    for thing in &things {
+        list.push(thing)?;
+    }
+    Ok(())
+}
+
+#[hyperapp(name = "Plain")]
+impl Plain {}
+
+#[hyperapp(name = "Listed")]
+impl Listed {}
+
+#[hyperapp(name = "Migrated")]
+impl Migrated {
+    #[local]
+    fn count(&self) -> u64 {
+        self.things.len()
+    }
+}
+
+#[test]
+fn a_field_does_not_become_a_collection_by_itself() {
+    let host = |path: &str, value: &str| {
+        let host = Host::new();
+        host.set("v", "1");
+        host.set(path, value);
+        host
+    };
+    let error = Process::<Listed>::try_on(host("f/things", "[1,2]")).err();
+    assert_eq!(
+        error.as_deref(),
+        Some(
+            "`things` is kept as a plain field, and is a collection in this version; raise \
+             `#[state(version = ..)]` and add a migration that reads it, removes it, and fills the collection"
+        )
+    );
+    let error = Process::<Plain>::try_on(host("c/things/item/1", "7")).err();
+    assert_eq!(
+        error.as_deref(),
+        Some(
+            "`things` is kept as a collection, and is a plain field in this version; raise \
+             `#[state(version = ..)]` and add a migration that reads it, removes it, and sets the field"
+        )
+    );
+    let mut things = Process::<Migrated>::on(host("f/things", "[1,2]"));
+    assert_eq!(things.call::<u64>("count", &()), Ok(2));
+    things.restart();
+    assert_eq!(things.call::<u64>("count", &()), Ok(2));
 }

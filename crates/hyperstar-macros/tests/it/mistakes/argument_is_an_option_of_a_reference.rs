@@ -1,0 +1,16 @@
+use hyperstar_process::{State, hyperapp};
+
+#[derive(Default, State)]
+struct App {
+    count: u32,
+}
+
+#[hyperapp(name = "App")]
+impl App {
+    #[local]
+    fn add(&mut self, by: Option<&u32>) {
+        let _ = by;
+    }
+}
+
+fn main() {}

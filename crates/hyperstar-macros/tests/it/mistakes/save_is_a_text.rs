@@ -1,0 +1,16 @@
+use hyperstar_process::{State, hyperapp};
+
+#[derive(Default, State)]
+struct App {
+    count: u32,
+}
+
+#[hyperapp(name = "App", save = "Never")]
+impl App {
+    #[local]
+    fn count(&self) -> u32 {
+        self.count
+    }
+}
+
+fn main() {}

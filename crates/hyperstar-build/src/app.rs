@@ -46,6 +46,15 @@ pub(crate) struct Crate {
     pub(crate) folders: Vec<PathBuf>,
 }
 
+impl Crate {
+    /// Where the SDK comes from, which every app depends on.
+    pub(crate) fn sdk(&self) -> Result<&Source, BuildError> {
+        self.sdk.as_ref().ok_or_else(|| BuildError::NoSdk {
+            package: self.app.name.clone(),
+        })
+    }
+}
+
 /// Where a package comes from.
 #[derive(Debug)]
 pub(crate) enum Source {
@@ -72,8 +81,7 @@ pub(crate) fn read(manifest_dir: &Path) -> Result<Crate, BuildError> {
     cargo::forget_surroundings(&mut command);
     let output = command.output().map_err(cargo::no_program)?;
     if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        return Err(BuildError::Manifest(text.trim_end().to_owned()));
+        return Err(BuildError::Manifest(cargo::complaint(&output.stderr)));
     }
     let metadata = serde_json::from_slice::<Metadata>(&output.stdout);
     let metadata = metadata.map_err(|error| {

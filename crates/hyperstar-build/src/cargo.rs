@@ -17,6 +17,9 @@ use crate::{BuildOptions, Entry, Progress};
 /// What the compiler says is kept to this size: its beginning matters most.
 const WORDS_BYTES_MAX: u64 = 1 << 20;
 
+/// What an error begins with.
+const ERROR: &str = "error: ";
+
 /// How a module is made quickly: it is built anew at each change.
 const QUICK: &[&str] = &[
     "profile.dev.opt-level=1",
@@ -183,6 +186,17 @@ pub(crate) fn forget_surroundings(command: &mut Command) {
     }
 }
 
+/// Why cargo, rustc or rustup failed, in its own words from its error on: not that it is one, which whoever shows it
+/// says.
+pub(crate) fn complaint(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let text = text.trim_end();
+    let start = text.lines().find(|line| line.starts_with(ERROR));
+    let said = start.and_then(|line| text.find(line));
+    let said = said.map_or(text, |at| &text[at + ERROR.len()..]);
+    said.to_owned()
+}
+
 pub(crate) fn no_program(source: std::io::Error) -> BuildError {
     BuildError::Program {
         program: program().to_string_lossy().into_owned(),
@@ -208,4 +222,24 @@ struct Artifact {
 #[derive(Deserialize)]
 struct Target {
     name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_begins_with_what_is_wrong() {
+        for (said, shown) in [
+            ("error: no such thing\n", "no such thing"),
+            (
+                "    Updating index\nerror: failed\n\nCaused by:\n  error: why\n",
+                "failed\n\nCaused by:\n  error: why",
+            ),
+            ("rustc: not found\n", "rustc: not found"),
+            ("", ""),
+        ] {
+            assert_eq!(complaint(said.as_bytes()), shown);
+        }
+    }
 }

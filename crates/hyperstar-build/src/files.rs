@@ -1,6 +1,6 @@
 //! Files, with errors that name them.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -41,11 +41,19 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Keeps other builds out of a folder, which is made if it is not there, until the file is dropped.
-pub(crate) fn lock(folder: &Path) -> Result<File, BuildError> {
+/// Keeps other builds out of a folder, which is made if it is not there, until the file is dropped. `waiting` is
+/// called if another one is in there.
+pub(crate) fn lock(folder: &Path, waiting: impl FnOnce()) -> Result<File, BuildError> {
     fs::create_dir_all(folder).map_err(|source| failed(folder, source))?;
     let path = folder.join(".hyperstar-lock");
-    let locked = File::create(&path).and_then(|file| file.lock().map(|()| file));
+    let locked = File::create(&path).and_then(|file| match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            waiting();
+            file.lock().map(|()| file)
+        }
+        Err(TryLockError::Error(error)) => Err(error),
+    });
     locked.map_err(|source| failed(&path, source))
 }
 
@@ -57,5 +65,26 @@ fn failed(path: &Path, source: io::Error) -> BuildError {
     BuildError::File {
         path: path.to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn who_has_to_wait_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = lock(folder.path(), || panic!("nobody else is there")).unwrap();
+        let (waits, is_waiting) = mpsc::channel();
+        thread::scope(|scope| {
+            let second = scope.spawn(|| lock(folder.path(), || waits.send(()).unwrap()));
+            is_waiting.recv().unwrap();
+            drop(held);
+            second.join().unwrap().unwrap();
+        });
     }
 }

@@ -107,6 +107,8 @@ pub enum Entry {
 pub enum Progress<'a> {
     /// The compiler's part for WebAssembly is fetched.
     AddingTarget(&'a str),
+    /// Another build is under way in the same folder: this one begins when that one ends.
+    Waiting,
     /// Packages are compiled, or found compiled.
     Compiling {
         /// How many are done.
@@ -164,7 +166,7 @@ pub fn build(options: &BuildOptions<'_>) -> Result<Built, BuildError> {
         None => output.join("build"),
     };
     // Until the module is read: that of another app of this name would take its place.
-    let lock = files::lock(&build_dir)?;
+    let lock = files::lock(&build_dir, || (options.progress)(Progress::Waiting))?;
     let compiled = cargo::compile(&crate_, &manifest, toolchain, &build_dir, options)?;
     let module = files::read(&compiled.module)?;
     drop(lock);
@@ -182,6 +184,16 @@ pub fn build(options: &BuildOptions<'_>) -> Result<Built, BuildError> {
         warnings: compiled.warnings,
         took: began.elapsed(),
     })
+}
+
+/// What the crate in a folder says of itself, without building it.
+///
+/// # Errors
+/// As [`build`], if there is no crate, or one that is no app.
+pub fn app(manifest_dir: &Path) -> Result<App, BuildError> {
+    let crate_ = app::read(manifest_dir)?;
+    crate_.sdk()?;
+    Ok(crate_.app)
 }
 
 /// The folders of the crates that an app is built of and that lie on this machine, its own first: a change of

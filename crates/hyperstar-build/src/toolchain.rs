@@ -63,8 +63,7 @@ fn sysroot(manifest_dir: &Path) -> Result<PathBuf, BuildError> {
         .output()
         .map_err(|source| BuildError::Program { program, source })?;
     if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        return Err(BuildError::Manifest(text.trim_end().to_owned()));
+        return Err(BuildError::Manifest(cargo::complaint(&output.stderr)));
     }
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(PathBuf::from(text.trim_end()))
@@ -93,7 +92,7 @@ fn add_target(manifest_dir: &Path) -> Result<(), String> {
     match command.output() {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => {
-            let text = String::from_utf8_lossy(&output.stderr);
+            let text = cargo::complaint(&output.stderr);
             let last = text.lines().rfind(|line| !line.trim().is_empty());
             Err(last.unwrap_or("it does not say why").trim().to_owned())
         }

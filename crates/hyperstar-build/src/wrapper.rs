@@ -36,11 +36,7 @@ fn lock(crate_: &Crate, folder: &Path) -> Result<(), BuildError> {
 
 fn manifest_text(crate_: &Crate) -> Result<String, BuildError> {
     let name = &crate_.app.name;
-    let Some(sdk) = &crate_.sdk else {
-        return Err(BuildError::NoSdk {
-            package: name.clone(),
-        });
-    };
+    let sdk = crate_.sdk()?;
     let mut text = format!(
         "# Written by `hyperstar build`: makes a component of the app. Changes here are lost.\n\
          [package]\n\

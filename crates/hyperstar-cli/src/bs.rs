@@ -46,11 +46,11 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(&self, out: &mut Out) -> Result<()> {
         if !self.watch {
-            return install::show(out, &self.once()?);
+            return self.show(out, &self.once()?);
         }
         let mut watch = Watch::new(folders(&self.dir)?);
         match self.once() {
-            Ok(process) => install::show(out, &process)?,
+            Ok(process) => self.show(out, &process)?,
             Err(error) => crate::complain(&error),
         }
         loop {
@@ -68,6 +68,20 @@ impl Args {
                 Err(error) => crate::complain(&error),
             }
         }
+    }
+
+    fn show(&self, out: &mut Out, process: &ProcessInfo) -> Result<()> {
+        install::show(out, process)?;
+        let port = self.port.filter(|port| *port != 0);
+        if let Some(port) = port
+            && !process.url.ends_with(&format!(":{port}/"))
+        {
+            say(format_args!(
+                "the node was running already, elsewhere than at port {port}; `hyperstar node --stop` ends it, and \
+                 `hyperstar bs --port {port}` starts one there"
+            ));
+        }
+        Ok(())
     }
 
     fn once(&self) -> Result<ProcessInfo> {

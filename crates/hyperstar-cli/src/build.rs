@@ -69,6 +69,7 @@ pub(crate) fn component(dir: &Path, release: bool) -> Result<Built> {
     let work = Work::begin(format!("building `{shown}`"));
     let progress = |progress: Progress<'_>| match progress {
         Progress::AddingTarget(target) => work.doing(&format!("adding the target {target}")),
+        Progress::Waiting => work.doing("waiting for another build"),
         Progress::Compiling { done, total, name } => work.step(name, done as u64, total as u64),
         Progress::Encoding => work.doing("encoding"),
         _ => {}

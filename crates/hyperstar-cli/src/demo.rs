@@ -1,5 +1,7 @@
 //! `hyperstar demo`: the examples, as components on a node.
 
+mod examples;
+
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -9,22 +11,8 @@ use crate::new::own_checkout;
 use crate::out::{NAME, Out};
 use crate::progress::Work;
 use crate::text::file_name;
-use crate::{build, node};
-
-/// The examples, and the processes that are made of each.
-const EXAMPLES: [(&str, &[&str]); 5] = [
-    ("counter", &["counter:counter:local"]),
-    ("life", &["life:life:local"]),
-    ("todo", &["todo:todo:local"]),
-    ("chat", &["chat:chat:local"]),
-    ("bank", &["north:bank:local", "south:bank:local"]),
-];
-
-/// Who may ask whom for what.
-const GRANTS: [(&str, &str, &str); 2] = [
-    ("north:bank:local", "south:bank:local", "deposit"),
-    ("south:bank:local", "north:bank:local", "deposit"),
-];
+use crate::{build, home, node};
+use examples::{EXAMPLES, GRANTS};
 
 /// Build the examples as components, and run a node with all of them, until Ctrl-C
 ///
@@ -52,6 +40,7 @@ impl Args {
                  `cargo run -p hyperstar-cli -- demo` there"
             );
         }
+        home::check(&self.home)?;
         let mut components = Vec::new();
         for (example, processes) in EXAMPLES {
             let built = build::component(&apps.join(example), self.release)?;
@@ -65,10 +54,11 @@ impl Args {
             grant(node)?;
             let url = node::url(port);
             writeln!(out, "the examples run at {NAME}{url}{NAME:#}")?;
+            let home = file_name(&self.home);
+            writeln!(out, "  they live in {home}; Ctrl-C ends them")?;
             writeln!(
                 out,
-                "  they live in {}; Ctrl-C ends them",
-                file_name(&self.home)
+                "  a second terminal lists them: hyperstar ps --home {home}"
             )?;
             Ok(out.finish()?)
         })
@@ -88,7 +78,9 @@ async fn install(node: &Node, processes: &[&str], bytes: &[u8]) -> Result<()> {
 /// Once for each node: what is granted lasts.
 fn grant(node: &Node) -> Result<()> {
     for (holder, target, handler) in GRANTS {
-        let is_it = |grant: &GrantInfo| grant.holder == holder && grant.target == target;
+        let is_it = |grant: &GrantInfo| {
+            grant.holder == holder && grant.target == target && grant.handlers == [handler]
+        };
         if !node.grants()?.iter().any(is_it) {
             node.grant(holder, target, &[handler.to_owned()])?;
         }

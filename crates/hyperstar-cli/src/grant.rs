@@ -1,10 +1,11 @@
 //! `hyperstar grant`, `grants` and `revoke`: which app may message which.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use hyperstar_node::{Request, Update};
 
 use crate::home::Home;
 use crate::out::{FAINT, NAME, Out};
+use crate::progress::say;
 use crate::text::Safe;
 
 /// Let one app message another
@@ -53,10 +54,12 @@ pub(crate) struct Grants {
 
 impl Grants {
     pub(crate) fn run(&self, out: &mut Out) -> Result<()> {
+        let mut is_empty = true;
         for update in self.home.connect()?.ask(&Request::Grants)? {
             let Update::Grant(grant) = update? else {
                 continue;
             };
+            is_empty = false;
             if self.json {
                 writeln!(out, "{}", serde_json::to_string(&grant)?)?;
                 continue;
@@ -74,6 +77,11 @@ impl Grants {
                 Safe(&handlers)
             )?;
         }
+        if is_empty && !self.json {
+            say(format_args!(
+                "nothing is granted; `hyperstar grant` lets one app message another"
+            ));
+        }
         Ok(())
     }
 }
@@ -89,6 +97,12 @@ pub(crate) struct Revoke {
 
 impl Revoke {
     pub(crate) fn run(&self) -> Result<()> {
-        self.home.tell(&Request::Revoke { id: self.id })
+        let id = self.id;
+        self.home.tell(&Request::Revoke { id }).map_err(|error| {
+            match error.to_string() == format!("there is no grant {id}") {
+                true => anyhow!("{error}; `hyperstar grants` lists them"),
+                false => error,
+            }
+        })
     }
 }

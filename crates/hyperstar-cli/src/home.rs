@@ -1,10 +1,13 @@
 //! Which node is meant: the one that lives in a folder.
 
 use std::env;
+use std::os::unix::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use hyperstar_node::{Control, Request};
+
+use crate::text::file_name;
 
 /// Which node.
 #[derive(clap::Args, Clone, Debug)]
@@ -26,7 +29,9 @@ impl Home {
         let path = path.context(
             "it is not known where the node lives: `HOME` is not set; say it with `--home DIR`",
         )?;
-        std::path::absolute(&path).context("the node's folder cannot be found")
+        let path = std::path::absolute(&path).context("the node's folder cannot be found")?;
+        check(&path)?;
+        Ok(path)
     }
 
     /// Talks to the node that runs there.
@@ -41,6 +46,17 @@ impl Home {
         }
         Ok(())
     }
+}
+
+/// Refuses a folder that no node can be reached in: the system bounds the path of a socket, to about 100 bytes.
+pub(crate) fn check(home: &Path) -> Result<()> {
+    if SocketAddr::from_pathname(home.join("node.sock")).is_err() {
+        bail!(
+            "the path {} is too long for a node's socket; choose a shorter one with `--home`",
+            file_name(home)
+        );
+    }
+    Ok(())
 }
 
 fn set(name: &str) -> Option<PathBuf> {

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use hyperstar_node::{Control, ProcessInfo, Request, Update};
 
 use crate::build;
 use crate::home::Home;
 use crate::out::{NAME, Out};
 use crate::progress::Work;
-use crate::text::Safe;
+use crate::text::{Safe, file_name};
 
 /// Put an app on the node, or upgrade it, and start it
 ///
@@ -47,7 +47,11 @@ impl Args {
                 let built = build::component(&self.from, self.release)?;
                 (built.component.clone(), build::address(&built))
             }
-            false => (self.from.clone(), name_of(&self.from)),
+            false if self.from.is_file() => (self.from.clone(), name_of(&self.from)),
+            false => bail!(
+                "there is no `{}`; name the folder of an app, or a component as `hyperstar build` makes it",
+                file_name(&self.from)
+            ),
         };
         let request = Request::Install {
             name: self.name.clone().unwrap_or(name),

@@ -57,6 +57,7 @@ enum Command {
     Build(build::Args),
     Run(run::Args),
     Bs(bs::Args),
+    #[command(visible_alias = "run-tests")]
     Test(test::Args),
     Demo(demo::Args),
     Node(node::Args),

@@ -3,6 +3,7 @@
 mod name;
 mod template;
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,8 @@ pub(crate) struct Args {
     /// What to begin with
     #[arg(long, short, value_name = "TEMPLATE", default_value = "counter")]
     template: Template,
-    /// A checkout of Hyperstar to depend on, instead of the published version
+    /// A checkout of Hyperstar to depend on [default: the one that this program was built in, as long as it is there;
+    /// then the published version]
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
 }
@@ -43,8 +45,9 @@ impl Args {
         let template = self.template.name();
         writeln!(
             out,
-            "made {NAME}{name}{NAME:#}, an app of the template `{template}`\n"
+            "made {NAME}{name}{NAME:#}, an app of the template `{template}`"
         )?;
+        writeln!(out, "  it depends on {sources}\n")?;
         writeln!(out, "  cd {name}")?;
         writeln!(
             out,
@@ -93,6 +96,21 @@ pub(crate) enum Sources {
     Published(&'static str),
     /// A folder with `crates`.
     Checkout(PathBuf),
+}
+
+impl fmt::Display for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Published(version) => write!(f, "Hyperstar {version}"),
+            Self::Checkout(path) => {
+                let path = file_name(path);
+                write!(
+                    f,
+                    "the checkout of Hyperstar in {path}; `--path` names another"
+                )
+            }
+        }
+    }
 }
 
 impl Sources {

@@ -1,12 +1,12 @@
 //! `hyperstar node`: runs a node.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use hyperstar_native::bind_near;
-use hyperstar_node::{ControlError, Node, NodeConfig, Request, Server, is_inhabited};
+use hyperstar_node::{ControlError, HomeError, Node, NodeConfig, Request, Server, is_inhabited};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -107,28 +107,39 @@ pub(crate) fn serve(
         .compact()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .init();
     let runtime = Runtime::new().context("the system refuses what a node needs")?;
     runtime.block_on(async {
-        let node = Node::open(config).await?;
-        let server = match port {
-            Some(port) => Server::bind(("127.0.0.1", port)).await,
-            None => bind_near(PORT).await,
-        };
-        let server = server?.shutdown(node.stopped().cancelled_owned());
-        let bound = server.local_addr();
-        let bound = bound.context("it is not known where the node listens")?;
-        if port.is_none() && bound.port() != PORT {
-            say(format_args!(
-                "port {PORT} is taken; `--port` chooses another"
-            ));
+        // What is taken is said before anything is made: the folder first, whose node has the port too, mostly.
+        if is_inhabited(&config.home) {
+            return Err(HomeError::Taken(file_name(&config.home)).into());
         }
-        begin(&node, bound.port()).await?;
+        let (server, bound) = listen(port).await?;
+        let node = Node::open(config).await?;
+        let server = server.shutdown(node.stopped().cancelled_owned());
+        begin(&node, bound).await?;
         let stopping = node.clone();
         tokio::spawn(async move { end_on_signals(&stopping).await });
         node.serve(server).await?;
         Ok(())
     })
+}
+
+/// Listens at a port of this machine and says which: the one that somebody wants, or the first one that is free.
+pub(crate) async fn listen(port: Option<u16>) -> Result<(Server, u16)> {
+    let server = match port {
+        Some(port) => Server::bind(("127.0.0.1", port)).await,
+        None => bind_near(PORT).await,
+    }?;
+    let bound = server.local_addr();
+    let bound = bound.context("it is not known at which port")?.port();
+    if port.is_none() && bound != PORT {
+        say(format_args!(
+            "port {PORT} is taken; `--port` chooses another"
+        ));
+    }
+    Ok((server, bound))
 }
 
 /// The first signal ends what is under way well, the second everything.
@@ -153,6 +164,9 @@ fn stop(home: &Home) -> Result<()> {
     match home.tell(&Request::Shutdown) {
         // It has ended before it could say so.
         Err(error) if matches!(error.downcast_ref(), Some(ControlError::HungUp(_))) => {}
+        Err(error) if matches!(error.downcast_ref(), Some(ControlError::NoNode { .. })) => {
+            bail!("no node runs at {}", file_name(&home.path()?));
+        }
         told => told?,
     }
     let (home, since) = (home.path()?, Instant::now());

@@ -1,10 +1,11 @@
 //! How far long work is, on the standard error.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use hyperstar_store::Progress;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// How often a bar without news moves.
 const TICK: Duration = Duration::from_millis(120);
@@ -23,7 +24,7 @@ impl Work {
         let doing = doing.into();
         let bar = io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            bar.set_style(style("{spinner} {msg}: {human_pos}, {elapsed}"));
+            bar.set_style(counting());
             bar.set_message(doing.clone());
             bar.enable_steady_tick(TICK);
             bar
@@ -51,8 +52,9 @@ impl Work {
     /// Shows what is being done now, as part of the whole.
     pub(crate) fn doing(&self, what: &str) {
         let Some(bar) = &self.bar else { return };
-        bar.set_style(style("{spinner} {msg}, {elapsed}"));
+        bar.set_style(counting());
         bar.unset_length();
+        bar.set_position(0);
         bar.set_message(format!("{}, {what}", self.doing));
     }
 
@@ -62,12 +64,12 @@ impl Work {
             match of {
                 Some(of) => {
                     bar.set_style(style(
-                        "{spinner} {msg} {wide_bar} {human_pos}/{human_len}, {eta}",
+                        "{spinner} {msg} {wide_bar} {human_pos}/{human_len}, {eta} left",
                     ));
                     bar.set_length(of);
                 }
                 None => {
-                    bar.set_style(style("{spinner} {msg}: {human_pos}, {elapsed}"));
+                    bar.set_style(counting());
                     bar.unset_length();
                 }
             }
@@ -97,6 +99,17 @@ impl Drop for Work {
 pub(crate) fn say(line: std::fmt::Arguments<'_>) {
     // Nobody is left to tell if this fails.
     let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// How work is shown whose end is not known. Nothing is counted before it has come to something.
+fn counting() -> ProgressStyle {
+    let count = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        if state.pos() > 0 {
+            // It is a string, which takes all.
+            let _ = write!(out, ": {}", HumanCount(state.pos()));
+        }
+    };
+    style("{spinner} {msg}{count}, {elapsed}").with_key("count", count)
 }
 
 fn style(template: &str) -> ProgressStyle {

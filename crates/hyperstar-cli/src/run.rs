@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use hyperstar_build::folders;
-use hyperstar_native::bind_near;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -15,7 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::node::PORT;
+use crate::node;
 use crate::progress::say;
 use crate::text::file_name;
 use crate::watch::{POLL, Watch};
@@ -27,7 +26,7 @@ const END: Duration = Duration::from_secs(12);
 ///
 /// At each change it is built; if that works it takes the old one's place, with its state, and open pages follow.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  hyperstar run\n  hyperstar run apps/chat --port 8090")]
+#[command(after_help = "Examples:\n  hyperstar run\n  hyperstar run ./tea --port 8090")]
 pub(crate) struct Args {
     /// The app's folder
     #[arg(default_value = ".")]
@@ -53,21 +52,19 @@ impl Args {
     async fn follow(&self) -> Result<()> {
         let mut interrupts = signal(SignalKind::interrupt())?;
         let mut terminations = signal(SignalKind::terminate())?;
+        let mut watch = Watch::new(folders(&self.dir)?);
         let mut app = App {
-            port: self.free_port().await?,
+            // The same at each start: the pages come back to it.
+            port: node::listen(self.port).await?.1,
             child: None,
         };
-        let mut watch = Watch::new(folders(&self.dir)?);
         let mut ticks = tokio::time::interval(POLL);
         let mut is_stale = true;
         loop {
             if is_stale {
                 is_stale = false;
                 tokio::select! {
-                    built = self.build() => match built {
-                        Ok(program) => app.replace(&program, self).await?,
-                        Err(error) => crate::complain(&error),
-                    },
+                    begun = self.begin(&mut app) => begun?,
                     _ = interrupts.recv() => break,
                     _ = terminations.recv() => break,
                 }
@@ -81,19 +78,23 @@ impl Args {
                 _ = terminations.recv() => break,
             }
         }
-        app.end().await
+        tokio::select! {
+            ended = app.end() => ended,
+            _ = interrupts.recv() => app.cut_off(),
+            _ = terminations.recv() => app.cut_off(),
+        }
     }
 
-    /// The same port at each start: the pages come back to it.
-    async fn free_port(&self) -> Result<u16> {
-        let wanted = self.port.unwrap_or(PORT);
-        let port = bind_near(wanted).await?.local_addr()?.port();
-        if wanted != 0 && port != wanted {
-            say(format_args!(
-                "port {wanted} is taken; `--port` chooses another"
-            ));
+    /// Builds the program and has it take the place of the one that runs, which goes on if there is nothing new.
+    ///
+    /// # Cancel safety
+    /// The program that runs is in `app`, if it has not ended.
+    async fn begin(&self, app: &mut App) -> Result<()> {
+        match self.build().await {
+            Ok(program) => app.replace(&program, self).await?,
+            Err(error) => crate::complain(&error),
         }
-        Ok(port)
+        Ok(())
     }
 
     /// Builds the app's program. Cargo says itself how far it is and what is wrong.
@@ -193,8 +194,11 @@ impl App {
     }
 
     /// Has it end well, or at least end.
+    ///
+    /// # Cancel safety
+    /// It stays here until it has ended.
     async fn end(&mut self) -> Result<()> {
-        let Some(mut child) = self.child.take() else {
+        let Some(child) = &mut self.child else {
             return Ok(());
         };
         let id = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
@@ -206,6 +210,14 @@ impl App {
             say(format_args!("the app does not end; it is killed"));
             child.kill().await.context("the app cannot be ended")?;
         }
+        self.child = None;
         Ok(())
+    }
+
+    /// Ends it and this program at once: nobody waits any more.
+    fn cut_off(&mut self) -> ! {
+        // Dropping it kills it.
+        self.child = None;
+        std::process::exit(130)
     }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use hyperstar_build::Built;
+use hyperstar_build::{Built, app};
 use hyperstar_node::{Node, NodeConfig, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -30,18 +30,22 @@ pub(crate) struct Args {
     /// The app's folder
     #[arg(default_value = ".")]
     dir: PathBuf,
-    /// What `cargo test` is given
+    /// What the tests are given: a part of the names of those to run, `--nocapture`
     #[arg(last = true)]
     arguments: Vec<String>,
 }
 
 impl Args {
     pub(crate) fn run(&self, out: &mut Out) -> Result<()> {
+        // Before its tests are compiled, which may take long.
+        app(&self.dir)?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let status = Command::new(cargo)
-            .arg("test")
-            .args(&self.arguments)
-            .current_dir(&self.dir)
+        let mut command = Command::new(cargo);
+        command.arg("test").current_dir(&self.dir);
+        if !self.arguments.is_empty() {
+            command.arg("--").args(&self.arguments);
+        }
+        let status = command
             .status()
             .with_context(|| format!("the tests of `{}` cannot be run", file_name(&self.dir)))?;
         if !status.success() {

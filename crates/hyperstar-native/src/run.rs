@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -160,6 +160,7 @@ impl<A: Hyperapp> Run<A> {
             .compact()
             .with_env_filter(filter)
             .with_writer(io::stderr)
+            .with_ansi(io::stderr().is_terminal())
             .try_init();
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyperstar_native::Ask;
 use hyperstar_process::abi::Origin;
@@ -237,8 +238,10 @@ async fn logs(
             Ok(line) => caller.tell(&update_of(line)).await?,
             Err(RecvError::Lagged(missed)) => {
                 let text = format!("({missed} lines were not shown: they came too fast)");
+                let now = SystemTime::now().duration_since(UNIX_EPOCH);
+                let now = now.unwrap_or_default();
                 let update = Update::Line {
-                    at_ms: 0,
+                    at_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
                     level: 2,
                     text,
                 };

@@ -103,24 +103,16 @@ impl Server {
     /// # Errors
     /// [`ServeError::Bind`] with a remedy.
     pub async fn bind(address: impl ToSocketAddrs + fmt::Debug) -> Result<Self, ServeError> {
-        let listener = TcpListener::bind(&address)
-            .await
-            .map_err(|source| ServeError::Bind {
-                address: format!("{address:?}").trim_matches('"').to_owned(),
-                hint: match source.kind() {
-                    io::ErrorKind::AddrInUse => {
-                        "another program listens there; stop it or choose another port".to_owned()
-                    }
-                    io::ErrorKind::PermissionDenied => {
-                        "ports below 1024 need a privilege; choose a higher one".to_owned()
-                    }
-                    io::ErrorKind::AddrNotAvailable => {
-                        "this machine has no such address".to_owned()
-                    }
-                    _ => source.to_string(),
-                },
-                source,
-            })?;
+        let listener = match TcpListener::bind(&address).await {
+            Ok(listener) => listener,
+            Err(source) => {
+                return Err(ServeError::Bind {
+                    address: shown(&address).await,
+                    hint: hint(&source),
+                    source,
+                });
+            }
+        };
         Ok(Self {
             listener,
             shutdown: None,
@@ -223,6 +215,35 @@ impl fmt::Debug for Server {
             .field("listener", &self.listener)
             .finish_non_exhaustive()
     }
+}
+
+/// An address for people: `127.0.0.1:8080` also for `("127.0.0.1", 8080)`.
+async fn shown(address: &(impl ToSocketAddrs + fmt::Debug)) -> String {
+    let given = format!("{address:?}");
+    if let Some(text) = given.strip_prefix('"') {
+        return text.trim_end_matches('"').to_owned();
+    }
+    let found = tokio::net::lookup_host(address).await;
+    let found: Vec<String> = found
+        .into_iter()
+        .flatten()
+        .map(|it| it.to_string())
+        .collect();
+    match found.is_empty() {
+        true => given,
+        false => found.join(" or "),
+    }
+}
+
+/// What to do about an address that cannot be listened on.
+fn hint(error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        io::ErrorKind::AddrInUse => "another program listens there; stop it or choose another port",
+        io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose a higher one",
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address",
+        _ => return error.to_string(),
+    };
+    remedy.to_owned()
 }
 
 /// What all connections share.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use hyperstar_build::{BuildError, BuildOptions, Entry, build};
+use hyperstar_build::{BuildError, BuildOptions, Entry, app, build};
 
 use crate::kit::Demo;
 
@@ -64,6 +64,7 @@ fn a_wrong_manifest_is_named() {
     demo.edit("demo/Cargo.toml", "[package]", "[package");
     let text = demo.try_build().unwrap_err().to_string();
     assert!(text.contains("Cargo.toml:1:9"), "{text}");
+    assert!(!text.starts_with("error"), "{text}");
 }
 
 #[test]
@@ -80,8 +81,13 @@ fn what_is_no_app_is_named() {
         "hyperstar-process = { path = \"../sdk\" }",
         "",
     );
-    let text = demo.try_build().unwrap_err().to_string();
-    assert!(text.contains("`cargo add hyperstar-process`"), "{text}");
+    for refused in [
+        demo.try_build().map(|built| built.app),
+        app(&demo.root().join("demo")),
+    ] {
+        let text = refused.unwrap_err().to_string();
+        assert!(text.contains("`cargo add hyperstar-process`"), "{text}");
+    }
     let library = build(&BuildOptions {
         entry: Entry::Own,
         ..demo.options()

@@ -17,8 +17,8 @@ const RESERVED: &str = "abstract as async await become box break const continue 
     incremental std test proc_macro hyperstar_native hyperstar_process";
 
 /// Types that the templates name.
-const TAKEN: &str = "Address Ask BTreeMap Box Cx Err Greeting Log Markup Message None Ok Option Process \
-    Result Self Session Some State StateError String Vec Wire";
+const TAKEN: &str = "Address Ask BTreeMap Box Cx Deserialize Err Greeting Log Markup Message None Ok Option Process \
+    Result Self Serialize Session Some State StateError String Vec Wire";
 
 /// The name of a crate.
 #[derive(Debug)]
@@ -103,8 +103,14 @@ mod tests {
             ],
             ["tea-room_2", "tea_room_2", "TeaRoom2", "Tea Room 2"]
         );
-        let name: CrateName = "state".parse().unwrap();
-        assert_eq!(name.of_struct(), "StateApp");
+        for (name, of_struct) in [
+            ("state", "StateApp"),
+            ("serialize", "SerializeApp"),
+            ("deserialize", "DeserializeApp"),
+        ] {
+            let name: CrateName = name.parse().unwrap();
+            assert_eq!(name.of_struct(), of_struct);
+        }
     }
 
     #[test]

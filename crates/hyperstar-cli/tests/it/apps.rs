@@ -1,13 +1,15 @@
 //! Apps on a node, by the command line.
 
 use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::json_lines;
+use crate::support::{check_success, json_lines, refused};
 use crate::workshop::{Workshop, get, url_in, wait_for, wait_for_page};
 
 #[test]
@@ -26,6 +28,10 @@ fn without_a_node_it_is_said_how_to_get_one() {
         &["revoke", "1"],
     ];
     let home = workshop.path("home");
+    assert_eq!(
+        workshop.refusal(&["node", "--stop"]),
+        format!("error: no node runs at {}\n", home.display())
+    );
     for command in commands {
         assert_eq!(
             workshop.refusal(command),
@@ -43,13 +49,94 @@ fn without_a_node_it_is_said_how_to_get_one() {
 fn folders_that_are_no_apps_are_refused() {
     let workshop = Workshop::new();
     fs::create_dir(workshop.path("empty")).unwrap();
-    for command in ["build", "run", "bs"] {
-        let said = workshop.refusal(&[command, "empty"]);
+    fs::create_dir_all(workshop.path("library/src")).unwrap();
+    let manifest = "[package]\nname = \"library\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+    fs::write(workshop.path("library/Cargo.toml"), manifest).unwrap();
+    fs::write(workshop.path("library/src/lib.rs"), "").unwrap();
+    for command in ["build", "run", "bs", "test", "run-tests"] {
+        for folder in ["empty", "nowhere"] {
+            let said = workshop.refusal(&[command, folder]);
+            let expected = format!(
+                "error: there is no `Cargo.toml` in `{folder}`; name the folder of an app, or make one with"
+            );
+            assert!(said.contains(&expected), "{command}: {said}");
+        }
+    }
+    for command in ["build", "bs", "test"] {
+        let said = workshop.refusal(&[command, "library"]);
         assert!(
-            said.contains("error: there is no `Cargo.toml` in `empty`; name the folder of an app, or make one with"),
+            said.contains("error: `library` does not depend on `hyperstar-process`"),
             "{command}: {said}"
         );
     }
+    workshop.edit("library/Cargo.toml", "[package]", "[package");
+    for command in ["build", "run", "bs", "test"] {
+        let said = workshop.refusal(&[command, "library"]);
+        assert!(!said.contains("error: error"), "{command}: {said}");
+        assert!(said.contains("Cargo.toml:1:9"), "{command}: {said}");
+    }
+    for command in ["build", "test"] {
+        let mut command = workshop.command(&[command, "library"]);
+        let said = refused(&command.env("CARGO", "no-cargo").output().unwrap(), 1);
+        assert!(
+            said.contains("error: `no-cargo` cannot be run; install Rust from https://rustup.rs"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_and_makes_nothing() {
+    let workshop = Workshop::new();
+    workshop.app("demo", "blank");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for command in [
+        ["node", "--port", &port].as_slice(),
+        &["run", "demo", "--port", &port],
+    ] {
+        let said = workshop.refusal(command);
+        let expected = format!(
+            "error: cannot listen on 127.0.0.1:{port}: another program listens there; stop it or choose another port"
+        );
+        assert!(said.starts_with(&expected), "{said}");
+    }
+    assert!(!workshop.path("home").exists());
+}
+
+#[test]
+fn a_folder_that_no_socket_fits_in_is_named() {
+    let workshop = Workshop::new();
+    let home = workshop.path(&"a".repeat(100));
+    let home = home.to_str().unwrap();
+    for command in ["ps", "node", "demo"] {
+        assert_eq!(
+            workshop.refusal(&[command, "--home", home]),
+            format!(
+                "error: the path {home} is too long for a node's socket; choose a shorter one with `--home`\n"
+            )
+        );
+    }
+    assert!(!Path::new(home).exists());
+}
+
+#[test]
+fn who_asks_twice_to_end_does_not_wait() {
+    let workshop = Workshop::new();
+    workshop.app("demo", "blank");
+    // It does not end when it is asked to.
+    fs::write(
+        workshop.path("demo/src/main.rs"),
+        "use std::os::unix::process::CommandExt;\n\
+         fn main() {\n    \
+             let script = \"trap '' INT TERM; echo it runs; exec sleep 600\";\n    \
+             panic!(\"{}\", std::process::Command::new(\"sh\").args([\"-c\", script]).exec());\n\
+         }\n",
+    )
+    .unwrap();
+    let running = workshop.start(&["run", "demo", "--port", "0"]);
+    running.line_with("it runs");
+    assert_eq!(running.interrupt_until_it_ends(), Some(130));
 }
 
 #[test]
@@ -71,6 +158,14 @@ fn an_app_lives_on_a_node() {
     );
     assert_eq!(workshop.read(&["inject", "demo", "count"]), "2\n");
     assert!(get(&url).unwrap().contains(">2</output>"));
+    let granted = workshop.run(&["grants"]);
+    assert_eq!(
+        (granted.stdout, granted.stderr),
+        (
+            Vec::new(),
+            b"nothing is granted; `hyperstar grant` lets one app message another\n".to_vec()
+        )
+    );
     let listed = json_lines(&workshop.read(&["ps", "--json"]));
     assert_eq!(listed.len(), 1);
     assert_eq!(
@@ -79,6 +174,18 @@ fn an_app_lives_on_a_node() {
     );
     let table = workshop.read(&["ps"]);
     assert!(table.starts_with("demo:demo:local  running "), "{table}");
+
+    // A node that runs is not where somebody else would have it.
+    let elsewhere = workshop.run(&["bs", "demo", "--port", "1"]);
+    check_success(&elsewhere);
+    let said = String::from_utf8(elsewhere.stderr).unwrap();
+    assert!(
+        said.ends_with(
+            "the node was running already, elsewhere than at port 1; `hyperstar node --stop` ends it, and `hyperstar bs \
+             --port 1` starts one there\n"
+        ),
+        "{said}"
+    );
 
     // What it can be asked, by its name, its component and its folder.
     let wit = workshop.read(&["view-api", "demo:demo:local"]);
@@ -97,22 +204,32 @@ fn an_app_lives_on_a_node() {
     assert_eq!(interface["views"][0]["path"], "/");
 
     // Mistakes.
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 7] = [
         (
             &["inject", "dmeo", "count"],
             "error: there is no process `dmeo`; there are demo:demo:local\n",
         ),
         (&["inject", "demo", "cuont"], "did you mean `count`"),
         (
+            &["inject", "demo", "count", "--timeout-ms", "0"],
+            "error: nobody answered in time; allow more with `--timeout-ms`, or ask again\n",
+        ),
+        (
             &["inject", "demo", "count", "{"],
             "error: the arguments are no JSON: ",
         ),
-        (&["revoke", "77"], "error: there is no grant 77\n"),
+        (
+            &["revoke", "77"],
+            "error: there is no grant 77; `hyperstar grants` lists them\n",
+        ),
         (
             &["grant", "demo", "other"],
             "error: there is no process `other`",
         ),
-        (&["install", "none.wasm"], "none.wasm cannot be read: "),
+        (
+            &["install", "none.wasm"],
+            "error: there is no `none.wasm`; name the folder of an app, or a component as `hyperstar build` makes it\n",
+        ),
     ];
     for (command, expected) in cases {
         let said = workshop.refusal(command);
@@ -251,6 +368,7 @@ fn the_examples_run_on_a_node_and_no_money_is_lost_whenever_it_is_killed() {
     let workshop = Workshop::new();
     let demo = workshop.start(&["demo", "--port", "0", "--home", "demo"]);
     let url = url_in(&demo.line_with("the examples run at"));
+    demo.line_with("a second terminal lists them: hyperstar ps --home demo");
     let page = wait_for_page(&url);
     for title in ["Counter", "Life", "Todo", "Chat", "Bank"] {
         assert!(page.contains(title), "{title}: {page}");

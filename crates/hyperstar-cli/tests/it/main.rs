@@ -6,6 +6,7 @@ mod apps;
 mod changes;
 mod files;
 mod git;
+mod guide;
 mod history;
 mod names;
 mod new;

@@ -1,6 +1,7 @@
 //! `new`, and what it makes: each template is built, run and tested.
 
 use std::fs;
+use std::path::Path;
 
 use crate::support::listing;
 use crate::workshop::Workshop;
@@ -9,11 +10,18 @@ use crate::workshop::Workshop;
 fn a_new_app_is_a_folder_and_says_how_to_go_on() {
     let workshop = Workshop::new();
     let said = workshop.read(&["new", "tea-room"]);
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let checkout = checkout.canonicalize().unwrap();
     assert_eq!(
         said,
-        "made tea-room, an app of the template `counter`\n\n  cd tea-room\n  \
-         hyperstar bs      # builds and runs it on your node, and says where\n  \
-         hyperstar run     # runs it as a program of its own, and follows changes\n"
+        format!(
+            "made tea-room, an app of the template `counter`\n  \
+             it depends on the checkout of Hyperstar in {}; `--path` names another\n\n  \
+             cd tea-room\n  \
+             hyperstar bs      # builds and runs it on your node, and says where\n  \
+             hyperstar run     # runs it as a program of its own, and follows changes\n",
+            checkout.display()
+        )
     );
     assert_eq!(
         listing(&workshop.path("tea-room")),
@@ -83,7 +91,7 @@ fn check(template: &str, pages: &str) {
     let workshop = Workshop::new();
     let name = format!("a-{template}");
     workshop.app(&name, template);
-    let said = workshop.read(&["test", &name, "--", "--quiet"]);
+    let said = workshop.read(&["test", &name, "--", "--show-output"]);
     let last = said.lines().last().unwrap_or_default();
     assert_eq!(
         last,
@@ -117,6 +125,8 @@ fn an_app_whose_tests_fail_is_said_to() {
     let workshop = Workshop::new();
     workshop.app("a-failure", "blank");
     workshop.edit("a-failure/tests/app.rs", "<h1>", "<h2>");
+    // What follows is for the tests: none is run that is called so.
+    workshop.read(&["test", "a-failure", "--", "nothing-is-called-so"]);
     let output = workshop.run(&["test", "a-failure"]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();

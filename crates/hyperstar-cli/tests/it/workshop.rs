@@ -77,6 +77,11 @@ impl Workshop {
     /// A new app that depends on this checkout, with the versions that this workspace is built with.
     pub(crate) fn app(&self, name: &str, template: &str) {
         self.read(&["new", name, "--template", template]);
+        self.lock(name);
+    }
+
+    /// Gives an app the versions that this workspace is built with.
+    pub(crate) fn lock(&self, name: &str) {
         let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
         fs::copy(lock, self.path(name).join("Cargo.lock")).unwrap();
     }
@@ -91,7 +96,11 @@ impl Workshop {
 
     /// `hyperstar` with these arguments, which goes on.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        let mut command = self.command(arguments);
+        self.start_command(self.command(arguments))
+    }
+
+    /// The same, of a command of ours.
+    pub(crate) fn start_command(&self, mut command: Command) -> Running {
         let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap();
         let (sender, lines) = mpsc::channel();
@@ -135,6 +144,17 @@ impl Running {
     pub(crate) fn interrupt(mut self) -> Option<i32> {
         self.signal(Signal::INT);
         self.child.wait().unwrap().code()
+    }
+
+    /// Presses Ctrl-C again and again. What it exits with.
+    pub(crate) fn interrupt_until_it_ends(mut self) -> Option<i32> {
+        loop {
+            self.signal(Signal::INT);
+            thread::sleep(Duration::from_millis(20));
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+        }
     }
 
     /// Ends it as a power cut does.

@@ -1,6 +1,8 @@
 //! What the examples do, written once and seen twice: as structs in the gallery's program, and as components
 //! on a node.
 
+#[path = "../../../hyperstar-cli/src/demo/examples.rs"]
+mod demo;
 mod kit;
 mod stage;
 
@@ -10,6 +12,13 @@ use http::Request;
 use hyperstar::test::Page;
 
 use stage::{Place, Stage};
+
+#[test]
+fn the_command_line_shows_the_examples_of_the_gallery() {
+    let processes = demo::EXAMPLES.map(|(_, processes)| processes).concat();
+    assert_eq!(processes, Example::ALL.map(Example::process));
+    assert_eq!(demo::GRANTS, gallery::GRANTS);
+}
 
 /// Checks the same of examples wherever they run.
 async fn everywhere(

@@ -149,9 +149,16 @@ async fn an_action_that_was_taken_is_ended_and_answered() {
 #[tokio::test]
 async fn a_taken_address_is_said_with_its_remedy() {
     let served = Served::start(App::new(&Hub::new()).view("/", |_cx| "x")).await;
-    let error = hyperstar::Server::bind(served.address)
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("another program listens there"), "{error}");
+    let port = served.address.port();
+    let expected = format!(
+        "cannot listen on 127.0.0.1:{port}: another program listens there; stop it or choose another port"
+    );
+    let refused = [
+        hyperstar::Server::bind(served.address).await,
+        hyperstar::Server::bind(format!("127.0.0.1:{port}")).await,
+        hyperstar::Server::bind(("127.0.0.1", port)).await,
+    ];
+    for error in refused {
+        assert_eq!(error.unwrap_err().to_string(), expected);
+    }
 }

@@ -1,6 +1,6 @@
 //! `hyperstar grant`, `grants` and `revoke`: which app may message which.
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use hyperstar_node::{Request, Update};
 
 use crate::home::Home;
@@ -96,13 +96,8 @@ pub(crate) struct Revoke {
 }
 
 impl Revoke {
-    pub(crate) fn run(&self) -> Result<()> {
+    pub(crate) fn run(&self, out: &mut Out) -> Result<()> {
         let id = self.id;
-        self.home.tell(&Request::Revoke { id }).map_err(|error| {
-            match error.to_string() == format!("there is no grant {id}") {
-                true => anyhow!("{error}; `hyperstar grants` lists them"),
-                false => error,
-            }
-        })
+        self.home.tell(&Request::Revoke { id }, out)
     }
 }

@@ -5,9 +5,10 @@ use std::os::unix::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use hyperstar_node::{Control, Request};
+use hyperstar_node::{Control, Request, Update};
 
-use crate::text::file_name;
+use crate::out::Out;
+use crate::text::{Safe, file_name};
 
 /// Which node.
 #[derive(clap::Args, Clone, Debug)]
@@ -39,12 +40,14 @@ impl Home {
         Ok(Control::connect(&self.path()?)?)
     }
 
-    /// Has the node that runs there do something that has no answer.
-    pub(crate) fn tell(&self, request: &Request) -> Result<()> {
+    /// Has the node that runs there do something, and says what it did.
+    pub(crate) fn tell(&self, request: &Request, out: &mut Out) -> Result<()> {
         for update in self.connect()?.ask(request)? {
-            update?;
+            if let Update::Did { text } = update? {
+                writeln!(out, "{}", Safe(&text))?;
+            }
         }
-        Ok(())
+        Ok(out.finish()?)
     }
 }
 

@@ -115,15 +115,15 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Node(args) => args.run(&mut out),
         Command::Install(args) => args.run(&mut out),
         Command::Start(args) => args.run(&mut out),
-        Command::Stop(args) => args.run(),
-        Command::Remove(args) => args.run(),
+        Command::Stop(args) => args.run(&mut out),
+        Command::Remove(args) => args.run(&mut out),
         Command::Inject(args) => args.run(&mut out),
         Command::Logs(args) => args.run(&mut out),
         Command::Ps(args) => args.run(&mut out),
         Command::ViewApi(args) => args.run(&mut out),
         Command::Grant(args) => args.run(&mut out),
         Command::Grants(args) => args.run(&mut out),
-        Command::Revoke(args) => args.run(),
+        Command::Revoke(args) => args.run(&mut out),
         Command::Store(args) => {
             let code = args.run(&mut out)?;
             out.finish()?;

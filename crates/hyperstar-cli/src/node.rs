@@ -63,7 +63,7 @@ struct Line<'a> {
 impl Args {
     pub(crate) fn run(&self, out: &mut Out) -> Result<()> {
         match self.stop {
-            true => stop(&self.home),
+            true => stop(&self.home, out),
             false => self.serve(out),
         }
     }
@@ -160,8 +160,8 @@ async fn end_on_signals(node: &Node) -> io::Result<()> {
     }
 }
 
-fn stop(home: &Home) -> Result<()> {
-    match home.tell(&Request::Shutdown) {
+fn stop(home: &Home, out: &mut Out) -> Result<()> {
+    match home.tell(&Request::Shutdown, out) {
         // It has ended before it could say so.
         Err(error) if matches!(error.downcast_ref(), Some(ControlError::HungUp(_))) => {}
         Err(error) if matches!(error.downcast_ref(), Some(ControlError::NoNode { .. })) => {

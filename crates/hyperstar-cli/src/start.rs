@@ -38,20 +38,20 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    pub(crate) fn run(&self) -> Result<()> {
+    pub(crate) fn run(&self, out: &mut Out) -> Result<()> {
         let name = self.name.clone();
-        self.home.tell(&Request::Stop { name })
+        self.home.tell(&Request::Stop { name }, out)
     }
 }
 
 /// Remove an app from the node
 ///
-/// What it has kept stays, and is its own again if it is installed again.
+/// What it has kept stays, and is its own again if it is installed again; so do the grants from it and to it.
 #[derive(clap::Args)]
 pub(crate) struct Remove {
-    /// The app's name, or as much of its beginning as tells it apart
+    /// The app's name, or the first part of it
     name: String,
-    /// Remove what it has kept as well
+    /// Remove what it has kept as well, and the grants
     #[arg(long)]
     forget: bool,
     #[command(flatten)]
@@ -59,8 +59,8 @@ pub(crate) struct Remove {
 }
 
 impl Remove {
-    pub(crate) fn run(&self) -> Result<()> {
+    pub(crate) fn run(&self, out: &mut Out) -> Result<()> {
         let (name, forget) = (self.name.clone(), self.forget);
-        self.home.tell(&Request::Remove { name, forget })
+        self.home.tell(&Request::Remove { name, forget }, out)
     }
 }

@@ -247,11 +247,13 @@ async fn act(
     let mut arguments = cx.arguments().to_vec();
     let headers = cx.headers();
     let text = |name| headers.get(name)?.to_str().ok();
-    let is_form = text(CONTENT_TYPE)
-        .is_some_and(|kind: &str| kind.starts_with("application/x-www-form-urlencoded"));
-    let body = if is_form {
+    let is = |form: &str| text(CONTENT_TYPE).is_some_and(|kind| kind.starts_with(form));
+    let body = if is("application/x-www-form-urlencoded") {
         arguments.extend(cx.form::<Vec<(String, String)>>()?);
         Vec::new()
+    } else if is("multipart/form-data") {
+        // It says itself where its parts end.
+        cx.body().to_vec()
     } else {
         let signals: serde_json::Value = cx.signals()?;
         signals.to_string().into_bytes()

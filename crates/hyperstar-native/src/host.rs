@@ -351,6 +351,11 @@ impl Host {
         if self.read().contains_key(name) {
             return Err(HostError::Taken(name.to_owned()));
         }
+        // What others remember of it goes as well.
+        self.tell(Input::Remove {
+            name: name.into(),
+            forget: true,
+        });
         self.store().remove_all(Place::of(name).root())?;
         Ok(())
     }

@@ -194,7 +194,8 @@ async fn answer(node: &Node, request: Request, caller: &mut Caller) -> Result<()
         }
         Request::Revoke { id } => {
             if !node.revoke(id)? {
-                return Err(Stop::Failed(format!("there is no grant {id}")));
+                let reason = format!("there is no grant {id}; `hyperstar grants` lists them");
+                return Err(Stop::Failed(reason));
             }
         }
         Request::Shutdown => node.stop(),

@@ -43,11 +43,20 @@ async fn send(address: std::net::SocketAddr, request: &str) -> (u16, String) {
 
 /// Calls an action from outside of any page.
 async fn act(address: std::net::SocketAddr, action: &hyperstar::Action, signals: &str) -> String {
+    act_with(address, action, "application/json", signals).await
+}
+
+async fn act_with(
+    address: std::net::SocketAddr,
+    action: &hyperstar::Action,
+    kind: &str,
+    body: &str,
+) -> String {
     let call = action.to_string();
     let path = call.split('\'').nth(1).unwrap();
     let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{signals}",
-        signals.len()
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: {kind}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
     );
     let mut socket = TcpStream::connect(address).await.unwrap();
     socket.write_all(request.as_bytes()).await.unwrap();
@@ -552,6 +561,23 @@ async fn an_action_reaches_the_handler_with_its_arguments_and_signals() {
         .unwrap()
         .unwrap();
     assert_eq!(count, 2);
+}
+
+#[tokio::test]
+async fn files_of_an_action_reach_the_handler() {
+    let form = "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\ntea\r\n--x--\r\n";
+    let host = Host::new("me", &Store::memory());
+    let telling = Scripted::new(move |_, message, turn| {
+        let body = String::from_utf8(message.body.clone()).unwrap();
+        assert_eq!(body, form);
+        answer(turn, message.task, "");
+        Ok(())
+    });
+    start(&host, APP, telling).await;
+    let address = served(&host).await;
+    let kind = "multipart/form-data; boundary=x";
+    let answer = act_with(address, &action("any"), kind, form).await;
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
 }
 
 #[tokio::test]

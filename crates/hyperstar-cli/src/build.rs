@@ -48,7 +48,7 @@ impl Args {
                 sha256: hex(&built.hash),
                 ms: built.took.as_millis(),
             };
-            writeln!(out, "{}", serde_json::to_string(&line)?)?;
+            writeln!(out, "{}", crate::json::line(&line)?)?;
             return Ok(());
         }
         writeln!(

@@ -4,6 +4,7 @@ use anyhow::Result;
 use hyperstar_node::{Request, Update};
 
 use crate::home::Home;
+use crate::json;
 use crate::out::{FAINT, NAME, Out};
 use crate::progress::say;
 use crate::text::Safe;
@@ -61,7 +62,7 @@ impl Grants {
             };
             is_empty = false;
             if self.json {
-                writeln!(out, "{}", serde_json::to_string(&grant)?)?;
+                writeln!(out, "{}", json::line(&grant)?)?;
                 continue;
             }
             let handlers = match grant.handlers.as_slice() {

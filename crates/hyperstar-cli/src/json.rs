@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
 use serde::de::IgnoredAny;
 
 use crate::text::is_hidden;
@@ -19,11 +20,13 @@ pub(crate) fn pretty(value: &[u8]) -> Option<String> {
     laid_out(value, Some("  "))
 }
 
-/// Escapes in `json` what a terminal would obey: it can only stand in strings there.
-pub(crate) fn escaped(json: &str) -> String {
+/// What can be serialized as a line of JSON, in which what a terminal would obey is escaped: it can only stand in
+/// strings there.
+pub(crate) fn line(value: &impl Serialize) -> serde_json::Result<String> {
+    let json = serde_json::to_string(value)?;
     let mut text = String::with_capacity(json.len());
     json.chars().for_each(|it| push(&mut text, it));
-    text
+    Ok(text)
 }
 
 fn laid_out(value: &[u8], indent: Option<&str>) -> Option<String> {
@@ -124,7 +127,7 @@ mod tests {
         assert_eq!(compact, "\"\\u009b31m \\udb40\\udc41 \\u007f\"");
         let same: String = serde_json::from_str(&compact).unwrap();
         assert_eq!(format!("\"{same}\""), json);
-        assert_eq!(escaped(json), compact);
+        assert_eq!(line(&same).unwrap(), compact);
     }
 
     #[test]

@@ -52,7 +52,11 @@ impl Args {
         let (word, style) = level_of(level);
         if self.json {
             let line = serde_json::json!({ "at_ms": at_ms, "level": word, "text": text });
-            writeln!(out, "{line}")?;
+            writeln!(
+                out,
+                "{}",
+                crate::json::line(&line).map_err(std::io::Error::from)?
+            )?;
         } else {
             let at = time::absolute(i64::try_from(at_ms).unwrap_or(i64::MAX));
             writeln!(

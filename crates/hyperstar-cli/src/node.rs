@@ -81,7 +81,7 @@ impl Args {
                     port,
                     home: home.display().to_string(),
                 };
-                writeln!(out, "{}", serde_json::to_string(&line)?)?;
+                writeln!(out, "{}", crate::json::line(&line)?)?;
             } else {
                 writeln!(out, "{} runs at {url}", self.name)?;
                 writeln!(out, "  it lives in {}; Ctrl-C ends it", file_name(&home))?;

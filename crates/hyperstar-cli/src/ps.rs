@@ -28,7 +28,7 @@ impl Args {
         }
         if self.json {
             for process in &processes {
-                writeln!(out, "{}", serde_json::to_string(process)?)?;
+                writeln!(out, "{}", crate::json::line(process)?)?;
             }
             return Ok(());
         }

@@ -9,6 +9,7 @@ use hyperstar_node::{Engine, EngineConfig, LoadOptions, Program, Request, Update
 
 use crate::build;
 use crate::home::Home;
+use crate::json;
 use crate::out::Out;
 use crate::text::{Safe, file_name};
 
@@ -40,7 +41,8 @@ impl Args {
             self.installed()?
         };
         if self.json {
-            writeln!(out, "{}", serde_json::to_string_pretty(&interface)?)?;
+            let json = json::pretty(&serde_json::to_vec(&interface)?);
+            writeln!(out, "{}", json.unwrap_or_default())?;
             return Ok(());
         }
         for line in Wit::new(&interface).to_string().lines() {

@@ -60,8 +60,7 @@ impl Diff {
             write_stat(out, &changes, prefix)?;
         } else if self.json {
             for change in &changes {
-                let line = serde_json::to_string(&Line::new(change)?)?;
-                writeln!(out, "{}", json::escaped(&line))?;
+                writeln!(out, "{}", json::line(&Line::new(change)?)?)?;
             }
         } else {
             write(out, &changes)?;

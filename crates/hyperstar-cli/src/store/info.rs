@@ -42,7 +42,7 @@ impl Info {
         let cannot = || format!("cannot look at `{}`", file_name(&self.file));
         let found = Found::of(&store, metadata.with_context(cannot)?.len())?;
         match self.json {
-            true => writeln!(out, "{}", json::escaped(&serde_json::to_string(&found)?))?,
+            true => writeln!(out, "{}", json::line(&found)?)?,
             false => found.write(out, &self.file)?,
         }
         Ok(())

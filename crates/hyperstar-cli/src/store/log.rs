@@ -57,8 +57,7 @@ impl Log {
         for entry in commits.take(count_max) {
             let entry = entry?;
             if self.json {
-                let line = serde_json::to_string(&Line::new(&names, &entry))?;
-                writeln!(out, "{}", json::escaped(&line))?;
+                writeln!(out, "{}", json::line(&Line::new(&names, &entry))?)?;
             } else if self.oneline {
                 revision::write_line(out, &names, &entry)?;
             } else {

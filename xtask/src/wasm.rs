@@ -17,6 +17,8 @@ const PACKAGES: [&str; 6] = [
     "chat",
     "bank",
 ];
+/// What other apps may call.
+const CALLED: [&str; 2] = ["counter", "bank"];
 /// Its version: what it makes crosses the border, so it is the same everywhere.
 const COMPONENTIZE_PY: &str = "0.25.1";
 const PYTHON_REMEDY: &str = "the test of an app in Python needs Python 3 with `venv`, and componentize-py: name it in \
@@ -43,6 +45,13 @@ pub(crate) fn run() -> Result<()> {
         check.args(["--package", package]);
     }
     shell::run(check)?;
+    // What calls them takes their clients alone: no handlers, no pages.
+    let mut clients = shell::cargo(["check", "--target", TARGET, "--lib"]);
+    clients.args(["--no-default-features", "--features", "client"]);
+    for package in CALLED {
+        clients.args(["--package", package]);
+    }
+    shell::run(clients)?;
     for manifest in GUESTS {
         let mut fmt = shell::cargo(["fmt", "--all", "--manifest-path", manifest]);
         fmt.args(["--", "--check"]);

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use gallery::Example::{self, Chat, Counter, Life, NorthBank, SouthBank, Todo};
 use http::Request;
 use hyperstar::test::Page;
+use hyperstar_e2e::{Chrome, SECOND};
 
 use stage::{Place, Stage};
 
@@ -32,6 +33,49 @@ async fn everywhere(
         stage.stop().await?;
     }
     Ok(())
+}
+
+/// An address under `.localhost` for each app, its stream, its policy and its cookie, in a real browser.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_browser_shows_components() -> Result<()> {
+    let mut stage = Stage::open(Place::Node, &[Counter, Todo]).await?;
+    let chrome = Chrome::launch().await?;
+    let (hers, his) = (chrome.tab().await?, chrome.tab().await?);
+    for tab in [&hers, &his] {
+        tab.open(&stage.url(Counter)?).await?;
+        tab.wait_for_element("#here").await?;
+    }
+    hers.wait_for_text("#here", "2 watching").await?;
+    hers.click(".plus").await?;
+    hers.click(".plus").await?;
+    his.wait_for_text("#count", "2").await?;
+    let our: String = hers
+        .eval("fetch('/our.js').then(our => our.text())")
+        .await?;
+    ensure!(
+        our.contains(r#""process":"counter:counter:local""#),
+        "{our}"
+    );
+    hers.assert_clean()?;
+    his.assert_clean()?;
+
+    his.open(&stage.url(Todo)?).await?;
+    his.fill("#text", "<b>milk</b>").await?;
+    his.press("Enter").await?;
+    let is_shown = "document.querySelector('#todos').innerText.includes('<b>milk</b>')";
+    his.wait_for(is_shown, 10 * SECOND, "what was typed")
+        .await?;
+    his.assert_clean()?;
+    // Each has the cookie of its own app alone.
+    for (tab, own) in [(&hers, "counter"), (&his, "todo")] {
+        let cookies = tab.cookies().await?;
+        ensure!(
+            cookies.iter().all(|cookie| cookie.name.contains(own)) && !cookies.is_empty(),
+            "{cookies:?}"
+        );
+    }
+    drop((hers, his, chrome));
+    stage.stop().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

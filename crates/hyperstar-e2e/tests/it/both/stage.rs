@@ -91,6 +91,16 @@ impl Stage {
         Browser::of(router)
     }
 
+    /// Where a real browser finds an example.
+    pub(crate) fn url(&self, example: Example) -> Result<String> {
+        let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        let route = routes.get(example.process());
+        let host = &route
+            .with_context(|| format!("{example:?} does not run"))?
+            .host;
+        Ok(format!("http://{host}/"))
+    }
+
     /// Ends everything, as a signal does, and starts it again.
     pub(crate) async fn restart(&mut self) -> Result<()> {
         self.stop().await?;

@@ -8,8 +8,9 @@ use crate::{shell, soak};
 /// How much of what groups send is decoded and compared, in gigabytes: half a minute on two cores.
 const BROADCAST_GB: u64 = 1;
 
-/// How often a node of 100 apps is killed under load: eight minutes on two cores.
-const NODE_KILLS: u32 = 300;
+/// How often a node of 100 apps is killed under load: four minutes on two cores. `cargo xtask soak node` does it for
+/// long.
+const NODE_KILLS: u32 = 100;
 
 /// Runs the unit, integration, browser and documentation tests of the workspace, all of them even
 /// if some fail; and then what has to be optimised to do enough.

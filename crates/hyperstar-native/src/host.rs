@@ -228,6 +228,15 @@ impl Host {
         Ok(())
     }
 
+    /// Waits until a process that is being stopped has.
+    ///
+    /// # Errors
+    /// [`HostError::NoProcess`].
+    pub async fn stopped(&self, name: &str) -> Result<(), HostError> {
+        self.ended(&*self.known(name)?).await;
+        Ok(())
+    }
+
     /// Runs a process by another program from now on, with the state that it has.
     ///
     /// Guarantee: the new program is tried on a copy of the state first, migrations included. If it cannot start,

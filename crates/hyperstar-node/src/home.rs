@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 /// cache/        the same, compiled for this machine
 /// node.sock     where the command line reaches the node
 /// node.lock     held while the node runs
+/// node.log      what it says, if the command line has started it
 /// ```
 #[derive(Debug)]
 pub(crate) struct Home {
@@ -157,10 +158,13 @@ fn hash_of(bytes: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Whether a node may make a folder private: one that is not there yet, is empty, or is a node's.
+/// Whether a node may make a folder private: one that is not there yet, is empty but for the log of a node that is
+/// being started, or is a node's.
 fn is_ours(path: &Path) -> io::Result<bool> {
+    let is_log =
+        |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == "node.log");
     match fs::read_dir(path) {
-        Ok(mut entries) => Ok(lock_path(path).exists() || entries.next().is_none()),
+        Ok(mut entries) => Ok(lock_path(path).exists() || entries.all(is_log)),
         Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(true),
         Err(source) => Err(source),
     }

@@ -327,16 +327,17 @@ impl Node {
         self.start_again(name).await
     }
 
-    /// Stops a process, also for when the node starts again.
+    /// Stops a process, also for when the node starts again, and waits until it has had its last turn.
     ///
     /// # Errors
     /// [`NodeError::Host`].
-    pub fn stop_process(&self, name: &str) -> Result<(), NodeError> {
+    pub async fn stop_process(&self, name: &str) -> Result<(), NodeError> {
         self.set_runs(name, false)?;
         if self.unloaded().contains_key(name) {
             return Ok(());
         }
-        Ok(self.inner.host.stop_process(name)?)
+        self.inner.host.stop_process(name)?;
+        Ok(self.inner.host.stopped(name).await?)
     }
 
     /// Removes a process; with `forget` also what it has kept, and the grants from it and to it: another app may get

@@ -135,7 +135,7 @@ async fn answer(node: &Node, request: Request, caller: &mut Caller) -> Result<()
         }
         Request::Stop { name } => {
             let name = node.which(&name)?;
-            node.stop_process(&name)?;
+            node.stop_process(&name).await?;
             let text = format!("stopped {name}");
             caller.tell(&Update::Did { text }).await?;
         }

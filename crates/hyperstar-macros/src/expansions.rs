@@ -80,10 +80,10 @@ fn everything_else() {
             impl Room {
                 #[init] fn begin(&mut self) -> Result<(), String> { Ok(()) }
                 #[view("/rooms/{room}", frame_ms = 100)]
-                fn room(&self, cx: &ViewCx, room: u32, who: &Viewer) -> Markup { todo!() }
+                fn room(&self, cx: &ViewCx, room: u32, who: &Viewer) -> Markup { shown() }
                 #[action] #[http] #[local]
-                fn say(&mut self, cx: &Cx, text: &str, to: &[String]) -> Result<Reply, Failed> { todo!() }
-                #[http(POST)] fn mine(&self, who: &Session, r#type: Kind) -> Response { todo!() }
+                fn say(&mut self, cx: &Cx, text: &str, to: &[String]) -> Result<Reply, Failed> { shown() }
+                #[http(POST)] fn mine(&self, who: &Session, r#type: Kind) -> Response { shown() }
                 #[ws("/ws/{room}")] fn ws(&mut self, channel: Channel, message: WsMessage, room: u32) {}
                 #[ws_client] fn heard(&mut self, channel: Channel, message: WsMessage) {}
                 #[eth] fn seen(&mut self, event: Json) {}

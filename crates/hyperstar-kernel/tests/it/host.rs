@@ -70,6 +70,16 @@ impl Host {
         self.feed(Input::Start { name: name.into() });
     }
 
+    /// Says that a process has started, and did nothing by that.
+    pub(crate) fn has_started(&mut self, name: &str) {
+        let incarnation = self.kernel.load(name).unwrap().incarnation;
+        self.feed(Input::Started {
+            name: name.into(),
+            incarnation,
+            result: Ok(Outcome::nothing()),
+        });
+    }
+
     pub(crate) fn stop(&mut self, name: &str) {
         self.feed(Input::Stop { name: name.into() });
     }

@@ -30,13 +30,7 @@ fn messages_wait_until_the_process_has_started() {
     host.start("a");
     host.ask(1, "a", "x");
     host.check(&["start a"]);
-    let incarnation = host.kernel.load("a").unwrap().incarnation;
-    let (name, result) = ("a".into(), Ok(Outcome::nothing()));
-    host.feed(Input::Started {
-        name,
-        incarnation,
-        result,
-    });
+    host.has_started("a");
     host.check(&["turn a: t0 do `x` from outside"]);
 }
 
@@ -115,13 +109,7 @@ fn a_process_runs_once_its_first_turn_is_durable() {
     host.stop("a");
     host.start("a");
     host.skip();
-    let incarnation = host.kernel.load("a").unwrap().incarnation;
-    let (name, result) = ("a".into(), Ok(Outcome::nothing()));
-    host.feed(Input::Started {
-        name,
-        incarnation,
-        result,
-    });
+    host.has_started("a");
     host.check(&["running a"]);
 }
 
